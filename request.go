@@ -1,0 +1,302 @@
+package supportbee
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-resty/resty/v2"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
+)
+
+// call describes one API request and where its result lies in the answer.
+type call struct {
+	op         string     // "Tickets.Get": names the call in errors and logs
+	method     string     // GET when empty
+	route      string     // "/tickets/{id}"
+	args       []segment  // what stands in for the route's {…}, in their order
+	query      url.Values // may be nil
+	invalid    error      // why the input is refused, nil if it is not
+	wrap       string     // the JSON key that the body is sent under; empty for a bare one
+	body       any        // sent as JSON unless nil
+	key        string     // the JSON key of the result; empty for a bare one
+	repeatable bool       // a POST that changes nothing further when it is repeated
+	anonymous  bool       // works without a token
+	mayBeEmpty bool       // an empty answer leaves the result zero
+}
+
+// segment is an unescaped part of a path that comes from the caller.
+type segment interface{ segment() (string, error) }
+
+// idSegment is the [segment] of a numeric ID.
+func idSegment(id int64) (string, error) {
+	if id <= 0 {
+		return "", fmt.Errorf("must be positive, got %d", id)
+	}
+	return strconv.FormatInt(id, 10), nil
+}
+
+// nameSegment is a name in a path, such as a label's.
+type nameSegment string
+
+func (s nameSegment) segment() (string, error) {
+	switch strings.TrimSpace(string(s)) {
+	case "", ".", "..":
+		return "", fmt.Errorf("must not be empty, %q or %q, got %q", ".", "..", string(s))
+	}
+	return url.PathEscape(string(s)), nil
+}
+
+// do makes a call and returns the result that lies in its answer.
+func do[T any](ctx context.Context, c *Client, in call) (T, error) {
+	var out, zero T
+	if err := c.call(ctx, in, &out); err != nil {
+		return zero, err
+	}
+	return out, nil
+}
+
+// exec makes a call whose answer holds nothing.
+func exec(ctx context.Context, c *Client, in call) error { return c.call(ctx, in, nil) }
+
+func (c *Client) call(ctx context.Context, in call, out any) error {
+	var body io.Reader
+	if in.body != nil && in.invalid == nil {
+		encoded, err := encodeBody(in.wrap, in.body)
+		if err != nil {
+			return refuse(in.op, invalid("the request", "cannot be written as JSON: %s", describe(err)))
+		}
+		body = bytes.NewReader(encoded)
+	}
+	buffer := scratches.Get().(*scratch)
+	defer buffer.release()
+	ex := exchange{call: in, buffer: buffer}
+	if _, err := c.send(ctx, &ex, body, "application/json"); err != nil {
+		gone := ex.method == http.MethodDelete && ex.status == http.StatusNotFound && ex.report.Unanswered
+		if gone && out == nil {
+			return nil // an earlier attempt, whose answer was lost, has done the work
+		}
+		return err
+	}
+	if out == nil {
+		return nil
+	}
+	if len(bytes.TrimSpace(buffer.body.Bytes())) == 0 && in.mayBeEmpty {
+		return nil
+	}
+	return ex.decode(in.key, out)
+}
+
+// exchange is one call on its way: what is asked, and what came of it.
+type exchange struct {
+	call
+	path   string         // "/tickets/7", as errors show it; made from the route unless set
+	target string         // the URL; made from the route and the query unless set
+	buffer *scratch       // takes the answer; nil to stream it
+	report transport.Call // what the transport chain tells of the attempts
+	status int
+	header http.Header
+	redact func(string) string
+}
+
+// send makes the request and returns a 2xx answer; everything else is an error. The body is
+// sent with its length if it is a [*bytes.Reader] or an [*upload].
+func (c *Client) send(ctx context.Context, ex *exchange, body io.Reader, contentType string) (*http.Response, error) {
+	if ex.method == "" {
+		ex.method = http.MethodGet
+	}
+	target, err := c.resolve(ctx, ex)
+	if err != nil {
+		return nil, err
+	}
+	up, isUpload := body.(*upload)
+	ex.report = transport.Call{Op: ex.op, Route: ex.route, Class: ex.class(), Streaming: isUpload || ex.buffer == nil}
+	if ex.buffer != nil {
+		ex.report.Body, ex.report.MaxBody = &ex.buffer.body, c.config.maxResponse
+	}
+	ex.redact = c.config.token.Redact
+	ctx = transport.WithCall(ctx, &ex.report)
+	req := c.http.R().SetDoNotParseResponse(true)
+	if body != nil {
+		req.SetHeader("Content-Type", contentType)
+		if isUpload {
+			ctx = context.WithValue(ctx, uploadKey{}, up)
+		} else {
+			req.SetBody(body)
+		}
+	}
+	answer, err := req.SetContext(ctx).Execute(ex.method, target)
+	if err != nil {
+		return nil, ex.failed(err)
+	}
+	res := answer.RawResponse
+	ex.status, ex.header = res.StatusCode, res.Header
+	if res.StatusCode/100 == 2 {
+		return res, nil
+	}
+	defer res.Body.Close()
+	return nil, ex.refused(res, c.config.base)
+}
+
+type uploadKey struct{}
+
+// prepare is resty's last hook before a request goes out.
+func prepare(_ *resty.Client, req *http.Request) error {
+	if up, ok := req.Context().Value(uploadKey{}).(*upload); ok {
+		return up.attach(req)
+	}
+	if req.Body == nil || req.Body == http.NoBody {
+		req.Header.Del("Content-Type") // resty guesses one even for no body
+	}
+	return nil
+}
+
+// resolve checks everything that can be checked without the network and returns the URL.
+func (c *Client) resolve(ctx context.Context, ex *exchange) (string, error) {
+	switch {
+	case ctx == nil:
+		return "", refuse(ex.op, invalid("context", "is nil"))
+	case c.err != nil:
+		return "", c.err
+	case ex.invalid != nil:
+		return "", refuse(ex.op, ex.invalid)
+	case c.config.token.IsZero() && !ex.anonymous:
+		return "", refuse(ex.op, fmt.Errorf("%w: pass one to New", ErrTokenRequired))
+	}
+	if ex.target != "" {
+		return ex.target, nil
+	}
+	var err error
+	if ex.path, err = fillRoute(ex.route, ex.args); err != nil {
+		return "", refuse(ex.op, err)
+	}
+	target := c.config.baseText + ex.path
+	if len(ex.query) > 0 {
+		target += "?" + ex.query.Encode()
+	}
+	return target, nil
+}
+
+// fillRoute puts the escaped arguments in place of the route's {…}.
+func fillRoute(route string, args []segment) (string, error) {
+	if len(args) == 0 {
+		return route, nil
+	}
+	var b strings.Builder
+	for _, arg := range args {
+		before, rest, _ := strings.Cut(route, "{")
+		name, after, _ := strings.Cut(rest, "}")
+		text, err := arg.segment()
+		if err != nil {
+			return "", invalid(name, "%w", err)
+		}
+		b.WriteString(before)
+		b.WriteString(text)
+		route = after
+	}
+	b.WriteString(route)
+	return b.String(), nil
+}
+
+// class says how often the call may be sent.
+func (in call) class() transport.Class {
+	switch {
+	case in.method == http.MethodGet || in.method == http.MethodHead:
+		return transport.Read
+	case in.repeatable || in.method == http.MethodPut || in.method == http.MethodDelete:
+		return transport.Repeatable
+	}
+	return transport.Once
+}
+
+// newError is the error of a request that was sent.
+func (ex *exchange) newError() *Error {
+	return &Error{
+		Op: ex.op, Method: ex.method, Path: ex.path, StatusCode: ex.status,
+		RequestID: printable(ex.redact(ex.header.Get("X-Request-Id")), 128),
+		Attempts:  ex.report.Attempts,
+		// A repeatable write can simply be made again, whatever became of it.
+		outcomeUnknown: ex.report.OutcomeUnknown && ex.class() == transport.Once,
+	}
+}
+
+// failed is the error of a request that got no answer, or not a whole one.
+func (ex *exchange) failed(cause error) error {
+	if wrapped, ok := cause.(*url.Error); ok {
+		cause = wrapped.Err // its text holds the URL with the query
+	}
+	if text := cause.Error(); ex.redact(text) != text {
+		cause = redacted{ex.redact(text), cause}
+	}
+	if partial, ok := errors.AsType[*transport.BodyError](cause); ok {
+		ex.status, ex.header = partial.StatusCode, partial.Header
+		if !errors.Is(cause, ErrResponseTooLarge) {
+			cause = fmt.Errorf("%w: %w", ErrMalformedResponse, cause)
+		}
+	}
+	e := ex.newError()
+	e.Err = cause
+	return asRateLimit(e)
+}
+
+// refused is the error of an answer other than 2xx.
+func (ex *exchange) refused(res *http.Response, base *url.URL) error {
+	e := ex.newError()
+	e.Header = res.Header.Clone()
+	e.Header.Del("Set-Cookie")
+	if ex.buffer != nil {
+		e.Body = ex.buffer.body.Bytes()
+	} else {
+		// A body that breaks off must not hide the status.
+		e.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
+	}
+	e.Body = []byte(ex.redact(string(e.Body[:min(len(e.Body), maxErrorBody)])))
+	e.Message = printable(errorMessage(e.Body), maxErrorMessage)
+	if e.StatusCode == http.StatusTooManyRequests || e.StatusCode == http.StatusServiceUnavailable {
+		e.RetryAfter = ex.report.RetryAfter
+	}
+	if to := res.Header.Get("Location"); res.StatusCode/100 == 3 && to != "" {
+		e.Err = errors.New("redirect not followed: API calls stay on the base URL's scheme, host and port, and keep their method")
+		if u, err := base.Parse(to); err == nil && u.Host != "" {
+			e.Err = fmt.Errorf("redirect to %s not followed: API calls stay on the base URL's scheme, host and port, and keep their method",
+				printable(ex.redact(u.Scheme+"://"+u.Host), maxErrorMessage))
+		}
+	}
+	return asRateLimit(e)
+}
+
+// decode reads the answer into out.
+func (ex *exchange) decode(key string, out any) error {
+	body := ex.buffer.body.Bytes()
+	err := ex.buffer.decode(key, out)
+	switch {
+	case err == nil:
+		return nil
+	case len(bytes.TrimSpace(body)) == 0:
+		return ex.malformed("the body is empty", key, nil)
+	}
+	return ex.malformed(describe(err), "", body)
+}
+
+// malformed is the error of a 2xx answer that could not be understood.
+func (ex *exchange) malformed(reason, missingKey string, body []byte) error {
+	e := ex.newError()
+	e.Header = ex.header.Clone()
+	e.Header.Del("Set-Cookie")
+	e.Body = []byte(ex.redact(string(body[:min(len(body), maxErrorBody)])))
+	if missingKey != "" {
+		reason += ", " + missingError{key: missingKey}.Error()
+	}
+	if contentType := ex.header.Get("Content-Type"); contentType != "" && !strings.Contains(contentType, "json") {
+		reason += fmt.Sprintf(" (Content-Type %q)", printable(contentType, 64))
+	}
+	e.Err = fmt.Errorf("%w: %s", ErrMalformedResponse, ex.redact(reason))
+	return e
+}
