@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
@@ -56,9 +57,10 @@ type AttachmentsService struct{ service }
 // [ContentCreate.AttachmentIDs].
 //
 // The file is streamed: it is never held in memory. The request has a Content-Length if the
-// source's length is known, as with *os.File, *bytes.Reader and every other [io.Seeker]; only
-// then can it be sent again where the connection could not be made. Upload does not close the
-// source, and has no timeout but the context's.
+// source's length is known, as with *os.File, *bytes.Reader and every other [io.Seeker]. It can
+// be sent again, after 429 or where no connection was made, only if the source is also an
+// [io.ReaderAt], as those two are. Upload does not close the source, and has no timeout but the
+// context's.
 //
 // API: POST /attachments
 func (s *AttachmentsService) Upload(ctx context.Context, name string, source io.Reader, opts ...TransferOption) (*Attachment, error) {
@@ -67,6 +69,7 @@ func (s *AttachmentsService) Upload(ctx context.Context, name string, source io.
 	if err != nil {
 		return nil, refuse(op, err)
 	}
+	defer up.close()
 	buffer := scratches.Get().(*scratch)
 	defer buffer.release()
 	ex := exchange{call: call{op: op, method: http.MethodPost, route: "/attachments"}, buffer: buffer}
@@ -210,12 +213,12 @@ func (m *meter) Read(p []byte) (int, error) {
 type upload struct {
 	transfer
 	source     io.Reader
-	seeker     io.Seeker // nil if the source can be read once only
-	start      int64     // where in the seeker the file begins
-	size       int64     // -1 if it is not known
+	random     io.ReaderAt // the source, where each attempt can read it from its own place
+	start      int64       // where in random the file begins
+	size       int64       // -1 if it is not known
 	boundary   string
 	head, tail []byte
-	opened     bool
+	turns      atomic.Int32 // counts the attempts; only the last may read
 }
 
 func newUpload(name string, source io.Reader, opts []TransferOption) (*upload, error) {
@@ -267,7 +270,8 @@ func (up *upload) measure() error {
 	if err != nil {
 		return fmt.Errorf("finding out the size of the source: %w", err)
 	}
-	up.seeker, up.start, up.size = seeker, start, max(end-start, 0)
+	up.start, up.size = start, max(end-start, 0)
+	up.random, _ = up.source.(io.ReaderAt)
 	return nil
 }
 
@@ -280,15 +284,16 @@ func (up *upload) sniff(name string) error {
 		return nil
 	}
 	first := make([]byte, 512)
-	n, err := io.ReadFull(up.source, first)
+	source := up.source
+	if up.random != nil {
+		source = io.NewSectionReader(up.random, up.start, up.size)
+	}
+	n, err := io.ReadFull(source, first)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("reading the source: %w", err)
 	}
 	up.contentType = http.DetectContentType(first[:n])
-	if up.seeker != nil {
-		if _, err := up.seeker.Seek(up.start, io.SeekStart); err != nil {
-			return fmt.Errorf("reading the source: %w", err)
-		}
+	if up.random != nil {
 		return nil
 	}
 	up.source = io.MultiReader(bytes.NewReader(first[:n]), up.source)
@@ -308,31 +313,44 @@ func (up *upload) attach(req *http.Request) error {
 	if up.size >= 0 {
 		req.ContentLength = int64(len(up.head)) + up.size + int64(len(up.tail))
 	}
-	if up.seeker != nil {
+	if up.random != nil {
 		req.GetBody = up.open
 	}
 	return nil
 }
 
-// open returns the form from its beginning.
+// open returns the form from its beginning. What an earlier attempt still holds of it ends: the
+// HTTP transport may go on reading a body after the answer came.
 func (up *upload) open() (io.ReadCloser, error) {
-	if up.seeker != nil && up.opened {
-		if _, err := up.seeker.Seek(up.start, io.SeekStart); err != nil {
-			return nil, fmt.Errorf("reading the source again: %w", err)
-		}
+	source := up.source
+	if up.random != nil {
+		source = io.NewSectionReader(up.random, up.start, up.size)
 	}
-	up.opened = true
-	file := io.Reader(&meter{Reader: up.source, total: up.size, progress: up.progress})
+	file := io.Reader(&meter{Reader: source, total: up.size, progress: up.progress})
 	if up.size >= 0 {
 		file = io.LimitReader(file, up.size) // a file that grows meanwhile is sent as it was
 	} else if up.maxSize > 0 {
 		file = &capped{file, up.maxSize}
 	}
-	return io.NopCloser(io.MultiReader(bytes.NewReader(up.head), file, bytes.NewReader(up.tail))), nil
+	turn := up.turns.Add(1)
+	current := readerFunc(func(p []byte) (int, error) {
+		if up.turns.Load() != turn {
+			return 0, fs.ErrClosed
+		}
+		return file.Read(p)
+	})
+	return io.NopCloser(io.MultiReader(bytes.NewReader(up.head), current, bytes.NewReader(up.tail))), nil
 }
+
+// close ends every attempt's reading: the source is the caller's again.
+func (up *upload) close() { up.turns.Add(1) }
 
 // Read is there for the interface only: resty never gets to see the body.
 func (up *upload) Read([]byte) (int, error) { return 0, fs.ErrInvalid }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // capped fails when more is read than is left.
 type capped struct {

@@ -37,10 +37,10 @@ func Collect[T any](seq iter.Seq2[T, error], limit int) ([]T, error) {
 // walk yields the tickets of all pages from first on. Up to prefetch pages are fetched while
 // the caller works on one; none is that the last page seen says does not exist. When the walk
 // ends, for whatever reason, its fetches have been cancelled and have ended.
-func walk(ctx context.Context, prefetch, first int, fetch func(context.Context, int) (*TicketPage, error)) iter.Seq2[*Ticket, error] {
+func walk(ctx context.Context, op string, prefetch, first int, fetch func(context.Context, int) (*TicketPage, error)) iter.Seq2[*Ticket, error] {
 	return func(yield func(*Ticket, error) bool) {
 		if ctx == nil {
-			yield(nil, refuse("Tickets.All", invalid("context", "is nil")))
+			yield(nil, refuse(op, invalid("context", "is nil")))
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
@@ -103,7 +103,7 @@ func walk(ctx context.Context, prefetch, first int, fetch func(context.Context, 
 					return
 				}
 				if err := ctx.Err(); err != nil {
-					yield(nil, refuse("Tickets.All", context.Cause(ctx)))
+					yield(nil, refuse(op, err))
 					return
 				}
 			}

@@ -282,7 +282,7 @@ func (s *TicketsService) List(ctx context.Context, opts TicketListOptions) (*Tic
 // Pages shift while tickets change: a ticket that moves to an earlier page during the walk can
 // be missed. Unless set, PerPage is 100.
 func (s *TicketsService) All(ctx context.Context, opts TicketListOptions) iter.Seq2[*Ticket, error] {
-	return walk(ctx, s.client.config.prefetch, opts.Page, func(ctx context.Context, page int) (*TicketPage, error) {
+	return walk(ctx, "Tickets.All", s.client.config.prefetch, opts.Page, func(ctx context.Context, page int) (*TicketPage, error) {
 		next := opts
 		next.Page, next.PerPage = page, perPageOr(opts.PerPage, maxPerPage)
 		return s.List(ctx, next)
@@ -314,7 +314,7 @@ func (s *TicketsService) Search(ctx context.Context, text string, opts TicketSea
 
 // SearchAll walks every ticket that matches the text, as [TicketsService.All] does.
 func (s *TicketsService) SearchAll(ctx context.Context, text string, opts TicketSearchOptions) iter.Seq2[*Ticket, error] {
-	return walk(ctx, s.client.config.prefetch, opts.Page, func(ctx context.Context, page int) (*TicketPage, error) {
+	return walk(ctx, "Tickets.SearchAll", s.client.config.prefetch, opts.Page, func(ctx context.Context, page int) (*TicketPage, error) {
 		next := opts
 		next.Page, next.PerPage = page, perPageOr(opts.PerPage, maxPerPage)
 		return s.Search(ctx, text, next)
