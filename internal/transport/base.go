@@ -1,0 +1,25 @@
+package transport
+
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
+// NewBase returns the transport that a client uses unless it is given another:
+// http.DefaultTransport's settings, with idle connections enough for many goroutines that call
+// one host. They are written out because a program may have changed http.DefaultTransport.
+func NewBase() *http.Transport {
+	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true, // a custom DialContext would turn it off
+		TLSHandshakeTimeout:    10 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConns:           512,
+		MaxIdleConnsPerHost:    256,
+		MaxResponseHeaderBytes: 1 << 20,
+	}
+}

@@ -1,0 +1,288 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
+)
+
+// The order of the chain, seen from the base and the hooks: limiter before every attempt,
+// timeout per attempt, hooks on every attempt and without the token, token at the base.
+func TestChainOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		origin, err := url.Parse("https://desk.example")
+		require.NoError(t, err)
+		var events []string
+		start := time.Now()
+		event := func(format string, args ...any) {
+			events = append(events, fmt.Sprintf("%v ", time.Since(start).Truncate(time.Second))+fmt.Sprintf(format, args...))
+		}
+		var n int
+		base := roundTrip(func(req *http.Request) (*http.Response, error) {
+			n++
+			event("base %s", req.Header.Get("Authorization"))
+			switch n {
+			case 1:
+				return hang(req)
+			case 2:
+				return response(req, 429, "Retry-After", "5"), nil
+			default:
+				return response(req, 200), nil
+			}
+		})
+		rt := transport.Chain(base, transport.Config{
+			Origin:     origin,
+			Token:      transport.NewToken("tok-1"),
+			PerAttempt: 10 * time.Second,
+			Policy:     transport.Policy{MinBackoff: 1, MaxBackoff: 1},
+			Limiter: limiter(func(context.Context) error {
+				event("limiter")
+				<-time.After(20 * time.Second) // longer than an attempt may take
+				return nil
+			}),
+			Hooks: []transport.Hook{func(_ context.Context, e transport.Exchange) {
+				event("hook %d %d %v %v", e.Attempt, e.StatusCode, e.Duration, e.Err)
+			}},
+		})
+		call := &transport.Call{Class: transport.Read}
+		resp, err := rt.RoundTrip(request(t, http.MethodGet, call, ""))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, []string{
+			"0s limiter",
+			"20s base Bearer tok-1",
+			"30s hook 1 0 10s no complete answer within 10s",
+			"30s limiter",
+			"50s base Bearer tok-1",
+			"50s hook 2 429 0s <nil>",
+			"55s limiter",
+			"1m15s base Bearer tok-1",
+			"1m15s hook 3 200 0s <nil>",
+		}, events)
+		assert.Equal(t, transport.Call{Class: transport.Read, Attempts: 3, Unanswered: true}, *call)
+	})
+}
+
+// A 429 to one client stops all that share its gate until the server's time.
+func TestChainsStopTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gate := new(transport.Gate)
+		start := time.Now()
+		var requests atomic.Int32
+		base := roundTrip(func(req *http.Request) (*http.Response, error) {
+			requests.Add(1)
+			if time.Since(start) < 5*time.Second {
+				return response(req, 429, "Retry-After", "5"), nil
+			}
+			return response(req, 200), nil
+		})
+		cfg := transport.Config{Gate: gate}
+		send := func(rt http.RoundTripper, class transport.Class) {
+			resp, err := rt.RoundTrip(request(t, http.MethodGet, &transport.Call{Class: class}, ""))
+			if assert.NoError(t, err) {
+				assert.Equal(t, 200, resp.StatusCode)
+				assert.NoError(t, resp.Body.Close())
+			}
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { send(transport.Chain(base, cfg), transport.Once) })
+		synctest.Wait()
+		for range 16 {
+			wg.Go(func() { send(transport.Chain(base, cfg), transport.Read) })
+		}
+		wg.Wait()
+		assert.Equal(t, 5*time.Second, time.Since(start))
+		assert.Equal(t, int32(18), requests.Load(), "one 429 and 17 answers")
+	})
+}
+
+// A wait longer than MaxWait fails the refused call and, until it is over, all after it.
+func TestChainFailsFastWhileTheServerAsksTooMuch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		next := play(t, answers(429, "Retry-After", "120"), answers(200))
+		rt := transport.Chain(next, transport.Config{})
+		get := func() (*http.Response, error) { return rt.RoundTrip(request(t, http.MethodGet, nil, "")) }
+
+		resp, err := get()
+		require.NoError(t, err)
+		assert.Equal(t, 429, resp.StatusCode)
+		require.NoError(t, resp.Body.Close())
+
+		_, err = get() //nolint:bodyclose // there is none
+		var wait *transport.WaitError
+		require.ErrorAs(t, err, &wait)
+		assert.Equal(t, transport.WaitError{Wait: 2 * time.Minute, Limit: time.Minute}, *wait)
+		assert.Equal(t, time.Duration(0), time.Since(next.start))
+
+		<-time.After(time.Minute)
+		resp, err = get()
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, seconds(0, 120), next.at)
+	})
+}
+
+func TestChainClosesIdleConnections(t *testing.T) {
+	t.Parallel()
+	base := &closer{}
+	client := &http.Client{Transport: transport.Chain(base, transport.Config{
+		PerAttempt: time.Second, Hooks: []transport.Hook{func(context.Context, transport.Exchange) {}},
+	})}
+	client.CloseIdleConnections()
+	assert.Equal(t, 1, base.closed)
+	transport.Chain(roundTrip(nil), transport.Config{}).(*transport.Retry).CloseIdleConnections() // nothing to close
+}
+
+// Redirects through http.Client: the token stays at home, attempts add up.
+func TestChainOverRedirects(t *testing.T) {
+	t.Parallel()
+	var elsewhere http.Header
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		elsewhere = r.Header.Clone()
+		_, _ = io.WriteString(w, "file")
+	}))
+	t.Cleanup(other.Close)
+	var home http.Header
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		home = r.Header.Clone()
+		http.Redirect(w, r, other.URL, http.StatusFound)
+	}))
+	t.Cleanup(server.Close)
+	origin, err := url.Parse(server.URL)
+	require.NoError(t, err)
+	base := transport.NewBase()
+	client := &http.Client{Transport: transport.Chain(base, transport.Config{Origin: origin, Token: transport.NewToken("t"), PerAttempt: time.Minute})}
+	t.Cleanup(client.CloseIdleConnections)
+
+	call := &transport.Call{Class: transport.Read}
+	req, err := http.NewRequestWithContext(transport.WithCall(t.Context(), call), http.MethodGet, server.URL, http.NoBody)
+	require.NoError(t, err)
+	req.Header.Set("Cookie", "session=1")
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	content, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+
+	assert.Equal(t, "file", string(content))
+	assert.Equal(t, "Bearer t", home.Get("Authorization"))
+	assert.NotContains(t, elsewhere, "Authorization")
+	assert.NotContains(t, elsewhere, "Cookie")
+	assert.Equal(t, 2, call.Attempts)
+}
+
+func TestChainIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		origin, err := url.Parse("https://desk.example")
+		require.NoError(t, err)
+		var requests, exchanges atomic.Int32
+		rt := transport.Chain(roundTrip(func(req *http.Request) (*http.Response, error) {
+			switch requests.Add(1) % 4 {
+			case 0:
+				return response(req, 429, "Retry-After", "1"), nil
+			case 1:
+				return nil, errDial
+			default:
+				return response(req, 200), nil
+			}
+		}), transport.Config{
+			Origin: origin, Token: transport.NewToken("t"), PerAttempt: time.Second,
+			Policy: transport.Policy{MaxAttempts: 50},
+			Hooks:  []transport.Hook{func(context.Context, transport.Exchange) { exchanges.Add(1) }},
+		})
+		var attempts atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 64 {
+			wg.Go(func() {
+				call := &transport.Call{Class: []transport.Class{transport.Read, transport.Repeatable, transport.Once}[i%3]}
+				resp, err := rt.RoundTrip(request(t, http.MethodPost, call, "content"))
+				var wait *transport.WaitError
+				if errors.As(err, &wait) {
+					return
+				}
+				if assert.NoError(t, err) {
+					assert.NoError(t, resp.Body.Close())
+				}
+				attempts.Add(int32(call.Attempts))
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, requests.Load(), attempts.Load())
+		assert.Equal(t, requests.Load(), exchanges.Load())
+	})
+}
+
+func TestBaseKeepsConnectionsForManyCallers(t *testing.T) {
+	t.Parallel()
+	base := transport.NewBase()
+	assert.Equal(t, 512, base.MaxIdleConns)
+	assert.Equal(t, 256, base.MaxIdleConnsPerHost)
+	assert.NotNil(t, base.Proxy)
+	assert.True(t, base.ForceAttemptHTTP2)
+	assert.False(t, base.DisableCompression)
+	assert.NotSame(t, base, transport.NewBase())
+
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Proto)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	base.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	t.Cleanup(base.CloseIdleConnections)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, http.NoBody)
+	require.NoError(t, err)
+	resp, err := base.RoundTrip(req)
+	require.NoError(t, err)
+	proto, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, "HTTP/2.0", string(proto))
+}
+
+func BenchmarkChain(b *testing.B) {
+	origin, err := url.Parse("https://desk.example")
+	require.NoError(b, err)
+	body := newBody("")
+	canned := &http.Response{StatusCode: 200, Header: http.Header{"X-Request-Id": {"r1"}}}
+	base := roundTrip(func(*http.Request) (*http.Response, error) {
+		canned.Body = body
+		return canned, nil
+	})
+	for name, method := range map[string]string{"read": http.MethodGet, "write": http.MethodPost} {
+		b.Run(name, func(b *testing.B) {
+			rt := transport.Chain(base, transport.Config{Origin: origin, Token: transport.NewToken("t"), PerAttempt: 30 * time.Second})
+			call := &transport.Call{Op: "Tickets.Get", Route: "/tickets/{id}"}
+			req, err := http.NewRequestWithContext(transport.WithCall(b.Context(), call), method, "https://desk.example/tickets/1", http.NoBody)
+			require.NoError(b, err)
+			req.Header.Set("Accept", "application/json")
+			req.Header.Set("User-Agent", "bench")
+			b.ReportAllocs()
+			for b.Loop() {
+				resp, err := rt.RoundTrip(req)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_ = resp.Body.Close()
+			}
+		})
+	}
+}
