@@ -124,6 +124,7 @@ func TestTokenNeverPrints(t *testing.T) {
 	}
 	assert.Equal(t, "[redacted]", token.String())
 	assert.Equal(t, "[redacted]", token.GoString())
+	assert.Equal(t, "[redacted]", token.LogValue().String())
 
 	js, err := json.Marshal(map[string]any{"token": token, "more": inside})
 	require.NoError(t, err)

@@ -196,6 +196,13 @@ func TestLog(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // AllocsPerRun counts the whole program's
+func TestLogCostsNothingBelowItsLevel(t *testing.T) {
+	log := transport.Log(slog.New(slog.DiscardHandler))
+	allocs := testing.AllocsPerRun(100, func() { log(t.Context(), transport.Exchange{Err: errReset}) })
+	assert.Equal(t, 0., allocs)
+}
+
 func TestLogHoldsNoSecrets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

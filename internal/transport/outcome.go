@@ -23,9 +23,9 @@ type outcome struct {
 }
 
 // judge classifies the result of an attempt at a request of the given class.
-func judge(ctx context.Context, class Class, resp *http.Response, err error, conn *connection) outcome {
+func judge(class Class, resp *http.Response, err error, conn *connection) outcome {
 	if err != nil {
-		return judgeError(ctx, class, err, conn)
+		return judgeError(class, err, conn)
 	}
 	switch status := resp.StatusCode; status {
 	case http.StatusTooManyRequests:
@@ -41,7 +41,7 @@ func judge(ctx context.Context, class Class, resp *http.Response, err error, con
 	}
 }
 
-func judgeError(ctx context.Context, class Class, err error, conn *connection) outcome {
+func judgeError(class Class, err error, conn *connection) outcome {
 	if _, ok := errors.AsType[*unsentError](err); ok {
 		return outcome{unsent: true}
 	}
@@ -52,11 +52,10 @@ func judgeError(ctx context.Context, class Class, err error, conn *connection) o
 	if isTLSFailure(err) {
 		return outcome{} // it fails before the request is written, and will again
 	}
-	over := ctx.Err() != nil
 	if conn.neverMade() || isDialFailure(err) {
-		return outcome{retry: !over}
+		return outcome{retry: true}
 	}
-	return outcome{retry: class != Once && !over, acted: true, unanswered: true}
+	return outcome{retry: class != Once, acted: true, unanswered: true}
 }
 
 // isDialFailure reports whether err says that no connection was made.

@@ -108,7 +108,7 @@ func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 			call.RetryAfter = retryAfter(resp.Header, time.Now())
 		}
 
-		was := judge(ctx, class, resp, err, conn)
+		was := judge(class, resp, err, conn)
 		again := was.retry && replayable && attempt < policy.MaxAttempts && !(was.failed && failedOnce)
 		acted = acted || was.acted
 		failedOnce = failedOnce || was.failed

@@ -135,6 +135,7 @@ func TestRetryByClass(t *testing.T) {
 		{"once: dial, wrapped", once, []step{fails(fmt.Errorf("x: %w", errDial)), ok}, result{200, 2, false, false}},
 		{"once: DNS", once, []step{dns, ok}, result{200, 2, false, false}},
 		{"once: proxy", once, []step{proxy, ok}, result{200, 2, false, false}},
+		{"once: SOCKS proxy", once, []step{fails(&net.OpError{Op: "socks connect", Err: errDial}), ok}, result{200, 2, false, false}},
 		{"once: no connection", once, []step{noConn, ok}, result{200, 2, false, false}},
 		{"once: no connection in time", once, []step{connects(false, timeout), ok}, result{200, 2, false, false}},
 		{"once: no connection, then lost", once, []step{noConn, lost}, result{0, 2, true, false}},
@@ -145,6 +146,7 @@ func TestRetryByClass(t *testing.T) {
 		{"once: 500", once, []step{answers(500)}, result{500, 1, true, false}},
 		{"once: 502", once, []step{answers(502)}, result{502, 1, true, false}},
 		{"once: 503", once, []step{answers(503, "Retry-After", "1")}, result{503, 1, true, false}},
+		{"once: 507", once, []step{answers(507)}, result{507, 1, true, false}},
 		{"once: 504", once, []step{answers(504)}, result{504, 1, true, false}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -648,6 +650,22 @@ func TestRetryTakesNoGateForOpen(t *testing.T) {
 		got, err := run(t, transport.Once, answers(429, "Retry-After", "2"), answers(201))
 		require.NoError(t, err)
 		assert.Equal(t, result{status: 201, attempts: 2}, got)
+	})
+}
+
+func TestRetryLeavesTheGateOpenWhenItGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond) // the backoff is longer
+		defer cancel()
+		rt := retry(play(t, answers(429)))
+		rt.Gate = new(transport.Gate)
+		resp, err := rt.RoundTrip(request(t, http.MethodGet, nil, "").WithContext(ctx))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		start := time.Now()
+		require.NoError(t, rt.Gate.Wait(t.Context(), 0))
+		assert.Equal(t, time.Duration(0), time.Since(start))
 	})
 }
 
