@@ -1,0 +1,37 @@
+package supportbeetest
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// dateLayouts are the forms of times in queries that the vendor lists, besides Unix seconds.
+var dateLayouts = []string{
+	time.RFC3339,
+	"20060102T150405-0700",
+	"2 Jan 2006 03:04:05 PM",
+	"2006-01-02",
+	"20060102",
+}
+
+var (
+	ordinal     = regexp.MustCompile(`^(\d{1,2})(st|nd|rd|th) `)
+	unixSeconds = regexp.MustCompile(`^\d{9,11}$`)
+)
+
+// parseDate reads a time of a query; without a zone it is UTC.
+func parseDate(text string) (time.Time, error) {
+	if unixSeconds.MatchString(text) {
+		seconds, err := strconv.ParseInt(text, 10, 64)
+		return time.Unix(seconds, 0).UTC(), err
+	}
+	text = ordinal.ReplaceAllString(text, "$1 ")
+	for _, layout := range dateLayouts {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, errors.New("not a time")
+}

@@ -1,0 +1,129 @@
+package supportbeetest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// maxUpload is the largest file that the desk takes.
+const maxUpload = 256 << 20
+
+// upload takes up the file that [call.readFile] has read before the desk was locked.
+func upload(s *Server, c *call) answer {
+	if c.file == nil {
+		return c.refused
+	}
+	c.file.ID, c.file.CreatedAt = c.desk.id(), c.now
+	c.desk.Attachments[c.file.ID] = c.file
+	out := c.attachment(c.file.ID)
+	if c.dialect == Documented {
+		return created(out)
+	}
+	return created(object{"attachment": out})
+}
+
+// readFile reads the one file of a form.
+func (c *call) readFile() (*attachment, answer) {
+	form, err := c.MultipartReader()
+	if err != nil {
+		return nil, fail(http.StatusBadRequest, "Content-Type: multipart/form-data is required")
+	}
+	for {
+		part, err := form.NextPart()
+		if err != nil {
+			return nil, invalidInput("Files can't be blank")
+		}
+		name := filename(part.Header.Get("Content-Disposition"))
+		if part.FormName() != "files[]" || name == "" {
+			continue
+		}
+		data, err := io.ReadAll(io.LimitReader(part, maxUpload+1))
+		switch {
+		case err != nil:
+			return nil, fail(http.StatusBadRequest, "The form cannot be read")
+		case len(data) > maxUpload:
+			return nil, fail(http.StatusRequestEntityTooLarge, "The file is too large")
+		}
+		contentType := part.Header.Get("Content-Type")
+		if contentType == "" {
+			contentType = "application/octet-stream"
+		}
+		return &attachment{Filename: name, ContentType: contentType, Data: data}, answer{}
+	}
+}
+
+// filename reads a file name as browsers write it, with quotes and line ends percent-encoded.
+func filename(disposition string) string {
+	_, rest, found := strings.Cut(disposition, `filename="`)
+	if !found {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, `"`)
+	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n").Replace(name)
+}
+
+// links are the addresses at the storage origin, which are good for one download each.
+type links struct {
+	mu   sync.Mutex
+	open map[string]int64
+}
+
+func (l *links) add(id int64) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open = map[string]int64{}
+	}
+	key := rand.Text()
+	l.open[key] = id
+	return key
+}
+
+func (l *links) take(key string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id := l.open[key]
+	delete(l.open, key)
+	return id
+}
+
+// download redirects to the storage origin.
+func download(s *Server, c *call) answer {
+	id := c.number("id")
+	if c.desk.Attachments[id] == nil {
+		return notFound("Attachment", c.PathValue("id"))
+	}
+	origin := "http://" + memoryStorage
+	if s.storage != nil {
+		origin = s.storage.URL
+	}
+	return answer{status: http.StatusFound, header: map[string]string{
+		"Location":     origin + "/files/" + s.links.add(id) + "/" + url.PathEscape(c.desk.Attachments[id].Filename),
+		"Content-Type": "text/html; charset=utf-8",
+	}, body: raw("<html><body>You are being redirected.</body></html>")}
+}
+
+// serveStorage is the storage origin. It refuses credentials, as such hosts do.
+func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
+		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
+		return
+	}
+	key, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/files/"), "/")
+	id := s.links.take(key)
+	s.mu.RLock()
+	file := s.state.Attachments[id]
+	s.mu.RUnlock()
+	if file == nil {
+		http.Error(w, "The link has expired", http.StatusForbidden)
+		return
+	}
+	w.Header().Set("Content-Type", file.ContentType)
+	w.Header().Set("Content-Length", fmt.Sprint(len(file.Data)))
+	_, _ = w.Write(file.Data)
+}

@@ -1,0 +1,339 @@
+package supportbeetest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// desk is the whole state of a help desk. Its JSON form is what snapshots hold.
+type desk struct {
+	NextID       int64                  `json:"next_id"`
+	Users        map[int64]*user        `json:"users"`
+	Teams        []*team                `json:"teams"`
+	Labels       []label                `json:"labels"`
+	Snippets     []*snippet             `json:"snippets"`
+	Tickets      map[int64]*ticket      `json:"tickets"`
+	Attachments  map[int64]*attachment  `json:"attachments"`
+	Addresses    []*address             `json:"addresses"`
+	Rules        map[string]ruleBody    `json:"rules"`
+	Consequences map[string]consequence `json:"consequences"`
+	Filters      []filter               `json:"filters"`
+	Tokens       map[string]int64       `json:"tokens"` // the user of each
+
+	byActivity index
+	byCreation index
+	byEmail    map[string]*user // by the address in lower case
+}
+
+type user struct {
+	ID           int64    `json:"id"`
+	Type         string   `json:"type"`
+	Email        string   `json:"email"`
+	Name         string   `json:"name"`
+	Role         string   `json:"role"`
+	Invited      bool     `json:"invited,omitempty"` // has not accepted yet
+	TwoFactor    bool     `json:"two_factor,omitempty"`
+	SharedGroup  bool     `json:"shared_group,omitempty"` // members may see the group's tickets
+	EmailDomains []string `json:"email_domains,omitempty"`
+	Members      []int64  `json:"members,omitempty"` // of a customer group
+}
+
+// agent reports whether the user works in the desk.
+func (u *user) agent() bool {
+	return u.Role == "admin" || u.Role == "agent" || u.Role == "collaborator"
+}
+
+type team struct {
+	ID      int64   `json:"id"`
+	Name    string  `json:"name"`
+	Private bool    `json:"private,omitempty"`
+	Members []int64 `json:"members"`
+}
+
+type label struct {
+	Name  string `json:"name"`
+	Color string `json:"color"`
+}
+
+type content struct {
+	Text        string  `json:"text"`
+	HTML        string  `json:"html"`
+	Attachments []int64 `json:"attachments,omitempty"`
+}
+
+type snippet struct {
+	ID        int64     `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+	Name      string    `json:"name"`
+	Tags      string    `json:"tags"`
+	Content   content   `json:"content"`
+}
+
+type attachment struct {
+	ID          int64     `json:"id"`
+	CreatedAt   time.Time `json:"created_at"`
+	Filename    string    `json:"filename"`
+	ContentType string    `json:"content_type"`
+	Data        []byte    `json:"data"`
+}
+
+type address struct {
+	ID           int64  `json:"id"`
+	Email        string `json:"email"`
+	Name         string `json:"name"`
+	FilterSpam   bool   `json:"filter_spam,omitempty"`
+	UseAgentName bool   `json:"use_agent_name,omitempty"`
+}
+
+type ticket struct {
+	ID             int64     `json:"id"`
+	Subject        string    `json:"subject"`
+	Requester      int64     `json:"requester"`
+	CC             []int64   `json:"cc,omitempty"`
+	BCC            []int64   `json:"bcc,omitempty"`
+	Content        content   `json:"content"`
+	CreatedAt      time.Time `json:"created_at"`
+	LastActivityAt time.Time `json:"last_activity_at"`
+	Unanswered     bool      `json:"unanswered,omitempty"`
+	Archived       bool      `json:"archived,omitempty"`
+	Spam           bool      `json:"spam,omitempty"`
+	Trash          bool      `json:"trash,omitempty"`
+	Starred        bool      `json:"starred,omitempty"`
+	Private        bool      `json:"private,omitempty"`
+	Channel        string    `json:"channel"`
+	Address        string    `json:"address"`
+	Labels         []string  `json:"labels,omitempty"`
+	User           int64     `json:"user,omitempty"` // assigned; 0 for none
+	Team           int64     `json:"team,omitempty"` // assigned; 0 for none
+	Replies        []*post   `json:"replies,omitempty"`
+	Comments       []*post   `json:"comments,omitempty"`
+	Draft          *draft    `json:"draft,omitempty"`
+	Audit          []audit   `json:"audit,omitempty"`
+}
+
+// post is a reply or a comment.
+type post struct {
+	ID        int64     `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+	Author    int64     `json:"author"`
+	CC        []int64   `json:"cc,omitempty"`
+	BCC       []int64   `json:"bcc,omitempty"`
+	Content   content   `json:"content"`
+}
+
+type draft struct {
+	ID      int64     `json:"id"`
+	CC      []int64   `json:"cc,omitempty"`
+	BCC     []int64   `json:"bcc,omitempty"`
+	SavedBy int64     `json:"saved_by"`
+	SavedAt time.Time `json:"saved_at"`
+	Content content   `json:"content"`
+}
+
+type audit struct {
+	Action string    `json:"action"`
+	Actor  int64     `json:"actor,omitempty"` // 0 for nobody
+	URL    string    `json:"url"`
+	At     time.Time `json:"at"`
+}
+
+type ruleBody struct {
+	RequesterEmail string `json:"requester_email,omitempty"`
+	DeliveredTo    string `json:"delivered_to,omitempty"`
+	Subject        string `json:"subject,omitempty"`
+	Body           string `json:"body,omitempty"`
+}
+
+type consequence struct {
+	Archive    bool   `json:"archive,omitempty"`
+	Spam       bool   `json:"spam,omitempty"`
+	Trash      bool   `json:"trash,omitempty"`
+	Label      string `json:"label,omitempty"`
+	AssignUser int64  `json:"assign_user,omitempty"`
+	AssignTeam int64  `json:"assign_team,omitempty"`
+}
+
+type filter struct {
+	ID            string `json:"id"`
+	RuleID        string `json:"rule_id"`
+	ConsequenceID string `json:"consequence_id"`
+}
+
+func newDesk() *desk {
+	d := &desk{
+		Users: map[int64]*user{}, Tickets: map[int64]*ticket{}, Attachments: map[int64]*attachment{},
+		Rules: map[string]ruleBody{}, Consequences: map[string]consequence{}, Tokens: map[string]int64{},
+	}
+	d.reindex()
+	return d
+}
+
+// reindex makes the indexes anew, from the tickets.
+func (d *desk) reindex() {
+	d.byActivity = index{key: func(t *ticket) time.Time { return t.LastActivityAt }}
+	d.byCreation = index{key: func(t *ticket) time.Time { return t.CreatedAt }}
+	for _, t := range d.Tickets {
+		d.byActivity.tickets = append(d.byActivity.tickets, t)
+		d.byCreation.tickets = append(d.byCreation.tickets, t)
+	}
+	d.byActivity.sort()
+	d.byCreation.sort()
+	d.byEmail = map[string]*user{}
+	for _, u := range d.sortedUsers() {
+		d.addUser(u)
+	}
+}
+
+func (d *desk) id() int64 {
+	d.NextID++
+	return d.NextID
+}
+
+// index holds all tickets in the order of a time, oldest first.
+type index struct {
+	key     func(*ticket) time.Time
+	tickets []*ticket
+}
+
+func (x *index) compare(a, b *ticket) int {
+	return cmp.Or(x.key(a).Compare(x.key(b)), cmp.Compare(a.ID, b.ID))
+}
+
+func (x *index) sort() { slices.SortFunc(x.tickets, x.compare) }
+
+func (x *index) insert(t *ticket) {
+	at, _ := slices.BinarySearchFunc(x.tickets, t, x.compare)
+	x.tickets = slices.Insert(x.tickets, at, t)
+}
+
+func (x *index) remove(t *ticket) {
+	if at, found := slices.BinarySearchFunc(x.tickets, t, x.compare); found {
+		x.tickets = slices.Delete(x.tickets, at, at+1)
+	}
+}
+
+// addTicket takes up a ticket whose fields are set.
+func (d *desk) addTicket(t *ticket) {
+	d.Tickets[t.ID] = t
+	d.byActivity.insert(t)
+	d.byCreation.insert(t)
+}
+
+func (d *desk) removeTicket(t *ticket) {
+	delete(d.Tickets, t.ID)
+	d.byActivity.remove(t)
+	d.byCreation.remove(t)
+}
+
+// touch says that something happened to the ticket.
+func (d *desk) touch(t *ticket, now time.Time) {
+	d.byActivity.remove(t)
+	t.LastActivityAt = now
+	d.byActivity.insert(t)
+}
+
+func (d *desk) note(t *ticket, action string, actor int64, url string, now time.Time) {
+	t.Audit = append(t.Audit, audit{Action: action, Actor: actor, URL: url, At: now})
+}
+
+// person returns the user with the e-mail, a new customer if there is none.
+func (d *desk) person(email, name string) *user {
+	if u := d.byEmail[strings.ToLower(email)]; u != nil {
+		return u
+	}
+	return d.addUser(&user{ID: d.id(), Type: "user", Email: email, Name: name, Role: "customer"})
+}
+
+func (d *desk) addUser(u *user) *user {
+	d.Users[u.ID] = u
+	if u.Email != "" {
+		d.byEmail[strings.ToLower(u.Email)] = u
+	}
+	return u
+}
+
+func (d *desk) team(id int64) *team {
+	for _, t := range d.Teams {
+		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}
+
+func (d *desk) label(name string) (label, bool) {
+	for _, l := range d.Labels {
+		if l.Name == name {
+			return l, true
+		}
+	}
+	return label{}, false
+}
+
+// sortedUsers returns the users by ID.
+func (d *desk) sortedUsers() []*user {
+	list := make([]*user, 0, len(d.Users))
+	for _, u := range d.Users {
+		list = append(list, u)
+	}
+	slices.SortFunc(list, func(a, b *user) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+// applyFilters does to a new ticket what the filters say.
+func (d *desk) applyFilters(t *ticket) {
+	for _, f := range d.Filters {
+		rule, does := d.Rules[f.RuleID], d.Consequences[f.ConsequenceID]
+		if !d.fits(rule, t) {
+			continue
+		}
+		t.Archived = t.Archived || does.Archive
+		t.Spam = t.Spam || does.Spam
+		t.Trash = t.Trash || does.Trash
+		if does.Label != "" && !slices.Contains(t.Labels, does.Label) {
+			t.Labels = append(t.Labels, does.Label)
+		}
+		if does.AssignTeam != 0 {
+			t.Team = does.AssignTeam
+		}
+		if does.AssignUser != 0 {
+			t.User = does.AssignUser
+		}
+	}
+}
+
+func (d *desk) fits(rule ruleBody, t *ticket) bool {
+	in := func(text, part string) bool {
+		return part == "" || strings.Contains(strings.ToLower(text), strings.ToLower(part))
+	}
+	return in(d.Users[t.Requester].Email, rule.RequesterEmail) && in(t.Address, rule.DeliveredTo) &&
+		in(t.Subject, rule.Subject) && in(t.Content.Text, rule.Body)
+}
+
+// summary is plain text, cut at 100 characters.
+func summary(c content) string {
+	text := strings.Join(strings.Fields(c.Text), " ")
+	if runes := []rune(text); len(runes) > 100 {
+		return string(runes[:100])
+	}
+	return text
+}
+
+// agentReplies counts the replies by people of the desk.
+func (d *desk) agentReplies(t *ticket) int {
+	n := 0
+	for _, r := range t.Replies {
+		if u := d.Users[r.Author]; u != nil && u.agent() {
+			n++
+		}
+	}
+	return n
+}
+
+// datedID is an ID as rules and consequences have it.
+func (d *desk) datedID(now time.Time) string {
+	return fmt.Sprintf("%d_%s", d.id(), now.UTC().Format("20060102150405"))
+}

@@ -1,0 +1,267 @@
+package supportbeetest
+
+import (
+	"crypto/rand"
+	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
+	"time"
+)
+
+// The people of every desk.
+const (
+	AdminEmail        = "ada@acme.example"  // owns the token
+	AgentEmail        = "ben@acme.example"  // in the team Support
+	OtherAgentEmail   = "cleo@acme.example" // in the team Billing
+	CollaboratorEmail = "dana@acme.example" // in no team
+	CustomerEmail     = "eve@example.com"   // has opened the first ticket
+)
+
+// seedPeople makes the admin and returns a token of hers.
+func (d *desk) seedPeople(now time.Time) string {
+	d.NextID = 1000
+	admin := d.addUser(&user{ID: d.id(), Type: "user", Email: AdminEmail, Name: "Ada Adams", Role: "admin", TwoFactor: true})
+	return d.newToken(admin.ID)
+}
+
+func (d *desk) newToken(id int64) string {
+	token := "desk-" + rand.Text()
+	d.Tokens[token] = id
+	return token
+}
+
+// seedWorld makes a small desk in working order.
+func (d *desk) seedWorld(now time.Time) {
+	admin := d.byEmail[AdminEmail]
+	person := func(email, name, role string) *user {
+		return d.addUser(&user{ID: d.id(), Type: "user", Email: email, Name: name, Role: role})
+	}
+	ben := person(AgentEmail, "Ben Bauer", "agent")
+	cleo := person(OtherAgentEmail, "Cleo Chang", "agent")
+	person(CollaboratorEmail, "Dana Diaz", "collaborator")
+	d.addUser(&user{ID: d.id(), Type: "user", Email: "finn@acme.example", Name: "Finn Faber", Role: "agent", Invited: true})
+	eve := person(CustomerEmail, "Eve Evans", "customer")
+	gus := person("gus@example.net", "Gus Green", "customer")
+	d.addUser(&user{ID: d.id(), Type: "customer_group", Name: "Example Ltd", Role: "customer", SharedGroup: true, EmailDomains: []string{"example.com"}, Members: []int64{eve.ID}})
+
+	support := &team{ID: d.id(), Name: "Support", Members: []int64{admin.ID, ben.ID}}
+	billing := &team{ID: d.id(), Name: "Billing", Members: []int64{cleo.ID}}
+	d.Teams = []*team{support, billing, {ID: d.id(), Name: "Night shift", Private: true, Members: []int64{}}}
+	d.Labels = []label{{"bug", "#CC3333"}, {"refund", "#FF8800"}, {"very important", "#AA00AA"}, {"wish", "#3377CC"}}
+	d.Addresses = []*address{{ID: d.id(), Email: "help@acme.example", Name: "Acme Help"}}
+	d.Snippets = []*snippet{
+		{ID: d.id(), CreatedAt: now, Name: "Thanks", Tags: "closing, friendly", Content: contentBody{Text: "Thank you for writing to us."}.content()},
+		{ID: d.id(), CreatedAt: now, Name: "Reset link", Tags: "login", Content: contentBody{Text: "You can set a new password at https://acme.example/reset."}.content()},
+	}
+
+	start := now.Add(-48 * time.Hour)
+	for i, told := range []struct {
+		from          *user
+		subject, text string
+		reply         string // by ben
+		thanks        string // by the customer
+		comment       string // by cleo
+		labels        []string
+		change        func(*ticket)
+	}{
+		{from: eve, subject: "The blue one came instead of the red one", text: "Hello,\nI ordered a red kettle and got a blue one. Can I swap it?", reply: "Sorry about that! A red one is on its way.", thanks: "Wonderful, thank you.", labels: []string{"refund"}},
+		{from: gus, subject: "Cannot log in", text: "The page says my password is wrong, and it is not.", comment: "Looks like the caps lock case again.", labels: []string{"bug"}, change: func(t *ticket) { t.Team, t.User = support.ID, ben.ID }},
+		{from: eve, subject: "Invoice for October", text: "Please send the invoice for October to our new address.", change: func(t *ticket) { t.Team = billing.ID }},
+		{from: gus, subject: "A wish: dark mode", text: "My eyes would be glad of a dark mode.", reply: "We have written it down.", labels: []string{"wish"}},
+		{from: eve, subject: "Where is my parcel?", text: "It was to come on Monday.", change: func(t *ticket) { t.User = admin.ID }},
+		{from: gus, subject: "Warranty", text: "How long is the warranty of the small kettle?", reply: "Two years.", change: func(t *ticket) { t.Archived = true }},
+		{from: gus, subject: "Opening hours", text: "Are you open on Sundays?", reply: "No, but we read mail then.", thanks: "Good to know!", change: func(t *ticket) { t.Archived = true }},
+		{from: eve, subject: "You have won a prize", text: "Click here to claim the prize that you have won.", change: func(t *ticket) { t.Spam = true }},
+		{from: gus, subject: "Sent by mistake", text: "Please ignore this.", change: func(t *ticket) { t.Trash = true }},
+		{from: eve, subject: "It stopped working after the update", text: "Since the last update nothing works any more. It is urgent.", labels: []string{"bug", "very important"}},
+	} {
+		at := start.Add(time.Duration(i) * 3 * time.Hour)
+		t := &ticket{
+			ID: d.id(), Subject: told.subject, Requester: told.from.ID, Content: contentBody{Text: told.text}.content(), Labels: told.labels,
+			CreatedAt: at, LastActivityAt: at, Unanswered: true, Channel: "email", Address: "help@acme.example",
+		}
+		d.note(t, "Created", told.from.ID, "#ticket", at)
+		post := func(author *user, text string) *post {
+			at = at.Add(time.Hour)
+			t.LastActivityAt = at
+			return &post{ID: d.id(), CreatedAt: at, Author: author.ID, Content: contentBody{Text: text}.content()}
+		}
+		if told.comment != "" {
+			t.Comments = append(t.Comments, post(cleo, told.comment))
+			d.note(t, "Commented", cleo.ID, "#comments/"+itoa(t.Comments[0].ID), at)
+		}
+		if told.reply != "" {
+			t.Replies, t.Unanswered = append(t.Replies, post(ben, told.reply)), false
+			d.note(t, "Replied", ben.ID, "#replies/"+itoa(t.Replies[0].ID), at)
+		}
+		if told.thanks != "" {
+			t.Replies, t.Unanswered = append(t.Replies, post(told.from, told.thanks)), true
+			d.note(t, "Replied", told.from.ID, "#replies/"+itoa(t.Replies[1].ID), at)
+		}
+		if told.change != nil {
+			told.change(t)
+		}
+		d.addTicket(t)
+	}
+}
+
+// Seed adds n tickets with replies, comments, labels and assignments. The same desk gets the same
+// tickets every time. They are spread over the year before now; every eighth is archived.
+func (s *Server) Seed(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, now := s.state, s.now()
+	random := mathrand.New(mathrand.NewPCG(1, 2))
+	var agents []int64
+	for _, u := range d.sortedUsers() {
+		if u.agent() && !u.Invited {
+			agents = append(agents, u.ID)
+		}
+	}
+	topics := []string{"Delivery", "Invoice", "Login", "Warranty", "Feature request", "Broken part", "Refund", "Question"}
+	things := []string{"the red kettle", "order 4711", "my account", "the newsletter", "the mobile app", "the spare lid"}
+	customers := make([]int64, max(1, min(n/10, 2000)))
+	for i := range customers {
+		customers[i] = d.person(fmt.Sprintf("customer%d@example.com", i+1), fmt.Sprintf("Customer %d", i+1)).ID
+	}
+	for i := range n {
+		at := now.Add(-time.Duration(random.Int64N(int64(365*24*time.Hour/time.Second))) * time.Second)
+		topic, thing := topics[random.IntN(len(topics))], things[random.IntN(len(things))]
+		t := &ticket{
+			ID: d.id(), Subject: fmt.Sprintf("%s: %s (%d)", topic, thing, i+1), Requester: customers[random.IntN(len(customers))],
+			Content:   contentBody{Text: fmt.Sprintf("Hello,\nI am writing about %s. It is about %s, and I would be glad of an answer.\nKind regards", thing, topic)}.content(),
+			CreatedAt: at, Unanswered: true, Archived: i%8 == 7, Channel: "email", Address: "help@acme.example",
+		}
+		for range random.IntN(3) {
+			at = at.Add(time.Duration(random.IntN(3600)+1) * time.Second)
+			author := agents[random.IntN(len(agents))]
+			if !t.Unanswered {
+				author = t.Requester
+			}
+			t.Unanswered = !t.Unanswered
+			t.Replies = append(t.Replies, &post{ID: d.id(), CreatedAt: at, Author: author, Content: contentBody{Text: "This is about " + thing + "."}.content()})
+		}
+		if random.IntN(4) == 0 {
+			at = at.Add(time.Minute)
+			t.Comments = append(t.Comments, &post{ID: d.id(), CreatedAt: at, Author: agents[random.IntN(len(agents))], Content: contentBody{Text: "I have seen this before."}.content()})
+		}
+		if len(d.Labels) > 0 && random.IntN(3) == 0 {
+			t.Labels = []string{d.Labels[random.IntN(len(d.Labels))].Name}
+		}
+		if len(d.Teams) > 0 && random.IntN(3) == 0 {
+			team := d.Teams[random.IntN(len(d.Teams))]
+			t.Team = team.ID
+			if len(team.Members) > 0 && random.IntN(2) == 0 {
+				t.User = team.Members[random.IntN(len(team.Members))]
+			}
+		}
+		t.LastActivityAt = at
+		t.Audit = []audit{{Action: "Created", Actor: t.Requester, URL: "#ticket", At: t.CreatedAt}}
+		d.Tickets[t.ID] = t
+		d.byActivity.tickets = append(d.byActivity.tickets, t)
+		d.byCreation.tickets = append(d.byCreation.tickets, t)
+	}
+	d.byActivity.sort()
+	d.byCreation.sort()
+}
+
+// AddUser adds somebody with a role such as [supportbee.RoleAgent] and returns the ID.
+func (s *Server) AddUser(u UserSeed) UserID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	added := s.state.addUser(&user{ID: s.state.id(), Type: "user", Email: u.Email, Name: u.Name, Role: string(u.Role)})
+	if added.Role == "" {
+		added.Role = "customer"
+	}
+	for _, t := range s.state.Teams {
+		if slices.Contains(u.Teams, TeamID(t.ID)) {
+			t.Members = append(t.Members, added.ID)
+		}
+	}
+	return UserID(added.ID)
+}
+
+// AddToken returns a new token of the user's.
+func (s *Server) AddToken(id UserID) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Users[int64(id)] == nil {
+		panic(fmt.Sprintf("supportbeetest: AddToken: there is no user %d", id))
+	}
+	return s.state.newToken(int64(id))
+}
+
+// AddTeam adds a team and returns its ID.
+func (s *Server) AddTeam(name string, members ...UserID) TeamID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := &team{ID: s.state.id(), Name: name, Members: []int64{}}
+	for _, id := range members {
+		t.Members = append(t.Members, int64(id))
+	}
+	s.state.Teams = append(s.state.Teams, t)
+	return TeamID(t.ID)
+}
+
+// AddLabel adds a label that tickets can be given; the color is such as "#FF0000".
+func (s *Server) AddLabel(name, color string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Labels = append(s.state.Labels, label{name, color})
+}
+
+// AddTicket adds a ticket as if it had come by mail, and returns its ID. Filters apply and
+// webhooks are sent.
+func (s *Server) AddTicket(in TicketSeed) TicketID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, now := s.state, s.now()
+	if in.RequesterEmail == "" {
+		in.RequesterEmail = CustomerEmail
+	}
+	created := in.CreatedAt.UTC().Truncate(time.Second)
+	if in.CreatedAt.IsZero() {
+		created = now
+	}
+	t := &ticket{
+		ID: d.id(), Subject: in.Subject, Requester: d.person(in.RequesterEmail, in.RequesterName).ID, Content: contentBody{Text: in.Text}.content(),
+		CreatedAt: created, LastActivityAt: created, Unanswered: true, Channel: "email", Address: d.address(nil),
+		Labels: in.Labels, User: int64(in.User), Team: int64(in.Team), Archived: in.Archived, Spam: in.Spam, Trash: in.Trash,
+	}
+	d.applyFilters(t)
+	d.addTicket(t)
+	d.note(t, "Created", t.Requester, "#ticket", created)
+	s.emit(&call{encoder: s.encoder(), now: now}, "ticket.created", t, nil)
+	return TicketID(t.ID)
+}
+
+// AddCustomerReply adds a reply of the ticket's requester, as if it had come by mail.
+func (s *Server) AddCustomerReply(id TicketID, text string) ReplyID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.mustTicket("AddCustomerReply", id)
+	c := &call{encoder: s.encoder(), now: s.now()}
+	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: t.Requester, Content: contentBody{Text: text}.content()}
+	s.addReply(c, t, p)
+	return ReplyID(p.ID)
+}
+
+// AddComment adds a comment by a user of the desk.
+func (s *Server) AddComment(id TicketID, author UserID, text string) CommentID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.mustTicket("AddComment", id)
+	c := &call{encoder: s.encoder(), now: s.now()}
+	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: int64(author), Content: contentBody{Text: text}.content()}
+	s.addComment(c, t, p)
+	return CommentID(p.ID)
+}
+
+// mustTicket returns the ticket; a test that names another one is wrong.
+func (s *Server) mustTicket(caller string, id TicketID) *ticket {
+	t := s.state.Tickets[int64(id)]
+	if t == nil {
+		panic(fmt.Sprintf("supportbeetest: %s: there is no ticket %d", caller, id))
+	}
+	return t
+}

@@ -1,0 +1,500 @@
+package supportbeetest
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	defaultPerPage = 15
+	maxPerPage     = 100
+	maxCopies      = 25
+)
+
+func listTickets(s *Server, c *call) answer {
+	keep, order, bad := c.selection()
+	if bad.status != 0 {
+		return bad
+	}
+	return c.page(order, keep)
+}
+
+func searchTickets(s *Server, c *call) answer {
+	text := strings.ToLower(strings.TrimSpace(c.query.Get("query")))
+	if text == "" {
+		return invalidInput("Query can't be blank")
+	}
+	return c.page(&c.desk.byActivity, func(t *ticket) bool {
+		if t.Spam && !c.flag("spam") || t.Trash && !c.flag("trash") {
+			return false
+		}
+		requester := c.desk.Users[t.Requester]
+		has := func(in string) bool { return strings.Contains(strings.ToLower(in), text) }
+		return has(t.Subject) || has(t.Content.Text) || has(requester.Name) || has(requester.Email) ||
+			slices.ContainsFunc(t.Replies, func(p *post) bool { return has(p.Content.Text) })
+	})
+}
+
+// selection reads the filters of a list: which tickets it keeps, and in which order.
+func (c *call) selection() (func(*ticket) bool, *index, answer) {
+	q := c.query
+	order, at := &c.desk.byActivity, func(t *ticket) time.Time { return t.LastActivityAt }
+	if q.Get("sort_by") == "creation_time" {
+		order, at = &c.desk.byCreation, func(t *ticket) time.Time { return t.CreatedAt }
+	}
+	var tests []func(*ticket) bool
+	test := func(f func(*ticket) bool) { tests = append(tests, f) }
+
+	switch q.Get("archived") {
+	case "any":
+	case "true":
+		test(func(t *ticket) bool { return t.Archived })
+	default:
+		test(func(t *ticket) bool { return !t.Archived })
+	}
+	if !c.flag("spam") {
+		test(func(t *ticket) bool { return !t.Spam })
+	}
+	if !c.flag("trash") {
+		test(func(t *ticket) bool { return !t.Trash })
+	}
+	if replies := q.Get("replies"); replies != "" {
+		with := replies == "true"
+		test(func(t *ticket) bool { return len(t.Replies) > 0 == with })
+	}
+	if most, err := strconv.Atoi(q.Get("max_replies")); err == nil {
+		test(func(t *ticket) bool { return len(t.Replies) <= most })
+	}
+	switch assigned := q.Get("assigned_user"); assigned {
+	case "":
+	case "me":
+		test(func(t *ticket) bool { return t.User == c.user.ID })
+	case "any":
+		test(func(t *ticket) bool { return t.User != 0 })
+	case "none":
+		test(func(t *ticket) bool { return t.User == 0 })
+	default:
+		id, _ := strconv.ParseInt(assigned, 10, 64)
+		test(func(t *ticket) bool { return t.User == id && id != 0 })
+	}
+	switch assigned := q.Get("assigned_team"); assigned {
+	case "":
+	case "mine":
+		test(func(t *ticket) bool {
+			team := c.desk.team(t.Team)
+			return team != nil && slices.Contains(team.Members, c.user.ID)
+		})
+	case "none":
+		test(func(t *ticket) bool { return t.Team == 0 })
+	default:
+		id, _ := strconv.ParseInt(assigned, 10, 64)
+		test(func(t *ticket) bool { return t.Team == id && id != 0 })
+	}
+	if name := q.Get("label"); name != "" {
+		test(func(t *ticket) bool { return slices.Contains(t.Labels, name) })
+	}
+	for _, bound := range []string{"since", "until"} {
+		text := q.Get(bound)
+		if text == "" {
+			continue
+		}
+		limit, err := parseDate(text)
+		if err != nil {
+			return nil, nil, fail(http.StatusInternalServerError, "Sorry. Something seems to have gone wrong. argument out of range")
+		}
+		if bound == "since" {
+			test(func(t *ticket) bool { return !at(t).Before(limit) })
+		} else {
+			test(func(t *ticket) bool { return !at(t).After(limit) })
+		}
+	}
+	if list := q.Get("requester_emails"); list != "" {
+		wanted := map[int64]bool{}
+		for email := range strings.SplitSeq(list, ",") {
+			if u := c.desk.byEmail[strings.ToLower(strings.TrimSpace(email))]; u != nil {
+				wanted[u.ID] = true
+			}
+		}
+		test(func(t *ticket) bool { return wanted[t.Requester] })
+	}
+	return func(t *ticket) bool {
+		for _, keep := range tests {
+			if !keep(t) {
+				return false
+			}
+		}
+		return true
+	}, order, answer{}
+}
+
+// page answers with the part of the kept tickets that is asked for, newest first.
+func (c *call) page(order *index, keep func(*ticket) bool) answer {
+	number, _ := strconv.Atoi(c.query.Get("page"))
+	number = max(number, 1)
+	perPage, _ := strconv.Atoi(c.query.Get("per_page"))
+	if perPage <= 0 {
+		perPage = defaultPerPage
+	}
+	perPage = min(perPage, maxPerPage)
+	first := (number - 1) * perPage
+	total, list := 0, []ticketJSON{}
+	for _, t := range slices.Backward(order.tickets) {
+		if !keep(t) {
+			continue
+		}
+		if total >= first && len(list) < perPage && !c.flag("total_only") {
+			list = append(list, c.encoder.ticket(t))
+		}
+		total++
+	}
+	if c.flag("total_only") {
+		return ok(object{"total": total})
+	}
+	return ok(struct {
+		Total       int          `json:"total"`
+		CurrentPage int          `json:"current_page"`
+		PerPage     int          `json:"per_page"`
+		TotalPages  int          `json:"total_pages"`
+		Tickets     []ticketJSON `json:"tickets"`
+	}{total, number, perPage, (total + perPage - 1) / perPage, list})
+}
+
+func getTicket(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	if t == nil {
+		return missing
+	}
+	return ok(object{"ticket": c.encoder.ticket(t)})
+}
+
+// contentBody is a content in requests.
+type contentBody struct {
+	Text          string  `json:"text"`
+	HTML          string  `json:"html"`
+	AttachmentIDs []int64 `json:"attachment_ids"`
+}
+
+// content is what the server makes of it: text alone counts for both.
+func (b contentBody) content() content {
+	out := content{Text: b.Text, HTML: b.HTML, Attachments: b.AttachmentIDs}
+	if out.HTML == "" {
+		out.HTML = out.Text
+	}
+	return out
+}
+
+// problems are the sentences about a content that is refused.
+func (c *call) problems(b contentBody) []string {
+	var list []string
+	if strings.TrimSpace(b.Text) == "" && strings.TrimSpace(b.HTML) == "" {
+		list = append(list, "Content can't be blank")
+	}
+	for _, id := range b.AttachmentIDs {
+		if c.desk.Attachments[id] == nil {
+			list = append(list, "Attachment "+strconv.FormatInt(id, 10)+" is unknown")
+		}
+	}
+	return list
+}
+
+func createTicket(s *Server, c *call) answer {
+	var in struct {
+		Subject             string      `json:"subject"`
+		RequesterName       string      `json:"requester_name"`
+		RequesterEmail      string      `json:"requester_email"`
+		CC                  []string    `json:"cc"`
+		BCC                 []string    `json:"bcc"`
+		NotifyRequester     bool        `json:"notify_requester"`
+		Content             contentBody `json:"content"`
+		ForwardingAddressID any         `json:"forwarding_address_id"`
+	}
+	if bad, fits := c.decode("ticket", &in); !fits {
+		return bad
+	}
+	var problems []string
+	if strings.TrimSpace(in.RequesterEmail) == "" {
+		problems = append(problems, "Requester can't be blank", "Requester email can't be blank")
+	}
+	problems = append(problems, c.problems(in.Content)...)
+	cc, bcc, copies := c.copies(in.CC, in.BCC)
+	if problems = append(problems, copies...); len(problems) > 0 {
+		return invalidInput(problems...)
+	}
+	if wait := s.limiter.take(c, s.config); wait > 0 {
+		return s.tooMany(wait)
+	}
+	t := &ticket{
+		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID, CC: cc(), BCC: bcc(),
+		Content: in.Content.content(), CreatedAt: c.now, LastActivityAt: c.now, Unanswered: true, Channel: "web", Address: c.desk.address(in.ForwardingAddressID),
+	}
+	c.desk.applyFilters(t)
+	c.desk.addTicket(t)
+	actor := t.Requester
+	if c.user != nil {
+		actor = c.user.ID
+	}
+	c.desk.note(t, "Created", actor, "#ticket", c.now)
+	s.emit(c, "ticket.created", t, nil)
+	if c.dialect == Documented {
+		return created(c.encoder.ticket(t))
+	}
+	return created(object{"ticket": c.encoder.ticket(t)})
+}
+
+// address returns the address that a ticket counts as sent to.
+func (d *desk) address(id any) string {
+	for _, a := range d.Addresses {
+		if text, _ := id.(string); text == strconv.FormatInt(a.ID, 10) {
+			return a.Email
+		}
+	}
+	if len(d.Addresses) > 0 {
+		return d.Addresses[0].Email
+	}
+	return "help@" + Company + ".example"
+}
+
+// copies reads the addresses of copies. The people are made only when the functions are called,
+// after everything has been checked.
+func (c *call) copies(cc, bcc []string) (ccIDs, bccIDs func() []int64, problems []string) {
+	check := func(name string, list []string) func() []int64 {
+		type parsed struct{ name, email string }
+		people := make([]parsed, 0, len(list))
+		if len(list) > maxCopies {
+			problems = append(problems, name+" is too long (maximum is 25)")
+		}
+		for _, text := range list {
+			person, email, found := strings.Cut(text, "<")
+			if !found {
+				person, email = "", text
+			}
+			email = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(email), ">"))
+			if !strings.Contains(email, "@") {
+				problems = append(problems, name+" is invalid")
+			}
+			people = append(people, parsed{strings.TrimSpace(person), email})
+		}
+		return func() []int64 {
+			var ids []int64
+			for _, p := range people {
+				ids = append(ids, c.desk.person(p.email, p.name).ID)
+			}
+			return ids
+		}
+	}
+	return check("Cc", cc), check("Bcc", bcc), problems
+}
+
+func deleteTicket(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	switch {
+	case t == nil:
+		return missing
+	case !t.Trash:
+		return fail(http.StatusForbidden, "Only trashed tickets can be deleted")
+	}
+	c.desk.removeTicket(t)
+	return done()
+}
+
+// flagOf is a state of a ticket that an action turns on and off.
+type flagOf struct {
+	set               func(t *ticket, on bool) (changed bool)
+	onEvent, onNote   string
+	offEvent, offNote string
+}
+
+func plainFlag(field func(*ticket) *bool, onEvent, onNote, offEvent, offNote string) flagOf {
+	return flagOf{func(t *ticket, on bool) bool {
+		f := field(t)
+		changed := *f != on
+		*f = on
+		return changed
+	}, onEvent, onNote, offEvent, offNote}
+}
+
+var (
+	archived = plainFlag(func(t *ticket) *bool { return &t.Archived }, "ticket.archived", "Archived", "ticket.unarchived", "Unarchived")
+	spam     = plainFlag(func(t *ticket) *bool { return &t.Spam }, "ticket.spammed", "Marked as spam", "ticket.unspammed", "Unmarked as spam")
+	trash    = plainFlag(func(t *ticket) *bool { return &t.Trash }, "ticket.trashed", "Trashed", "ticket.untrashed", "Untrashed")
+	starred  = plainFlag(func(t *ticket) *bool { return &t.Starred }, "", "Starred", "", "Unstarred")
+	answered = flagOf{func(t *ticket, on bool) bool {
+		changed := t.Unanswered == on
+		t.Unanswered = !on
+		return changed
+	}, "ticket.answered", "Marked as answered", "ticket.unanswered", "Marked as unanswered"}
+)
+
+// setFlag handles an action. Repeating one does nothing.
+func setFlag(flag flagOf, on bool) func(*Server, *call) answer {
+	event, note := flag.onEvent, flag.onNote
+	if !on {
+		event, note = flag.offEvent, flag.offNote
+	}
+	return func(s *Server, c *call) answer {
+		t, missing := c.ticket404()
+		if t == nil {
+			return missing
+		}
+		if flag.set(t, on) {
+			c.desk.note(t, note, c.user.ID, "#ticket", c.now)
+			if event != "" {
+				s.emit(c, event, t, nil)
+			}
+		}
+		return done()
+	}
+}
+
+func star(s *Server, c *call) answer {
+	if result := setFlag(starred, true)(s, c); result.status != http.StatusNoContent {
+		return result
+	}
+	return created(object{"star": object{"id": c.number("id"), "ticket": object{"id": c.number("id")}}})
+}
+
+func setRequester(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	if t == nil {
+		return missing
+	}
+	var in struct {
+		Email string `json:"email"`
+	}
+	if bad, fits := c.decode("requester", &in); !fits {
+		return bad
+	}
+	if !strings.Contains(in.Email, "@") {
+		return invalidInput("Email is invalid")
+	}
+	t.Requester = c.desk.person(in.Email, "").ID
+	c.desk.note(t, "Changed the requester", c.user.ID, "#ticket", c.now)
+	return created(object{"requester": c.person(t.Requester)})
+}
+
+func assignUser(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	if t == nil {
+		return missing
+	}
+	var in struct {
+		UserID int64 `json:"user_id"`
+	}
+	if bad, fits := c.decode("user_assignment", &in); !fits {
+		return bad
+	}
+	u := c.desk.Users[in.UserID]
+	if u == nil || !u.agent() {
+		return notFound("User", in.UserID)
+	}
+	if team := c.desk.team(t.Team); team != nil && !slices.Contains(team.Members, u.ID) {
+		return fail(http.StatusConflict, "The user is not a member of the ticket's team")
+	}
+	t.User = u.ID
+	c.desk.note(t, "Assigned to "+u.Name, c.user.ID, "#ticket", c.now)
+	id, assignee := c.desk.id(), c.person(u.ID)
+	s.emit(c, "ticket.assigned.to.user", t, object{"user_assignment": object{"id": id, "assignee": object{"user": assignee}}})
+	return created(c.assignment("user_assignment", id, t, c.now, "user", assignee))
+}
+
+func unassignUser(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	if t == nil {
+		return missing
+	}
+	if t.User != 0 {
+		before := c.person(t.User)
+		t.User = 0
+		c.desk.note(t, "Unassigned the user", c.user.ID, "#ticket", c.now)
+		s.emit(c, "ticket.unassigned.from.user", t, object{"user_assignment": object{"id": c.desk.id(), "assignee": object{"user": before}}})
+	}
+	return done()
+}
+
+func assignTeam(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	if t == nil {
+		return missing
+	}
+	var in struct {
+		TeamID int64 `json:"team_id"`
+	}
+	if bad, fits := c.decode("team_assignment", &in); !fits {
+		return bad
+	}
+	team := c.desk.team(in.TeamID)
+	if team == nil {
+		return notFound("Team", in.TeamID)
+	}
+	if t.Team != team.ID {
+		t.User = 0
+	}
+	t.Team = team.ID
+	c.desk.note(t, "Assigned to team "+team.Name, c.user.ID, "#ticket", c.now)
+	id, assignee := c.desk.id(), c.encoder.team(team)
+	s.emit(c, "ticket.assigned.to.team", t, object{"team_assignment": object{"id": id, "assignee": object{"team": assignee}}})
+	return created(c.assignment("team_assignment", id, t, c.now, "team", assignee))
+}
+
+func unassignTeam(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	if t == nil {
+		return missing
+	}
+	if team := c.desk.team(t.Team); team != nil {
+		t.Team = 0
+		c.desk.note(t, "Unassigned the team", c.user.ID, "#ticket", c.now)
+		s.emit(c, "ticket.unassigned.from.team", t, object{"team_assignment": object{"id": c.desk.id(), "assignee": object{"team": c.encoder.team(team)}}})
+	}
+	return done()
+}
+
+func getAudit(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	if t == nil {
+		return missing
+	}
+	list := []auditJSON{}
+	for _, a := range t.Audit {
+		list = append(list, c.encoder.audit(a))
+	}
+	return ok(object{"audit": list})
+}
+
+func listLabels(s *Server, c *call) answer {
+	return ok(object{"labels": append([]label{}, c.desk.Labels...)})
+}
+
+func addLabel(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	if t == nil {
+		return missing
+	}
+	name := c.PathValue("name")
+	if _, exists := c.desk.label(name); !exists {
+		return answer{status: http.StatusNotFound}
+	}
+	if !slices.Contains(t.Labels, name) {
+		t.Labels = append(t.Labels, name)
+		c.desk.note(t, "Labeled "+name, c.user.ID, "#ticket", c.now)
+	}
+	return created(object{"label": object{"id": c.desk.id(), "label": name, "ticket": t.ID}})
+}
+
+func removeLabel(s *Server, c *call) answer {
+	t, missing := c.ticket404()
+	if t == nil {
+		return missing
+	}
+	name := c.PathValue("name")
+	at := slices.Index(t.Labels, name)
+	if at < 0 {
+		return fail(http.StatusNotFound, "Couldn't find Label with name=%s", name)
+	}
+	t.Labels = slices.Delete(t.Labels, at, at+1)
+	c.desk.note(t, "Unlabeled "+name, c.user.ID, "#ticket", c.now)
+	return done()
+}

@@ -1,0 +1,145 @@
+package supportbeetest
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// maxQueuedWebhooks bounds what waits for slow receivers; beyond it, events are dropped, as
+// [Delivery.Err] then says.
+const maxQueuedWebhooks = 10_000
+
+// Delivery is a webhook that the desk has sent, or tried to.
+type Delivery struct {
+	URL    string
+	Action string // such as "ticket.created"
+	Body   []byte
+	Status int   // of the receiver's answer; 0 if there was none
+	Err    error // why there was none
+}
+
+// webhookSender posts events to receivers, in the order in which they happened, one at a time.
+// Its goroutine lives while something is queued.
+type webhookSender struct {
+	mu        sync.Mutex
+	client    *http.Client
+	urls      []string
+	queue     []Delivery
+	sent      []Delivery
+	running   bool
+	idle      chan struct{} // closed when nothing is queued; nil while nobody waits
+	ctx       context.Context
+	interrupt context.CancelFunc
+}
+
+func newWebhookSender() *webhookSender {
+	ctx, cancel := context.WithCancel(context.Background())
+	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext}
+	return &webhookSender{client: &http.Client{Timeout: 10 * time.Second, Transport: transport}, ctx: ctx, interrupt: cancel}
+}
+
+func (s *webhookSender) subscribe(url string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.urls = append(s.urls, url)
+}
+
+// enabled reports whether anybody listens, so that the desk need not encode events for nobody.
+func (s *webhookSender) enabled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.urls) > 0
+}
+
+// enqueue sends an event to all receivers, later and without blocking.
+func (s *webhookSender) enqueue(action string, body []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, url := range s.urls {
+		delivery := Delivery{URL: url, Action: action, Body: body}
+		if len(s.queue) >= maxQueuedWebhooks {
+			delivery.Err = context.DeadlineExceeded
+			s.sent = append(s.sent, delivery)
+			continue
+		}
+		s.queue = append(s.queue, delivery)
+	}
+	if len(s.queue) > 0 && !s.running {
+		s.running = true
+		go s.run()
+	}
+}
+
+func (s *webhookSender) run() {
+	for {
+		s.mu.Lock()
+		if len(s.queue) == 0 || s.ctx.Err() != nil {
+			s.running, s.queue = false, nil
+			if s.idle != nil {
+				close(s.idle)
+				s.idle = nil
+			}
+			s.mu.Unlock()
+			return
+		}
+		next := s.queue[0]
+		s.queue = s.queue[1:]
+		s.mu.Unlock()
+
+		next.Status, next.Err = s.post(next)
+
+		s.mu.Lock()
+		s.sent = append(s.sent, next)
+		s.mu.Unlock()
+	}
+}
+
+func (s *webhookSender) post(d Delivery) (int, error) {
+	req, err := http.NewRequestWithContext(s.ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	res, err := s.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, res.Body.Close()
+}
+
+// flush waits until nothing is queued.
+func (s *webhookSender) flush(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.running {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	s.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *webhookSender) deliveries() []Delivery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Delivery(nil), s.sent...)
+}
+
+// close drops what is queued and waits for the one on its way.
+func (s *webhookSender) close() {
+	s.interrupt()
+	_ = s.flush(context.Background())
+	s.client.CloseIdleConnections()
+}
