@@ -3,7 +3,6 @@ package supportbee
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"net/url"
 	"strings"
 )
@@ -13,9 +12,10 @@ import (
 // you put into it.
 //
 // The input in is sent as JSON unless it is nil. The answer is decoded into out, a pointer,
-// unless that is nil; nothing is unwrapped. Both follow the rules of [encoding/json]. GET and
-// HEAD are repeated as reads are, PUT and DELETE as repeatable writes, and everything else as
-// writes that create something.
+// unless that is nil; nothing is unwrapped, and an empty answer leaves out as it is. The result
+// types of this package can be used in out; JSON names match exactly, as in encoding/json/v2.
+// GET and HEAD are repeated as reads are, PUT and DELETE as repeatable writes, and everything
+// else as writes that create something.
 //
 //	err := client.Do(ctx, http.MethodPost, "/tickets/7/star", nil, nil)
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
@@ -31,9 +31,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	}
 	var body *bytes.Reader
 	if in != nil {
-		encoded, err := json.Marshal(in)
+		encoded, err := encodeBody("", in)
 		if err != nil {
-			return refuse(op, invalid("in", "cannot be written as JSON: %w", err))
+			return refuse(op, invalid("in", "cannot be written as JSON: %s", describe(err)))
 		}
 		body = bytes.NewReader(encoded)
 	}
@@ -51,10 +51,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	if err != nil || out == nil || len(bytes.TrimSpace(buffer.body.Bytes())) == 0 {
 		return err
 	}
-	if err := json.Unmarshal(buffer.body.Bytes(), out); err != nil {
-		return ex.malformed(err.Error(), "", buffer.body.Bytes())
-	}
-	return nil
+	return ex.decode("", out)
 }
 
 func validMethod(method string) bool {

@@ -124,7 +124,9 @@ func (f Fault) serve(w http.ResponseWriter, r *http.Request, handle http.Handler
 	answer := f.replacement(r)
 	if answer == nil || f.Handle || f.Cut == AfterHandling {
 		handled := &recorder{header: http.Header{}}
-		handle(handled, r)
+		plain := r.Clone(r.Context())
+		plain.Header.Del("Accept-Encoding") // what is done to the body is done to the JSON
+		handle(handled, plain)
 		if answer == nil {
 			answer = handled
 		}
@@ -204,7 +206,7 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request, answer *recorder) {
 		const pieces = 8
 		for i := range pieces {
 			if !pause(r, f.SlowBody) {
-				return
+				panic(http.ErrAbortHandler) // the client is gone; a short body must not look whole
 			}
 			_, _ = w.Write(body[len(body)*i/pieces : len(body)*(i+1)/pieces])
 			_ = http.NewResponseController(w).Flush()

@@ -46,6 +46,13 @@ func (l *requestLog) add(r *Request) {
 	l.next = (l.next + 1) % maxRequests
 }
 
+// note changes an entry that others may be reading.
+func (l *requestLog) note(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+}
+
 // all returns the requests, oldest first.
 func (l *requestLog) all() []Request {
 	l.mu.Lock()
@@ -82,27 +89,27 @@ type bodyLog struct {
 
 func (b *bodyLog) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.kept = append(b.kept, p[:min(n, maxRequestBody-len(b.kept))]...)
+	if room := min(n, maxRequestBody-len(b.kept)); room > 0 {
+		b.kept = append(b.kept, p[:room]...)
+	}
 	return n, err
 }
 
-// statusLog remembers the status of an answer.
+// statusLog tells the status of an answer before it is sent, so that a client that has the answer
+// finds its request in the log.
 type statusLog struct {
 	http.ResponseWriter
-	status int
+	once sync.Once
+	note func(status int)
 }
 
 func (s *statusLog) WriteHeader(status int) {
-	if s.status == 0 {
-		s.status = status
-	}
+	s.once.Do(func() { s.note(status) })
 	s.ResponseWriter.WriteHeader(status)
 }
 
 func (s *statusLog) Write(p []byte) (int, error) {
-	if s.status == 0 {
-		s.status = http.StatusOK
-	}
+	s.once.Do(func() { s.note(http.StatusOK) })
 	return s.ResponseWriter.Write(p)
 }
 

@@ -151,6 +151,9 @@ func NewServer(opts ...Option) *Server {
 	}
 	s.http.Start()
 	s.URL = s.http.URL
+	if transport, ok := s.http.Client().Transport.(*http.Transport); ok {
+		transport.MaxIdleConnsPerHost = 128
+	}
 	s.storage = httptest.NewServer(http.HandlerFunc(s.serveStorage))
 	return s
 }
@@ -194,9 +197,7 @@ func (s *Server) Transport() http.RoundTripper {
 	if s.config.inMemory {
 		return memoryTransport{http.HandlerFunc(s.serveMemory)}
 	}
-	transport := s.http.Client().Transport.(*http.Transport)
-	transport.MaxIdleConnsPerHost = 128
-	return transport
+	return s.http.Client().Transport
 }
 
 // serveMemory stands for both origins of a desk in memory.
@@ -279,18 +280,19 @@ func (s *Server) dispatch(op operation, w http.ResponseWriter, r *http.Request) 
 	}
 	body := &bodyLog{ReadCloser: r.Body}
 	r.Body = body
-	logged := &statusLog{ResponseWriter: w}
-	defer func() {
-		entry.Status, entry.Body, entry.Took = logged.status, body.kept, time.Since(start)
-		s.requests.add(entry)
-		if s.config.logger != nil {
+	s.requests.add(entry)
+	logged := &statusLog{ResponseWriter: w, note: func(status int) {
+		s.requests.note(func() { entry.Status, entry.Body, entry.Took = status, body.kept, time.Since(start) })
+	}}
+	if s.config.logger != nil {
+		defer func() {
 			s.config.logger.Info("request", "method", entry.Method, "path", entry.Path, "op", entry.Op,
-				"status", entry.Status, "took", entry.Took.Round(time.Microsecond), "fault", entry.Fault)
-		}
-	}()
+				"status", entry.Status, "took", time.Since(start).Round(time.Microsecond), "fault", entry.Fault)
+		}()
+	}
 	handle := func(w http.ResponseWriter, r *http.Request) { s.handle(op, w, r) }
 	if fault, hit := s.faults.pick(op.op, r.Method, op.route); hit && op.op != "" {
-		entry.Fault = fault.String()
+		s.requests.note(func() { entry.Fault = fault.String() })
 		fault.serve(logged, r, handle)
 		return
 	}

@@ -1,0 +1,62 @@
+package supportbeetest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+// The desk's own speed: what it takes from the request to the answer, without sockets.
+
+func BenchmarkDeskListPage(b *testing.B) {
+	desk := supportbeetest.Run(b)
+	desk.Seed(100_000)
+	b.Run("first", func(b *testing.B) { serve(b, desk, "/tickets?per_page=100") })
+	b.Run("deep", func(b *testing.B) { serve(b, desk, "/tickets?per_page=100&page=500") })
+	b.Run("selected", func(b *testing.B) { serve(b, desk, "/tickets?per_page=100&label=bug&assigned_user=any&replies=true") })
+}
+
+func BenchmarkDeskGetTicket(b *testing.B) {
+	desk := supportbeetest.Run(b)
+	path := fmt.Sprintf("/tickets/%d", desk.Tickets()[0].ID)
+	b.Run("handler", func(b *testing.B) { serve(b, desk, path) })
+	b.Run("http", func(b *testing.B) {
+		client := desk.Client()
+		id := desk.Tickets()[0].ID
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := client.Tickets.Get(b.Context(), id); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+	})
+}
+
+func BenchmarkSeed100000(b *testing.B) {
+	for b.Loop() {
+		desk := supportbeetest.NewServer(supportbeetest.InMemory())
+		desk.Seed(100_000)
+		desk.Close()
+	}
+}
+
+func serve(b *testing.B, desk *supportbeetest.Server, path string) {
+	b.Helper()
+	b.ReportAllocs()
+	for b.Loop() {
+		req := httptest.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)
+		req.Header.Set("Accept", "application/json")
+		req.Header.Set("Authorization", "Bearer "+desk.Token)
+		w := httptest.NewRecorder()
+		desk.ServeHTTP(w, req)
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code, w.Body)
+		}
+	}
+}

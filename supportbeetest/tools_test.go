@@ -1,0 +1,451 @@
+package supportbeetest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+func TestSeededStateIsReadBack(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	desk := supportbeetest.Run(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return at }))
+	agent := desk.AddUser(supportbeetest.UserSeed{Email: "kim@acme.example", Name: "Kim King", Role: supportbee.RoleAgent})
+	team := desk.AddTeam("Support", agent)
+	desk.AddLabel("refund", "#FF0000")
+	id := desk.AddTicket(supportbeetest.TicketSeed{
+		Subject: "Kettle", Text: "It leaks.", RequesterEmail: "ann@example.com", RequesterName: "Ann Archer",
+		Labels: []string{"refund"}, User: agent, Team: team, CreatedAt: at.Add(-time.Hour),
+	})
+	reply := desk.AddCustomerReply(id, "Hello?")
+	comment := desk.AddComment(id, agent, "On it.")
+
+	ticket, found := desk.Ticket(id)
+	require.True(t, found)
+	ann := supportbee.Person{ID: ticket.Requester.ID, Email: "ann@example.com", Name: "Ann Archer", Role: supportbee.RoleCustomer}
+	kim := supportbee.Person{ID: agent, Email: "kim@acme.example", Name: "Kim King", Role: supportbee.RoleAgent, Agent: true}
+	assert.Equal(t, supportbee.Ticket{
+		ID: id, Subject: "Kettle", RepliesCount: 1, CommentsCount: 1, LastActivityAt: at, CreatedAt: at.Add(-time.Hour), Unanswered: true,
+		Summary: "It leaks.", Source: supportbee.Source{Channel: "email", Address: "help@acme.example"},
+		Labels: []supportbee.Label{{Name: "refund", Color: "#FF0000"}}, Requester: ann, Content: supportbee.Content{Text: "It leaks.", HTML: "It leaks."},
+		AssignedUser: &kim, AssignedTeam: &supportbee.Team{ID: team, Name: "Support"},
+	}, ticket)
+	counts := supportbee.TicketCounts{RepliesCount: 1, CommentsCount: 1}
+	assert.Equal(t, []supportbee.Reply{{ID: reply, CreatedAt: at, Summary: "Hello?", Ticket: counts, Replier: ann, Content: supportbee.Content{Text: "Hello?", HTML: "Hello?"}}}, desk.Replies(id))
+	assert.Equal(t, []supportbee.Comment{{ID: comment, CreatedAt: at, Ticket: counts, Commenter: kim, Content: supportbee.Content{Text: "On it.", HTML: "On it."}}}, desk.Comments(id))
+
+	viaAPI, err := desk.Client().Tickets.Get(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, ticket.Subject, viaAPI.Subject)
+	assert.Equal(t, kim.Email, viaAPI.AssignedUser.Email)
+
+	_, found = desk.Ticket(1)
+	assert.False(t, found)
+	assert.Nil(t, desk.Replies(1))
+	assert.Nil(t, desk.Comments(1))
+	_, found = desk.User("nobody@example.com")
+	assert.False(t, found)
+	assert.PanicsWithValue(t, "supportbeetest: AddCustomerReply: there is no ticket 1", func() { desk.AddCustomerReply(1, "x") })
+}
+
+func TestSeedIsDeterministic(t *testing.T) {
+	t.Parallel()
+	clock := supportbeetest.WithClock(func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) })
+	a, b := supportbeetest.Run(t, clock), supportbeetest.Run(t, clock)
+	a.Seed(300)
+	b.Seed(300)
+	assert.Len(t, a.Tickets(), 310)
+	assert.Equal(t, a.Tickets(), b.Tickets())
+}
+
+func TestRequestsAreListedWithoutCredentials(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.Run(t)
+	client := desk.Client()
+	_, err := client.Tickets.List(t.Context(), supportbee.TicketListOptions{Label: "bug"})
+	require.NoError(t, err)
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y"})
+	_, err = client.Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("Hi")})
+	require.NoError(t, err)
+
+	requests := desk.Requests()
+	require.Len(t, requests, 2)
+	assert.Equal(t, "Tickets.List", requests[0].Op)
+	assert.Equal(t, "bug", requests[0].Query.Get("label"))
+	assert.Equal(t, http.StatusOK, requests[0].Status)
+	assert.Equal(t, "Replies.Create", requests[1].Op)
+	assert.Equal(t, "/tickets/{id}/replies", requests[1].Route)
+	assert.Equal(t, fmt.Sprintf("/tickets/%d/replies", id), requests[1].Path)
+	assert.JSONEq(t, `{"reply":{"content":{"text":"Hi"}}}`, string(requests[1].Body))
+	assert.Equal(t, http.StatusCreated, requests[1].Status)
+	assert.NotContains(t, fmt.Sprintf("%+v", requests), desk.Token)
+	desk.ResetRequests()
+	assert.Empty(t, desk.Requests())
+}
+
+// fakeTB keeps what assertions report.
+type fakeTB struct {
+	testing.TB
+	reports []string
+}
+
+func (f *fakeTB) Helper() {}
+
+func (f *fakeTB) Errorf(format string, args ...any) {
+	f.reports = append(f.reports, fmt.Sprintf(format, args...))
+}
+
+func TestAssertions(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.Run(t)
+	client := desk.Client()
+	agent, _ := desk.User(supportbeetest.AgentEmail)
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y"})
+	for name, tt := range map[string]struct {
+		assert func(tb testing.TB) bool
+		act    func() error
+		report string
+	}{
+		"replied": {
+			func(tb testing.TB) bool { return desk.AssertReplied(tb, id, "soon") },
+			func() error {
+				_, err := client.Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("We answer soon.")})
+				return err
+			},
+			fmt.Sprintf(`want an agent's reply to ticket %d that holds "soon", got 0: []`, id),
+		},
+		"commented": {
+			func(tb testing.TB) bool { return desk.AssertCommented(tb, id, "internal") },
+			func() error {
+				_, err := client.Comments.Create(t.Context(), id, supportbee.CommentCreate{Content: supportbee.Text("internal")})
+				return err
+			},
+			fmt.Sprintf(`want a comment on ticket %d that holds "internal", got 0: []`, id),
+		},
+		"archived": {
+			func(tb testing.TB) bool { return desk.AssertArchived(tb, id) },
+			func() error { return client.Tickets.Archive(t.Context(), id) },
+			fmt.Sprintf("want ticket %d archived, got ", id),
+		},
+		"labeled": {
+			func(tb testing.TB) bool { return desk.AssertLabeled(tb, id, "bug") },
+			func() error { _, err := client.Labels.Add(t.Context(), id, "bug"); return err },
+			fmt.Sprintf(`want ticket %d labeled "bug", got `, id),
+		},
+		"assigned": {
+			func(tb testing.TB) bool { return desk.AssertAssigned(tb, id, agent.ID) },
+			func() error { _, err := client.Tickets.AssignUser(t.Context(), id, agent.ID); return err },
+			fmt.Sprintf("want ticket %d assigned to user %d, got ", id, agent.ID),
+		},
+		"requests": {
+			func(tb testing.TB) bool { return desk.AssertRequests(tb, "Teams.List", 1) },
+			func() error { _, err := client.Teams.List(t.Context(), supportbee.TeamListOptions{}); return err },
+			"want 1 requests Teams.List, got 0",
+		},
+	} {
+		before, after := &fakeTB{}, &fakeTB{}
+		assert.False(t, tt.assert(before), name)
+		require.Len(t, before.reports, 1, name)
+		assert.Contains(t, before.reports[0], tt.report, name)
+		require.NoError(t, tt.act(), name)
+		assert.True(t, tt.assert(after), name)
+		assert.Empty(t, after.reports, name)
+	}
+	answered := &fakeTB{}
+	require.NoError(t, client.Tickets.MarkUnanswered(t.Context(), id))
+	assert.False(t, desk.AssertAnswered(answered, id))
+	require.NoError(t, client.Tickets.MarkAnswered(t.Context(), id))
+	assert.True(t, desk.AssertAnswered(answered, id))
+	assert.Len(t, answered.reports, 1)
+
+	writes := &fakeTB{}
+	assert.False(t, desk.AssertNoWrites(writes))
+	assert.Contains(t, writes.reports[0], "want no writes, got POST ")
+	desk.ResetRequests()
+	_, err := client.Tickets.Get(t.Context(), id)
+	require.NoError(t, err)
+	assert.True(t, desk.AssertNoWrites(&fakeTB{}))
+
+	unknown := &fakeTB{}
+	assert.False(t, desk.AssertArchived(unknown, 1))
+	assert.Equal(t, []string{"want ticket 1 archived, but there is no such ticket"}, unknown.reports)
+}
+
+func TestTokensHaveTheirUsersRights(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.Run(t)
+	agent, _ := desk.User(supportbeetest.AgentEmail)
+	other, _ := desk.User(supportbeetest.OtherAgentEmail)
+	client := desk.ClientWithToken(desk.AddToken(agent.ID))
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y", User: agent.ID, Trash: true})
+
+	require.ErrorIs(t, client.Tickets.Delete(t.Context(), id), supportbee.ErrAccessDenied)
+	_, err := client.Reports.TicketsCount(t.Context(), supportbee.ReportOptions{})
+	require.ErrorIs(t, err, supportbee.ErrAccessDenied)
+	_, err = client.Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{ID: other.ID}})
+	require.ErrorIs(t, err, supportbee.ErrAccessDenied)
+	assert.Empty(t, desk.Replies(id))
+
+	mine, err := client.Tickets.Count(t.Context(), supportbee.TicketListOptions{AssignedUser: supportbee.AssignedToMe, Trash: true})
+	require.NoError(t, err)
+	assert.Equal(t, 2, mine, "the seeded one and the new one")
+
+	reply, err := desk.Client().Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{Email: other.Email}})
+	require.NoError(t, err)
+	assert.Equal(t, other.Email, reply.Replier.Email)
+	require.NoError(t, desk.Client().Tickets.Delete(t.Context(), id))
+	assert.PanicsWithValue(t, "supportbeetest: AddToken: there is no user 1", func() { desk.AddToken(1) })
+}
+
+func TestSnapshotsRoundTrip(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.Run(t)
+	desk.Seed(40)
+	file, err := desk.Client().Attachments.Upload(t.Context(), "a.bin", bytes.NewReader([]byte{0, 1, 255}))
+	require.NoError(t, err)
+	_, err = desk.Client().Filters.CreateWith(t.Context(), supportbee.RuleCreate{Subject: "q"}, supportbee.ConsequenceCreate{Archive: true})
+	require.NoError(t, err)
+	var first, second bytes.Buffer
+	n, err := desk.WriteTo(&first)
+	require.NoError(t, err)
+	assert.Equal(t, int64(first.Len()), n)
+
+	other := supportbeetest.Run(t, supportbeetest.WithoutSeed())
+	_, err = other.ReadFrom(bytes.NewReader(first.Bytes()))
+	require.NoError(t, err)
+	assert.Equal(t, desk.Tickets(), other.Tickets())
+	data, found := other.File(file.ID)
+	assert.True(t, found)
+	assert.Equal(t, []byte{0, 1, 255}, data)
+	archived := open(t, other.Client(), "Q: filters are kept, too, and the token still works")
+	assert.True(t, archived.Archived)
+
+	_, err = desk.WriteTo(&second)
+	require.NoError(t, err)
+	assert.JSONEq(t, first.String(), second.String())
+
+	before := other.Tickets()
+	for _, broken := range []string{"", "{", `{"tickets":{"7":{"id":7,"requester":5}}}`, `{"tickets":{"7":null}}`} {
+		_, err := other.ReadFrom(strings.NewReader(broken))
+		require.ErrorContains(t, err, "supportbeetest: ReadFrom: ")
+	}
+	assert.Equal(t, before, other.Tickets())
+}
+
+func TestWebhooksTellOfEveryEvent(t *testing.T) {
+	t.Parallel()
+	everyDesk(t, func(t *testing.T, desk *supportbeetest.Server) {
+		var mu sync.Mutex
+		var events []*supportbee.Webhook
+		receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			assert.Equal(t, http.MethodPost, r.Method)
+			assert.Equal(t, "application/json; charset=utf-8", r.Header.Get("Content-Type"))
+			event, err := supportbee.ParseWebhook(r.Body)
+			mu.Lock()
+			defer mu.Unlock()
+			if assert.NoError(t, err) {
+				events = append(events, event)
+			}
+		}))
+		defer receiver.Close()
+		desk.AddWebhook(receiver.URL)
+		ctx, client := t.Context(), desk.Client()
+		agent, _ := desk.User(supportbeetest.AgentEmail)
+		team, _ := desk.Team("Support")
+
+		ticket := open(t, client, "Kettle")
+		for _, act := range []func() error{
+			func() error { _, err := client.Tickets.AssignTeam(ctx, ticket.ID, team.ID); return err },
+			func() error { _, err := client.Tickets.AssignUser(ctx, ticket.ID, agent.ID); return err },
+			func() error { return client.Tickets.UnassignUser(ctx, ticket.ID) },
+			func() error { return client.Tickets.UnassignTeam(ctx, ticket.ID) },
+			func() error { return client.Tickets.MarkAnswered(ctx, ticket.ID) },
+			func() error { return client.Tickets.MarkAnswered(ctx, ticket.ID) }, // repeated: nothing happens
+			func() error { return client.Tickets.MarkUnanswered(ctx, ticket.ID) },
+			func() error { return client.Tickets.Spam(ctx, ticket.ID) },
+			func() error { return client.Tickets.Unspam(ctx, ticket.ID) },
+			func() error { return client.Tickets.Trash(ctx, ticket.ID) },
+			func() error { return client.Tickets.Untrash(ctx, ticket.ID) },
+			func() error { return client.Tickets.Archive(ctx, ticket.ID) },
+			func() error { return client.Tickets.Unarchive(ctx, ticket.ID) },
+			func() error {
+				_, err := client.Replies.Create(ctx, ticket.ID, supportbee.ReplyCreate{Content: supportbee.Text("Hi")})
+				return err
+			},
+			func() error { desk.AddCustomerReply(ticket.ID, "Thanks"); return nil },
+			func() error {
+				_, err := client.Comments.Create(ctx, ticket.ID, supportbee.CommentCreate{Content: supportbee.Text("ok")})
+				return err
+			},
+		} {
+			require.NoError(t, act())
+		}
+		require.NoError(t, desk.FlushWebhooks(ctx))
+		mu.Lock()
+		defer mu.Unlock()
+		var actions []supportbee.WebhookAction
+		for _, event := range events {
+			actions = append(actions, event.Action)
+			assert.Equal(t, supportbee.WebhookCompany{Subdomain: "acme", Name: "Acme"}, event.Company)
+			assert.Equal(t, ticket.ID, event.Ticket.ID)
+			assert.Equal(t, fmt.Sprintf("%s/tickets/%d", desk.URL, ticket.ID), event.Ticket.URL)
+		}
+		require.Equal(t, []supportbee.WebhookAction{
+			supportbee.WebhookTicketCreated, supportbee.WebhookTicketAssignedToTeam, supportbee.WebhookTicketAssignedToUser,
+			supportbee.WebhookTicketUnassignedFromUser, supportbee.WebhookTicketUnassignedFromTeam, supportbee.WebhookTicketAnswered,
+			supportbee.WebhookTicketUnanswered, supportbee.WebhookTicketSpammed, supportbee.WebhookTicketUnspammed, supportbee.WebhookTicketTrashed,
+			supportbee.WebhookTicketUntrashed, supportbee.WebhookTicketArchived, supportbee.WebhookTicketUnarchived,
+			supportbee.WebhookAgentReplyCreated, supportbee.WebhookCustomerReplyCreated, supportbee.WebhookCommentCreated,
+		}, actions)
+		assert.Equal(t, team.ID, events[1].TeamAssignment.Team.ID)
+		assert.Equal(t, agent.Email, events[2].UserAssignment.User.Email)
+		assert.Equal(t, "Hi", events[13].Reply.Content.Text)
+		assert.Equal(t, supportbeetest.AdminEmail, events[13].Agent.Email)
+		assert.Nil(t, events[14].Agent, "the customer wrote")
+		assert.Equal(t, "ok", events[15].Comment.Content.Text)
+		assert.Len(t, desk.Deliveries(), 16)
+		assert.Equal(t, http.StatusOK, desk.Deliveries()[0].Status)
+	})
+}
+
+func TestWebhooksSurviveABadReceiver(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.Run(t)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	desk.AddWebhook(gone.URL)
+	desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y"})
+	require.NoError(t, desk.FlushWebhooks(t.Context()))
+	require.Len(t, desk.Deliveries(), 1)
+	assert.Error(t, desk.Deliveries()[0].Err)
+}
+
+func TestInMemoryDeskRunsInABubble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.Run(t, supportbeetest.InMemory(), supportbeetest.WithRateLimits(), supportbeetest.WithRetryAfter(false))
+		client := desk.Client()
+		start := time.Now()
+		for i := range 9 {
+			open(t, client, fmt.Sprint("ticket ", i))
+		}
+		assert.Equal(t, time.Minute, time.Since(start), "the ninth waited for the limit to pass")
+		desk.AssertRequests(t, "Tickets.Create", 10)
+
+		file, err := client.Attachments.Upload(t.Context(), "a.txt", strings.NewReader("abc"))
+		require.NoError(t, err)
+		var back bytes.Buffer
+		require.NoError(t, client.Attachments.Download(t.Context(), *file, &back))
+		assert.Equal(t, "abc", back.String())
+	})
+}
+
+func TestRateLimits(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		opts      []supportbeetest.Option
+		anonymous bool
+		most      int
+		window    time.Duration
+		wait      time.Duration
+	}{
+		"with a token":     {most: 8, window: time.Minute},
+		"without":          {anonymous: true, most: 5, window: time.Hour},
+		"seconds are told": {opts: []supportbeetest.Option{supportbeetest.WithRetryAfter(false)}, most: 8, window: time.Minute, wait: time.Minute},
+		"a date is told":   {opts: []supportbeetest.Option{supportbeetest.WithRetryAfter(true)}, most: 8, window: time.Minute, wait: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				desk := supportbeetest.Run(t, append(tt.opts, supportbeetest.InMemory(), supportbeetest.WithRateLimits())...)
+				token := desk.Token
+				if tt.anonymous {
+					token = ""
+				}
+				client := desk.ClientWithToken(token, supportbee.WithoutRetry())
+				for range tt.most {
+					open(t, client, "x")
+				}
+				_, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{RequesterEmail: "ann@example.com", Content: supportbee.Text("x")})
+				var limited *supportbee.RateLimitError
+				require.ErrorAs(t, err, &limited)
+				assert.InDelta(t, tt.wait, limited.RetryAfter, float64(2*time.Second))
+				<-time.After(tt.window + time.Second) // in the bubble, it passes at once
+				open(t, client, "x")
+			})
+		})
+	}
+}
+
+func TestPlainHTTP(t *testing.T) {
+	t.Parallel()
+	get := func(t *testing.T, desk *supportbeetest.Server, path, token string, header ...string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, desk.URL+path, nil)
+		require.NoError(t, err)
+		req.Header.Set("Accept", "application/json")
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		for i := 0; i < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		res, err := (&http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}).Do(req)
+		require.NoError(t, err)
+		t.Cleanup(func() { res.Body.Close() })
+		return res
+	}
+	body := func(res *http.Response) string {
+		data, _ := io.ReadAll(res.Body)
+		return string(data)
+	}
+	desk := supportbeetest.Run(t)
+
+	res := get(t, desk, "/labels", desk.Token)
+	assert.Equal(t, http.StatusOK, res.StatusCode)
+	assert.Equal(t, "application/json; charset=utf-8", res.Header.Get("Content-Type"))
+	assert.Equal(t, "max-age=0, private, must-revalidate", res.Header.Get("Cache-Control"))
+	for _, name := range []string{"X-Request-Id", "X-Runtime", "Etag"} {
+		assert.NotEmpty(t, res.Header.Get(name), name)
+	}
+	require.Len(t, res.Cookies(), 1)
+	assert.Equal(t, "secure_code_session", res.Cookies()[0].Name)
+	var labels map[string][]map[string]string
+	require.NoError(t, json.Unmarshal([]byte(body(res)), &labels))
+	assert.Equal(t, map[string]string{"name": "bug", "color": "#CC3333"}, labels["labels"][0])
+
+	res = get(t, desk, "/labels", desk.Token, "Accept-Encoding", "gzip")
+	assert.Equal(t, "gzip", res.Header.Get("Content-Encoding"))
+
+	for _, token := range []string{"", "wrong"} {
+		res = get(t, desk, "/labels", token)
+		assert.Equal(t, http.StatusUnauthorized, res.StatusCode)
+		assert.Equal(t, " ", body(res))
+		assert.Empty(t, res.Cookies())
+		assert.Equal(t, "no-cache", res.Header.Get("Cache-Control"))
+	}
+	res = get(t, supportbeetest.Run(t, supportbeetest.WithDenialStatus(http.StatusForbidden)), "/labels", "wrong")
+	assert.Equal(t, http.StatusForbidden, res.StatusCode)
+
+	res = get(t, desk, "/tickets?since=yesterday", desk.Token)
+	assert.Equal(t, http.StatusInternalServerError, res.StatusCode)
+	assert.Contains(t, body(res), `{"error":"`)
+	res = get(t, desk, "/tickets/search", desk.Token)
+	assert.Equal(t, http.StatusBadRequest, res.StatusCode)
+	res = get(t, desk, "/nothing", desk.Token)
+	assert.Equal(t, http.StatusNotFound, res.StatusCode)
+}
