@@ -1,0 +1,197 @@
+// Command quickstart walks through the life of a ticket: it opens one with an attachment, lists
+// and searches, replies, comments, labels, assigns and archives, and shows a typed error.
+//
+// Without an account it starts an embedded help desk. With SUPPORTBEE_COMPANY and
+// SUPPORTBEE_TOKEN set it works on that desk, and only reads unless -write is given: a reply
+// mails a real customer.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"text/tabwriter"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	flags.SetOutput(out)
+	write := flags.Bool("write", false, "also write to the desk that SUPPORTBEE_COMPANY names; this mails the requester")
+	requester := flags.String("requester", "ann@example.com", "`address` that the ticket is opened for")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	client, err := connect(out, write)
+	if err != nil {
+		return err
+	}
+	tour := tour{client: client, out: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0), requester: *requester}
+	defer tour.out.Flush() // also what came before an error
+	if err := tour.look(ctx); err != nil {
+		return err
+	}
+	if *write {
+		if err := tour.work(ctx); err != nil {
+			return err
+		}
+	} else {
+		tour.step("write", "left out: give -write to open a ticket on this desk")
+	}
+	return tour.fail(ctx)
+}
+
+// connect returns a client of the desk that the environment names, or of an embedded one, which
+// may be written to.
+func connect(out io.Writer, write *bool) (*supportbee.Client, error) {
+	if os.Getenv("SUPPORTBEE_TOKEN") != "" {
+		client, err := supportbee.FromEnv()
+		if err == nil {
+			fmt.Fprintf(out, "Working on the desk of your environment: %v\n\n", client)
+		}
+		return client, err
+	}
+	desk := supportbeetest.NewServer()
+	*write = true
+	fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: working on an embedded desk at %s\n\n", desk.URL)
+	return desk.Client(), nil
+}
+
+// tour goes through the API and tells of each step in aligned columns.
+type tour struct {
+	client    *supportbee.Client
+	out       *tabwriter.Writer
+	requester string
+}
+
+func (t tour) step(name, format string, args ...any) {
+	fmt.Fprintf(t.out, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+}
+
+// look reads.
+func (t tour) look(ctx context.Context) error {
+	open, err := t.client.Tickets.Count(ctx, supportbee.TicketListOptions{})
+	if err != nil {
+		return err
+	}
+	t.step("count", "%d tickets are open", open)
+
+	unanswered := supportbee.TicketListOptions{Replies: new(false), SortBy: supportbee.SortByCreationTime}
+	tickets, err := supportbee.Collect(t.client.Tickets.All(ctx, unanswered), 5)
+	if err != nil {
+		return err
+	}
+	for _, ticket := range tickets {
+		t.step("list", "#%d\t%s\t%s\t%s", ticket.ID, ticket.CreatedAt.Format("2006-01-02 15:04"), ticket.Requester.Email, ticket.Subject)
+	}
+
+	found, err := t.client.Tickets.Search(ctx, "invoice", supportbee.TicketSearchOptions{})
+	if err != nil {
+		return err
+	}
+	t.step("search", "%d tickets mention an invoice", found.Total)
+	return nil
+}
+
+// work opens a ticket and brings it to its end.
+func (t tour) work(ctx context.Context) error {
+	photo := bytes.NewReader(bytes.Repeat([]byte("pretend that this is a photo\n"), 1000))
+	file, err := t.client.Attachments.Upload(ctx, "kettle.jpg", photo)
+	if err != nil {
+		return err
+	}
+	t.step("upload", "#%d\t%s\t%s\t%d bytes", file.ID, file.Filename, file.ContentType, photo.Size())
+
+	ticket, err := t.client.Tickets.Create(ctx, supportbee.TicketCreate{
+		Subject:        "The kettle leaks",
+		RequesterName:  "Ann Archer",
+		RequesterEmail: t.requester,
+		Content: supportbee.ContentCreate{
+			Text:          "Hello,\nmy new kettle leaks, see the photo. Can I get a refund?",
+			AttachmentIDs: []supportbee.AttachmentID{file.ID},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	t.step("open", "#%d\t%s\t%s\t%s", ticket.ID, ticket.CreatedAt.Format("2006-01-02 15:04"), ticket.Requester.Email, ticket.Subject)
+
+	var back bytes.Buffer
+	if err := t.client.Attachments.Download(ctx, ticket.Content.Attachments[0], &back); err != nil {
+		return err
+	}
+	t.step("download", "%d bytes came back", back.Len())
+
+	labels, err := t.client.Labels.List(ctx)
+	if err != nil {
+		return err
+	}
+	if len(labels) > 0 {
+		if _, err := t.client.Labels.Add(ctx, ticket.ID, labels[0].Name); err != nil {
+			return err
+		}
+		t.step("label", "%q", labels[0].Name)
+	}
+
+	users, err := t.client.Users.List(ctx, supportbee.UserListOptions{Roles: []supportbee.Role{supportbee.RoleAgent, supportbee.RoleAdmin}})
+	if err != nil {
+		return err
+	}
+	if len(users) > 0 {
+		assignment, err := t.client.Tickets.AssignUser(ctx, ticket.ID, users[0].ID)
+		if err != nil {
+			return err
+		}
+		t.step("assign", "to %s", assignment.User.Name)
+	}
+
+	comment, err := t.client.Comments.Create(ctx, ticket.ID, supportbee.CommentCreate{Content: supportbee.Text("The third leak this week.")})
+	if err != nil {
+		return err
+	}
+	t.step("comment", "%s: %s", comment.Commenter.Name, comment.Content.Text)
+
+	reply, err := t.client.Replies.Create(ctx, ticket.ID, supportbee.ReplyCreate{Content: supportbee.Text("Dear Ann,\na refund is on its way.")})
+	if err != nil {
+		return err
+	}
+	t.step("reply", "%s: %s", reply.Replier.Name, reply.Summary)
+
+	if err := t.client.Tickets.Archive(ctx, ticket.ID); err != nil {
+		return err
+	}
+	done, err := t.client.Tickets.Get(ctx, ticket.ID)
+	if err != nil {
+		return err
+	}
+	t.step("archive", "archived %t, %d reply, %d comment", done.Archived, done.RepliesCount, done.CommentsCount)
+	return nil
+}
+
+// fail shows what an error tells.
+func (t tour) fail(ctx context.Context) error {
+	_, err := t.client.Tickets.Get(ctx, 999_999_999)
+	var apiErr *supportbee.Error
+	if !errors.Is(err, supportbee.ErrNotFound) || !errors.As(err, &apiErr) {
+		return fmt.Errorf("want an unknown ticket to be not found, got %w", err)
+	}
+	t.step("error", "%s got %d, as ErrNotFound (request %s)", apiErr.Op, apiErr.StatusCode, apiErr.RequestID)
+	return nil
+}

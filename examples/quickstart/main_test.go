@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+func clearEnv(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"SUPPORTBEE_COMPANY", "SUPPORTBEE_TOKEN", "SUPPORTBEE_BASE_URL"} {
+		t.Setenv(name, "")
+	}
+}
+
+func TestTourOnTheEmbeddedDesk(t *testing.T) {
+	clearEnv(t)
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), nil, &out))
+	text := out.String()
+	assert.Contains(t, text, "SUPPORTBEE_TOKEN is not set: working on an embedded desk at http://127.0.0.1:")
+	for _, line := range []string{
+		`(?m)^count +6 tickets are open$`,
+		`(?m)^list +#\d+ +\d{4}-\d\d-\d\d \d\d:\d\d +\S+@example\.(com|net) +\S.*$`,
+		`(?m)^search +1 tickets mention an invoice$`,
+		`(?m)^upload +#\d+ +kettle\.jpg +image/jpeg +29000 bytes$`,
+		`(?m)^open +#\d+ +\d{4}-\d\d-\d\d \d\d:\d\d +ann@example\.com +The kettle leaks$`,
+		`(?m)^download +29000 bytes came back$`,
+		`(?m)^label +"bug"$`,
+		`(?m)^assign +to Ada Adams$`,
+		`(?m)^comment +Ada Adams: The third leak this week\.$`,
+		`(?m)^reply +Ada Adams: Dear Ann, a refund is on its way\.$`,
+		`(?m)^archive +archived true, 1 reply, 1 comment$`,
+		`(?m)^error +Tickets\.Get got 404, as ErrNotFound \(request \S+\)$`,
+	} {
+		assert.Regexp(t, regexp.MustCompile(line), text)
+	}
+}
+
+func TestTourOnADeskOfTheEnvironment(t *testing.T) {
+	clearEnv(t)
+	desk := supportbeetest.Run(t)
+	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
+	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), nil, &out))
+	assert.Contains(t, out.String(), "left out: give -write")
+	assert.NotContains(t, out.String(), desk.Token)
+	desk.AssertNoWrites(t)
+
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-write", "-requester", "me@example.com"}, &out))
+	assert.Contains(t, out.String(), "me@example.com")
+	desk.AssertRequests(t, "Replies.Create", 1)
+}
+
+func TestTourStopsAtAnError(t *testing.T) {
+	clearEnv(t)
+	desk := supportbeetest.Run(t)
+	desk.Inject(supportbeetest.Fault{Op: "Tickets.Search", Status: http.StatusForbidden})
+	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
+	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
+	var out bytes.Buffer
+	require.ErrorContains(t, run(t.Context(), nil, &out), "Tickets.Search: GET /tickets/search: 403 Forbidden")
+	t.Setenv("SUPPORTBEE_BASE_URL", "ftp://"+strings.TrimPrefix(desk.URL, "http://"))
+	require.ErrorContains(t, run(t.Context(), nil, &out), `scheme "ftp" is neither https nor http`)
+	require.Error(t, run(t.Context(), []string{"-unknown"}, &out))
+}
