@@ -73,7 +73,7 @@ func (s *AttachmentsService) Upload(ctx context.Context, name string, source io.
 	buffer := scratches.Get().(*scratch)
 	defer buffer.release()
 	ex := exchange{call: call{op: op, method: http.MethodPost, route: "/attachments"}, buffer: buffer}
-	if _, err := s.client.send(ctx, &ex, up, up.formType()); err != nil {
+	if err := s.client.send(ctx, &ex, up, up.formType()); err != nil {
 		return nil, err
 	}
 	var answer attachmentAnswer
@@ -152,10 +152,10 @@ func (s *AttachmentsService) download(ctx context.Context, op string, attachment
 	if ex.target, err = s.client.attachmentURL(attachment.URL.Original); err != nil {
 		ex.invalid = err
 	}
-	res, err := s.client.send(ctx, &ex, nil, "")
-	if err != nil {
+	if err := s.client.send(ctx, &ex, nil, ""); err != nil {
 		return err
 	}
+	res := ex.res
 	defer res.Body.Close()
 	if res.ContentLength > t.maxSize {
 		return ex.failed(&transport.BodyError{Err: fmt.Errorf("%w: %d bytes, allowed are %d", ErrResponseTooLarge, res.ContentLength, t.maxSize)})

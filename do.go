@@ -44,9 +44,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		target: c.config.baseText + target.RequestURI(),
 	}
 	if body != nil {
-		_, err = c.send(ctx, &ex, body, "application/json")
+		err = c.send(ctx, &ex, body, "application/json")
 	} else {
-		_, err = c.send(ctx, &ex, nil, "")
+		err = c.send(ctx, &ex, nil, "")
 	}
 	if err != nil || out == nil || len(bytes.TrimSpace(buffer.body.Bytes())) == 0 {
 		return err

@@ -74,7 +74,7 @@ func (s *scratch) decode(key string, out any) error {
 	if err := s.decodeAt(key, out); err != nil {
 		return err
 	}
-	if _, err := s.dec.ReadToken(); err != io.EOF {
+	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		if err == nil {
 			return errors.New("more JSON follows the answer's end")
 		}

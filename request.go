@@ -78,7 +78,7 @@ func (c *Client) call(ctx context.Context, in call, out any) error {
 	buffer := scratches.Get().(*scratch)
 	defer buffer.release()
 	ex := exchange{call: in, buffer: buffer}
-	if _, err := c.send(ctx, &ex, body, "application/json"); err != nil {
+	if err := c.send(ctx, &ex, body, "application/json"); err != nil {
 		gone := ex.method == http.MethodDelete && ex.status == http.StatusNotFound && ex.report.Unanswered
 		if gone && out == nil {
 			return nil // an earlier attempt, whose answer was lost, has done the work
@@ -101,20 +101,21 @@ type exchange struct {
 	target string         // the URL; made from the route and the query unless set
 	buffer *scratch       // takes the answer; nil to stream it
 	report transport.Call // what the transport chain tells of the attempts
+	res    *http.Response // the answer; its body is open only where it is streamed
 	status int
 	header http.Header
 	redact func(string) string
 }
 
-// send makes the request and returns a 2xx answer; everything else is an error. The body is
-// sent with its length if it is a [*bytes.Reader] or an [*upload].
-func (c *Client) send(ctx context.Context, ex *exchange, body io.Reader, contentType string) (*http.Response, error) {
+// send makes the request. Everything but a 2xx answer is an error. The body is sent with its
+// length if it is a [*bytes.Reader] or an [*upload].
+func (c *Client) send(ctx context.Context, ex *exchange, body io.Reader, contentType string) error {
 	if ex.method == "" {
 		ex.method = http.MethodGet
 	}
 	target, err := c.resolve(ctx, ex)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	up, isUpload := body.(*upload)
 	ex.report = transport.Call{Op: ex.op, Route: ex.route, Class: ex.class(), Streaming: isUpload || ex.buffer == nil}
@@ -134,15 +135,15 @@ func (c *Client) send(ctx context.Context, ex *exchange, body io.Reader, content
 	}
 	answer, err := req.SetContext(ctx).Execute(ex.method, target)
 	if err != nil {
-		return nil, ex.failed(err)
+		return ex.failed(err)
 	}
-	res := answer.RawResponse
-	ex.status, ex.header = res.StatusCode, res.Header
-	if res.StatusCode/100 == 2 {
-		return res, nil
+	ex.res = answer.RawResponse
+	ex.status, ex.header = ex.res.StatusCode, ex.res.Header
+	if ex.status/100 == 2 {
+		return nil
 	}
-	defer res.Body.Close()
-	return nil, ex.refused(res, c.config.base)
+	defer ex.res.Body.Close()
+	return ex.refused(c.config.base)
 }
 
 type uploadKey struct{}
@@ -229,8 +230,8 @@ func (ex *exchange) newError() *Error {
 
 // failed is the error of a request that got no answer, or not a whole one.
 func (ex *exchange) failed(cause error) error {
-	if wrapped, ok := cause.(*url.Error); ok {
-		cause = wrapped.Err // its text holds the URL with the query
+	if wrapped, ok := cause.(*url.Error); ok { //nolint:errorlint // the outermost only: its text holds the URL with the query
+		cause = wrapped.Err
 	}
 	if text := cause.Error(); ex.redact(text) != text {
 		cause = redacted{ex.redact(text), cause}
@@ -247,22 +248,22 @@ func (ex *exchange) failed(cause error) error {
 }
 
 // refused is the error of an answer other than 2xx.
-func (ex *exchange) refused(res *http.Response, base *url.URL) error {
+func (ex *exchange) refused(base *url.URL) error {
 	e := ex.newError()
-	e.Header = res.Header.Clone()
+	e.Header = ex.header.Clone()
 	e.Header.Del("Set-Cookie")
 	if ex.buffer != nil {
 		e.Body = ex.buffer.body.Bytes()
 	} else {
 		// A body that breaks off must not hide the status.
-		e.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
+		e.Body, _ = io.ReadAll(io.LimitReader(ex.res.Body, maxErrorBody))
 	}
 	e.Body = []byte(ex.redact(string(e.Body[:min(len(e.Body), maxErrorBody)])))
 	e.Message = printable(errorMessage(e.Body), maxErrorMessage)
 	if e.StatusCode == http.StatusTooManyRequests || e.StatusCode == http.StatusServiceUnavailable {
 		e.RetryAfter = ex.report.RetryAfter
 	}
-	if to := res.Header.Get("Location"); res.StatusCode/100 == 3 && to != "" {
+	if to := ex.header.Get("Location"); ex.status/100 == 3 && to != "" {
 		e.Err = errors.New("redirect not followed: API calls stay on the base URL's scheme, host and port, and keep their method")
 		if u, err := base.Parse(to); err == nil && u.Host != "" {
 			e.Err = fmt.Errorf("redirect to %s not followed: API calls stay on the base URL's scheme, host and port, and keep their method",

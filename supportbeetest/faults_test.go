@@ -175,8 +175,9 @@ func TestChanceIsRepeatable(t *testing.T) {
 		}
 		return hits
 	}
-	assert.Equal(t, pattern(1), pattern(1))
-	assert.NotEqual(t, pattern(1), pattern(2))
+	first := pattern(1)
+	assert.Equal(t, first, pattern(1))
+	assert.NotEqual(t, first, pattern(2))
 }
 
 // A client on a bad network gets its work done, and never writes twice.

@@ -18,7 +18,7 @@ const (
 )
 
 // seedPeople makes the admin and returns a token of hers.
-func (d *desk) seedPeople(now time.Time) string {
+func (d *desk) seedPeople() string {
 	d.NextID = 1000
 	admin := d.addUser(&user{ID: d.id(), Type: "user", Email: AdminEmail, Name: "Ada Adams", Role: "admin", TwoFactor: true})
 	return d.newToken(admin.ID)

@@ -132,7 +132,7 @@ func NewServer(opts ...Option) *Server {
 	for pattern, handler := range s.config.handlers {
 		s.mux.Handle(pattern, handler)
 	}
-	s.Token = s.state.seedPeople(s.now())
+	s.Token = s.state.seedPeople()
 	if !s.config.empty {
 		s.state.seedWorld(s.now())
 	}

@@ -116,12 +116,12 @@ func TestBufferStreamsWhatHasNoBuffer(t *testing.T) {
 func TestBufferPassesOnWhatHasNoBody(t *testing.T) {
 	t.Parallel()
 	call := &transport.Call{Body: bytes.NewBufferString("old"), MaxBody: 10}
-	_, err := (&transport.Buffer{Next: play(t, fails(errReset))}).RoundTrip(request(t, http.MethodGet, call, "")) //nolint:bodyclose // there is none
+	_, err := (&transport.Buffer{Next: play(t, fails(errReset))}).RoundTrip(request(t, http.MethodGet, call, ""))
 	assert.Equal(t, errReset, err)
 
 	resp, err := (&transport.Buffer{Next: play(t, func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 204}, nil
-	})}).RoundTrip(request(t, http.MethodGet, call, "")) //nolint:bodyclose // there is none
+		return &http.Response{StatusCode: http.StatusNoContent}, nil
+	})}).RoundTrip(request(t, http.MethodGet, call, ""))
 	require.NoError(t, err)
 	assert.Equal(t, 204, resp.StatusCode)
 	assert.Empty(t, call.Body.String())
@@ -186,7 +186,7 @@ func TestTimeoutOfABufferedBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		call := &transport.Call{Body: new(bytes.Buffer), MaxBody: 100}
 		rt := &transport.Timeout{Next: &transport.Buffer{Next: slow(60)}, PerAttempt: 30 * time.Second}
-		_, err := rt.RoundTrip(request(t, http.MethodGet, call, "")) //nolint:bodyclose // there is none
+		_, err := rt.RoundTrip(request(t, http.MethodGet, call, ""))
 		require.EqualError(t, err, "reading the response body: no complete answer within 30s")
 		require.ErrorAs(t, err, new(*transport.TimeoutError))
 		require.NotErrorIs(t, err, context.Canceled)
@@ -196,7 +196,7 @@ func TestTimeoutOfABufferedBody(t *testing.T) {
 			<-req.Context().Done()
 			return nil, &transport.BodyError{StatusCode: 200, Err: transport.ErrTooLarge}
 		})}
-		_, err := rt.RoundTrip(request(t, http.MethodGet, nil, "")) //nolint:bodyclose // there is none
+		_, err := rt.RoundTrip(request(t, http.MethodGet, nil, ""))
 		require.ErrorIs(t, err, transport.ErrTooLarge)
 	})
 }

@@ -262,7 +262,7 @@ func BenchmarkChain(b *testing.B) {
 	origin, err := url.Parse("https://desk.example")
 	require.NoError(b, err)
 	body := newBody("")
-	canned := &http.Response{StatusCode: 200, Header: http.Header{"X-Request-Id": {"r1"}}}
+	canned := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"X-Request-Id": {"r1"}}}
 	base := roundTrip(func(*http.Request) (*http.Response, error) {
 		canned.Body = body
 		return canned, nil
