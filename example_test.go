@@ -1,0 +1,238 @@
+package supportbee_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+func Example() {
+	desk := supportbeetest.NewServer() // instead of an account
+	defer desk.Close()
+	ctx := context.Background()
+
+	client, err := supportbee.New("acme", desk.Token, supportbee.WithBaseURL(desk.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ticket, err := client.Tickets.Create(ctx, supportbee.TicketCreate{
+		Subject:        "Refund",
+		RequesterEmail: "ann@example.com",
+		Content:        supportbee.Text("Hello, can I get a refund?"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	reply, err := client.Replies.Create(ctx, ticket.ID, supportbee.ReplyCreate{Content: supportbee.Text("Of course.")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s wrote to %s: %s\n", reply.Replier.Name, ticket.Requester.Email, reply.Content.Text)
+	// Output: Ada Adams wrote to ann@example.com: Of course.
+}
+
+func ExampleTicketsService_All() {
+	desk := supportbeetest.NewServer()
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+
+	for ticket, err := range client.Tickets.All(ctx, supportbee.TicketListOptions{Label: "bug"}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(ticket.Subject)
+	}
+	// Output:
+	// It stopped working after the update
+	// Cannot log in
+}
+
+func ExampleCollect() {
+	desk := supportbeetest.NewServer()
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+
+	newest, err := supportbee.Collect(client.Tickets.All(ctx, supportbee.TicketListOptions{Archived: supportbee.Any}), 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(newest), "tickets, the first:", newest[0].Subject)
+	// Output: 3 tickets, the first: It stopped working after the update
+}
+
+func ExampleError() {
+	desk := supportbeetest.NewServer()
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+
+	_, err := client.Tickets.Get(ctx, 7)
+	if errors.Is(err, supportbee.ErrNotFound) {
+		fmt.Println("no such ticket")
+	}
+	var apiErr *supportbee.Error
+	if errors.As(err, &apiErr) {
+		fmt.Println(apiErr.Op, apiErr.Path, apiErr.StatusCode)
+	}
+
+	_, err = client.Tickets.Create(ctx, supportbee.TicketCreate{Content: supportbee.Text("Hello")})
+	fmt.Println(err)
+	// Output:
+	// no such ticket
+	// Tickets.Get /tickets/7 404
+	// supportbee: Tickets.Create: invalid argument: RequesterEmail is required
+}
+
+func ExampleAttachmentsService_Upload() {
+	desk := supportbeetest.NewServer()
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+
+	file, err := client.Attachments.Upload(ctx, "notes.txt", strings.NewReader("The kettle leaks."))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ticket, err := client.Tickets.Create(ctx, supportbee.TicketCreate{
+		RequesterEmail: "ann@example.com",
+		Content:        supportbee.ContentCreate{Text: "See the file.", AttachmentIDs: []supportbee.AttachmentID{file.ID}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var back bytes.Buffer
+	if err := client.Attachments.Download(ctx, ticket.Content.Attachments[0], &back); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(back.String())
+	// Output: The kettle leaks.
+}
+
+func ExampleClient_Do() {
+	desk := supportbeetest.NewServer()
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Kettle"})
+
+	var out struct {
+		Ticket supportbee.Ticket `json:"ticket"`
+	}
+	if err := client.Do(ctx, http.MethodPost, fmt.Sprintf("/tickets/%d/star", id), nil, nil); err != nil {
+		log.Fatal(err)
+	}
+	if err := client.Do(ctx, http.MethodGet, fmt.Sprintf("/tickets/%d", id), nil, &out); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(out.Ticket.Starred)
+	// Output: true
+}
+
+func ExampleParseWebhook() {
+	http.HandleFunc("POST /supportbee", func(_ http.ResponseWriter, r *http.Request) {
+		event, err := supportbee.ParseWebhook(r.Body)
+		if err != nil {
+			log.Print(err)
+			return
+		}
+		if event.Action == supportbee.WebhookTicketCreated {
+			log.Print("new: ", event.Ticket.Subject)
+		}
+	})
+}
+
+// The functions below hold what the README shows; a test compares them.
+
+func readmeFirstCall(ctx context.Context) error {
+	client, err := supportbee.New("acme", os.Getenv("SUPPORTBEE_TOKEN")) // https://acme.supportbee.com
+	if err != nil {
+		return err
+	}
+	ticket, err := client.Tickets.Create(ctx, supportbee.TicketCreate{
+		Subject:        "Refund",
+		RequesterEmail: "ann@example.com",
+		Content:        supportbee.Text("Hello, can I get a refund?"),
+	})
+	_ = ticket
+	return err
+}
+
+func readmeLists(ctx context.Context, client *supportbee.Client) error {
+	for ticket, err := range client.Tickets.All(ctx, supportbee.TicketListOptions{
+		Archived:     supportbee.Any,
+		AssignedUser: supportbee.AssignedToMe,
+		Label:        "refund",
+		Since:        time.Now().AddDate(0, 0, -7),
+	}) {
+		if err != nil {
+			return err
+		}
+		fmt.Println(ticket.ID, ticket.Subject)
+	}
+	return nil
+}
+
+func readmeErrors(ctx context.Context, client *supportbee.Client, ticketID supportbee.TicketID, userID supportbee.UserID) {
+	_, err := client.Tickets.AssignUser(ctx, ticketID, userID)
+
+	var limited *supportbee.RateLimitError
+	var apiErr *supportbee.Error
+	switch {
+	case errors.Is(err, supportbee.ErrConflict):
+		fmt.Println("not in the ticket's team")
+	case errors.As(err, &limited):
+		fmt.Println("try again in", limited.RetryAfter)
+	case errors.As(err, &apiErr):
+		fmt.Println(apiErr.Op, apiErr.StatusCode, apiErr.Message, apiErr.RequestID)
+	}
+}
+
+func readmeFiles(ctx context.Context, client *supportbee.Client, ticketID supportbee.TicketID) error {
+	file, err := client.Attachments.UploadFile(ctx, "invoice.pdf", supportbee.OnProgress(func(done, total int64) {
+		fmt.Printf("\r%d of %d bytes", done, total)
+	}))
+	if err != nil {
+		return err
+	}
+	_, err = client.Replies.Create(ctx, ticketID, supportbee.ReplyCreate{
+		Content: supportbee.ContentCreate{Text: "Here it is.", AttachmentIDs: []supportbee.AttachmentID{file.ID}},
+	})
+	return err
+}
+
+func readmeDo(ctx context.Context, client *supportbee.Client) error {
+	err := client.Do(ctx, http.MethodPost, "/tickets/7/star", nil, nil)
+	return err
+}
+
+// triage is what somebody's bot may look like.
+func triage(ctx context.Context, client *supportbee.Client, id supportbee.TicketID) error {
+	if _, err := client.Labels.Add(ctx, id, "refund"); err != nil {
+		return err
+	}
+	_, err := client.Replies.Create(ctx, id, supportbee.ReplyCreate{Content: supportbee.Text("We are looking into it.")})
+	return err
+}
+
+//nolint:paralleltest // as the README shows it
+func TestTriage(t *testing.T) {
+	desk := supportbeetest.Run(t)
+	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
+	desk.Inject(supportbeetest.Fault{Op: "Labels.Add", Times: 1, Status: http.StatusBadGateway})
+
+	err := triage(t.Context(), desk.Client(), ticket)
+
+	require.NoError(t, err)
+	desk.AssertLabeled(t, ticket, "refund")
+	desk.AssertReplied(t, ticket, "We are looking into it")
+}
