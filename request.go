@@ -228,6 +228,19 @@ func (ex *exchange) newError() *Error {
 	}
 }
 
+// safeHeader is the answer's header without secrets: without cookies, and without the token where
+// the server echoes it.
+func (ex *exchange) safeHeader() http.Header {
+	header := ex.header.Clone()
+	header.Del("Set-Cookie")
+	for _, values := range header {
+		for i, value := range values {
+			values[i] = ex.redact(value)
+		}
+	}
+	return header
+}
+
 // failed is the error of a request that got no answer, or not a whole one.
 func (ex *exchange) failed(cause error) error {
 	if wrapped, ok := cause.(*url.Error); ok { //nolint:errorlint // the outermost only: its text holds the URL with the query
@@ -250,8 +263,7 @@ func (ex *exchange) failed(cause error) error {
 // refused is the error of an answer other than 2xx.
 func (ex *exchange) refused(base *url.URL) error {
 	e := ex.newError()
-	e.Header = ex.header.Clone()
-	e.Header.Del("Set-Cookie")
+	e.Header = ex.safeHeader()
 	if ex.buffer != nil {
 		e.Body = ex.buffer.body.Bytes()
 	} else {
@@ -289,8 +301,7 @@ func (ex *exchange) decode(key string, out any) error {
 // malformed is the error of a 2xx answer that could not be understood.
 func (ex *exchange) malformed(reason, missingKey string, body []byte) error {
 	e := ex.newError()
-	e.Header = ex.header.Clone()
-	e.Header.Del("Set-Cookie")
+	e.Header = ex.safeHeader()
 	e.Body = []byte(ex.redact(string(body[:min(len(body), maxErrorBody)])))
 	if missingKey != "" {
 		reason += ", " + missingError{key: missingKey}.Error()

@@ -1,0 +1,488 @@
+package supportbee_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+var sentinels = []error{
+	supportbee.ErrInvalidArgument, supportbee.ErrTokenRequired, supportbee.ErrNotFound, supportbee.ErrAccessDenied, supportbee.ErrValidation,
+	supportbee.ErrConflict, supportbee.ErrRateLimited, supportbee.ErrServer, supportbee.ErrOutcomeUnknown, supportbee.ErrMalformedResponse,
+	supportbee.ErrResponseTooLarge,
+}
+
+func TestStatusesAreSentinels(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int][]error{
+		400: {supportbee.ErrValidation}, 401: {supportbee.ErrAccessDenied}, 403: {supportbee.ErrAccessDenied}, 404: {supportbee.ErrNotFound},
+		409: {supportbee.ErrConflict}, 418: nil, 422: {supportbee.ErrValidation}, 429: {supportbee.ErrRateLimited}, 500: {supportbee.ErrServer},
+		502: {supportbee.ErrServer}, 503: {supportbee.ErrServer}, 504: {supportbee.ErrServer}, 599: {supportbee.ErrServer}, 300: nil,
+	} {
+		for name, call := range map[string]func(*supportbee.Client) error{
+			"read":       func(c *supportbee.Client) error { _, err := c.Labels.List(t.Context()); return err },
+			"repeatable": func(c *supportbee.Client) error { return c.Tickets.Archive(t.Context(), 7) },
+			"create":     func(c *supportbee.Client) error { _, err := open(c); return err },
+		} {
+			err := call(always(t, status, `{"error":"No."}`, supportbee.WithoutRetry()))
+			want := want
+			if name == "create" && status >= 500 {
+				want = append(want[:1:1], supportbee.ErrOutcomeUnknown)
+			}
+			for _, sentinel := range sentinels {
+				assert.Equal(t, contains(want, sentinel), errors.Is(err, sentinel), "%s %d %v", name, status, sentinel)
+			}
+			var apiErr *supportbee.Error
+			require.ErrorAs(t, err, &apiErr)
+			assert.Equal(t, status, apiErr.StatusCode)
+			assert.Equal(t, "No.", apiErr.Message)
+		}
+	}
+}
+
+func contains(list []error, err error) bool {
+	for _, e := range list {
+		if e == err { //nolint:errorlint // sentinels themselves
+			return true
+		}
+	}
+	return false
+}
+
+func TestErrorsKeepTheAnswer(t *testing.T) {
+	t.Parallel()
+	_, err := always(t, http.StatusNotFound, `{"error":"Couldn't find Ticket"}`).Tickets.Get(t.Context(), 7)
+	var apiErr *supportbee.Error
+	require.ErrorAs(t, err, &apiErr)
+	assert.Equal(t, &supportbee.Error{
+		Op: "Tickets.Get", Method: "GET", Path: "/tickets/7", StatusCode: 404, Message: "Couldn't find Ticket", RequestID: "the-request",
+		Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}, "X-Request-Id": {"the-request"}},
+		Body:   []byte(`{"error":"Couldn't find Ticket"}`), Attempts: 1,
+	}, apiErr)
+	assert.EqualError(t, err, "supportbee: Tickets.Get: GET /tickets/7: 404 Not Found: Couldn't find Ticket (request the-request)")
+}
+
+func TestErrorMessages(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("very long ", 5_000)
+	for body, want := range map[string]string{
+		`{"error":"Validation failed: Requester can't be blank"}`: ": Validation failed: Requester can't be blank",
+		`{"errors":["one","two"]}`:                                ": one, two",
+		`{"errors":{"email":["is bad"]}}`:                         `: {"email":["is bad"]}`,
+		`{"message":"hello"}`:                                     ": hello",
+		`{"error":"","message":"hello"}`:                          ": hello",
+		`{"error":null}`:                                          "",
+		`{"error":7}`:                                             ": 7",
+		"":                                                        "",
+		" ":                                                       "",
+		"<html><body>Bad gateway</body></html>":                   "",
+		`{"error":`:                                               "",
+		`{"error":"two\nlines\ttab \u001b[31mred\u0007 \u202eltr \u0000 end"}`: ": two lines tab [31mred ltr end",
+		"{\"error\":\"bad \xff bytes\"}":                                       ": bad bytes",
+		`{"error":"` + long + `"}`:                                             ": " + long[:512] + "…",
+	} {
+		_, err := always(t, http.StatusBadRequest, body).Labels.List(t.Context())
+		require.EqualError(t, err, "supportbee: Labels.List: GET /labels: 400 Bad Request"+want+" (request the-request)", body)
+		var apiErr *supportbee.Error
+		require.ErrorAs(t, err, &apiErr)
+		assert.Equal(t, body[:min(len(body), 64<<10)], string(apiErr.Body))
+	}
+}
+
+func TestRequestIDsArePrintable(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+		res := respond(req, http.StatusNotFound, "")
+		res.Header["X-Request-Id"] = []string{"a\x1b[2J\nb" + strings.Repeat("c", 1000)}
+		return res, nil
+	})))
+	_, err := client.Labels.List(t.Context())
+	require.ErrorContains(t, err, "(request a [2J bccc")
+	assert.Less(t, len(err.Error()), 300)
+}
+
+func TestQueriesAreNotInErrors(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, supportbee.WithoutRetry(), supportbee.WithTransport(transportFunc(func(*http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: "read", Err: errors.New("broken pipe")}
+	})))
+	_, err := client.Tickets.List(t.Context(), supportbee.TicketListOptions{RequesterEmails: []string{"ann@example.com"}})
+	require.EqualError(t, err, "supportbee: Tickets.List: GET /tickets: read: broken pipe")
+	var opErr *net.OpError
+	require.ErrorAs(t, err, &opErr)
+	err = client.Do(t.Context(), http.MethodGet, "/tickets?secret=1", nil, nil)
+	require.EqualError(t, err, "supportbee: Do: GET /tickets: read: broken pipe")
+}
+
+func TestContextsEndCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hang := transportFunc(func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			return nil, req.Context().Err()
+		})
+		client := newClient(t, supportbee.WithTransport(hang))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := client.Labels.List(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)
+
+		ctx, cancel = context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		_, err = client.Replies.Create(ctx, 7, supportbee.ReplyCreate{Content: supportbee.Text("x")})
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, supportbee.ErrOutcomeUnknown)
+		require.ErrorContains(t, err, "outcome unknown, the request may have been carried out")
+
+		start := time.Now()
+		_, err = client.With(supportbee.WithoutRetry(), supportbee.WithTimeout(3*time.Second)).Labels.List(t.Context())
+		require.ErrorContains(t, err, "no complete answer within 3s")
+		require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context is well")
+		assert.Equal(t, 3*time.Second, time.Since(start))
+	})
+}
+
+// script answers requests in turn, each with a status, or with a failure for 0.
+type flaky struct {
+	mu     sync.Mutex
+	turns  []int
+	header http.Header
+	bodies []string
+	times  []time.Duration
+	start  time.Time
+}
+
+func (f *flaky) RoundTrip(req *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var body []byte
+	if req.Body != nil {
+		body, _ = io.ReadAll(req.Body)
+	}
+	f.bodies, f.times = append(f.bodies, string(body)), append(f.times, time.Since(f.start))
+	turn := f.turns[min(len(f.bodies), len(f.turns))-1]
+	if turn == 0 {
+		return nil, &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}
+	}
+	if turn < 0 {
+		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	}
+	res := respond(req, turn, `{"labels":[],"ticket":{"id":7},"reply":{"id":7},"label":{"id":7},"snippet":{"id":7}}`)
+	if turn == http.StatusTooManyRequests || turn == http.StatusServiceUnavailable {
+		for name, values := range f.header {
+			res.Header[name] = values
+		}
+	}
+	return res, nil
+}
+
+// Every class of operation is repeated exactly where that is safe.
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	type client = *supportbee.Client
+	read := func(ctx context.Context, c client) error { _, err := c.Labels.List(ctx); return err }
+	action := func(ctx context.Context, c client) error { return c.Tickets.Archive(ctx, 7) }
+	label := func(ctx context.Context, c client) error { _, err := c.Labels.Add(ctx, 7, "x"); return err }
+	put := func(ctx context.Context, c client) error {
+		_, err := c.Snippets.Update(ctx, 7, supportbee.SnippetSave{Name: "n", Content: supportbee.Text("x")})
+		return err
+	}
+	remove := func(ctx context.Context, c client) error { return c.Tickets.Delete(ctx, 7) }
+	create := func(ctx context.Context, c client) error {
+		_, err := c.Replies.Create(ctx, 7, supportbee.ReplyCreate{Content: supportbee.Text("x")})
+		return err
+	}
+	do := func(ctx context.Context, c client) error {
+		return c.Do(ctx, http.MethodPost, "/tickets/7/star", nil, nil)
+	}
+	const lost, refused = 0, -1
+	for _, tt := range []struct {
+		name     string
+		call     func(context.Context, client) error
+		turns    []int
+		requests int
+		want     error // nil for success
+	}{
+		{"read", read, []int{502, 503, 504, 200}, 4, nil},
+		{"read", read, []int{lost, refused, 429, 200}, 4, nil},
+		{"read", read, []int{500, 200}, 2, nil},
+		{"read", read, []int{500, 502, 500, 200}, 3, supportbee.ErrServer},
+		{"read", read, []int{502}, 4, supportbee.ErrServer},
+		{"read", read, []int{404, 200}, 1, supportbee.ErrNotFound},
+		{"read", read, []int{401, 200}, 1, supportbee.ErrAccessDenied},
+		{"action", action, []int{lost, 502, 503, 204}, 4, nil},
+		{"action", action, []int{429, 204}, 2, nil},
+		{"action", action, []int{500, 204}, 1, supportbee.ErrServer},
+		{"label", label, []int{lost, 503, 201}, 3, nil},
+		{"put", put, []int{lost, 504, 200}, 3, nil},
+		{"put", put, []int{500, 200}, 1, supportbee.ErrServer},
+		{"delete", remove, []int{lost, 404}, 2, nil},
+		{"delete", remove, []int{502, 404}, 2, nil},
+		{"delete", remove, []int{503, 404}, 2, supportbee.ErrNotFound},
+		{"delete", remove, []int{429, 404}, 2, supportbee.ErrNotFound},
+		{"delete", remove, []int{404}, 1, supportbee.ErrNotFound},
+		{"create", create, []int{429, refused, 201}, 3, nil},
+		{"create", create, []int{lost, 201}, 1, supportbee.ErrOutcomeUnknown},
+		{"create", create, []int{500, 201}, 1, supportbee.ErrOutcomeUnknown},
+		{"create", create, []int{502, 201}, 1, supportbee.ErrOutcomeUnknown},
+		{"create", create, []int{503, 201}, 1, supportbee.ErrOutcomeUnknown},
+		{"create", create, []int{504, 201}, 1, supportbee.ErrOutcomeUnknown},
+		{"create", create, []int{400, 201}, 1, supportbee.ErrValidation},
+		{"do", do, []int{lost, 201}, 1, supportbee.ErrOutcomeUnknown},
+		{"do", do, []int{429, 201}, 2, nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fake := &flaky{turns: tt.turns, start: time.Now()}
+			err := tt.call(t.Context(), newClient(t, supportbee.WithTransport(fake)))
+			require.ErrorIs(t, err, tt.want, "%s %v", tt.name, tt.turns)
+			assert.Len(t, fake.bodies, tt.requests, "%s %v", tt.name, tt.turns)
+			for _, body := range fake.bodies {
+				assert.Equal(t, fake.bodies[0], body, "every attempt sends the whole body")
+			}
+			if tt.name == "create" {
+				assert.NotEmpty(t, fake.bodies[0])
+			}
+			var apiErr *supportbee.Error
+			if errors.As(err, &apiErr) {
+				assert.Equal(t, tt.requests, apiErr.Attempts)
+				if tt.want != supportbee.ErrOutcomeUnknown { //nolint:errorlint // the sentinel itself
+					require.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)
+				}
+			}
+		})
+	}
+}
+
+func TestRetryAfterIsObeyed(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		value func() string
+		want  time.Duration
+	}{
+		"seconds": {func() string { return "7" }, 7 * time.Second},
+		"date":    {func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) }, 7 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				fake := &flaky{turns: []int{429, 200}, header: http.Header{"Retry-After": {tt.value()}}, start: time.Now()}
+				client := newClient(t, supportbee.WithTransport(fake))
+				_, err := client.Labels.List(t.Context())
+				require.NoError(t, err)
+				assert.InDelta(t, tt.want, fake.times[1], float64(time.Second))
+			})
+		})
+	}
+}
+
+func TestAWaitPastTheDeadlineFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := &flaky{turns: []int{429}, header: http.Header{"Retry-After": {"30"}}, start: time.Now()}
+		client := newClient(t, supportbee.WithTransport(fake))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		_, err := client.Labels.List(ctx)
+		var limited *supportbee.RateLimitError
+		require.ErrorAs(t, err, &limited)
+		assert.Equal(t, 30*time.Second, limited.RetryAfter)
+		require.EqualError(t, err, "supportbee: Labels.List: GET /labels: 429 Too Many Requests (request the-request, retry after 30s)")
+		var apiErr *supportbee.Error
+		require.ErrorAs(t, limited, &apiErr)
+		assert.Equal(t, http.StatusTooManyRequests, apiErr.StatusCode)
+		assert.Equal(t, 30*time.Second, apiErr.RetryAfter)
+		assert.Zero(t, time.Since(fake.start))
+
+		// Another call cannot wait so long either, and is not sent; not even by a copy.
+		_, err = client.With(supportbee.WithoutRetry()).Labels.List(ctx)
+		require.ErrorAs(t, err, &limited)
+		assert.Equal(t, 30*time.Second, limited.RetryAfter)
+		require.ErrorAs(t, err, &apiErr)
+		assert.Zero(t, apiErr.Attempts)
+		_, err = open(client.With(supportbee.WithRetry(supportbee.RetryPolicy{MaxWait: time.Second})))
+		require.ErrorIs(t, err, supportbee.ErrRateLimited)
+		require.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)
+		assert.Len(t, fake.bodies, 1)
+	})
+}
+
+func TestA429HoldsBackTheWholeClient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := &flaky{turns: []int{429, 200}, header: http.Header{"Retry-After": {"10"}}, start: time.Now()}
+		client := newClient(t, supportbee.WithTransport(fake))
+		var all sync.WaitGroup
+		all.Go(func() { _, err := client.Labels.List(t.Context()); assert.NoError(t, err) })
+		synctest.Wait()
+		for _, c := range []*supportbee.Client{client, client.With(supportbee.WithoutRetry())} {
+			all.Go(func() { _, err := c.Labels.List(t.Context()); assert.NoError(t, err) })
+		}
+		all.Wait()
+		assert.Equal(t, []time.Duration{0, 10 * time.Second, 10 * time.Second, 10 * time.Second}, fake.times)
+	})
+}
+
+// The answer 201 was on its way: the ticket exists, whatever became of the rest.
+func TestABrokenAnswerToAWrite(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.Run(t)
+	desk.Inject(supportbeetest.Fault{Op: "Tickets.Create", Cut: supportbeetest.MidBody})
+	before := len(desk.Tickets())
+	_, err := open(desk.Client())
+	require.ErrorIs(t, err, supportbee.ErrMalformedResponse)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)
+	var apiErr *supportbee.Error
+	require.ErrorAs(t, err, &apiErr)
+	assert.Equal(t, http.StatusCreated, apiErr.StatusCode)
+	assert.Len(t, desk.Tickets(), before+1)
+	desk.AssertRequests(t, "Tickets.Create", 1)
+
+	desk.Inject(supportbeetest.Fault{Op: "Labels.List", Times: 1, Cut: supportbeetest.MidBody})
+	_, err = desk.Client().Labels.List(t.Context())
+	require.NoError(t, err, "a read is simply made again")
+}
+
+func TestConnectionsThatWereNeverMade(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	client := newClient(t, supportbee.WithBaseURL(gone.URL), supportbee.WithRetry(supportbee.RetryPolicy{MinBackoff: time.Millisecond}))
+	_, err := open(client)
+	require.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)
+	var opErr *net.OpError
+	require.ErrorAs(t, err, &opErr)
+	assert.Equal(t, "dial", opErr.Op)
+	var apiErr *supportbee.Error
+	require.ErrorAs(t, err, &apiErr)
+	assert.Equal(t, 4, apiErr.Attempts)
+	assert.ErrorContains(t, err, "(4 attempts)")
+}
+
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer other.Close()
+	var mu sync.Mutex
+	var got []string
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		got = append(got, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization")+" "+string(body))
+		mu.Unlock()
+		switch r.URL.Path {
+		case "/moved":
+			_, _ = w.Write([]byte(`{}`))
+		case "/here":
+			http.Redirect(w, r, "/moved", http.StatusFound)
+		case "/kept":
+			http.Redirect(w, r, "/moved", http.StatusTemporaryRedirect)
+		case "/loop":
+			http.Redirect(w, r, "/loop", http.StatusFound)
+		default:
+			http.Redirect(w, r, other.URL+"/secret/path?token=x", http.StatusTemporaryRedirect)
+		}
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	client := newClient(t, supportbee.WithBaseURL(server.URL))
+	for _, tt := range []struct {
+		method, path string
+		in           any
+		want         string // of the error
+		got          []string
+	}{
+		{"GET", "/here", nil, "", []string{"GET /here Bearer the-token ", "GET /moved Bearer the-token "}},
+		{"POST", "/kept", 7, "", []string{"POST /kept Bearer the-token 7", "POST /moved Bearer the-token 7"}},
+		{"POST", "/here", 7, ": 302 Found: redirect to " + server.URL + " not followed: API calls stay on the base URL's", []string{"POST /here Bearer the-token 7"}},
+		{"GET", "/away", nil, ": 307 Temporary Redirect: redirect to " + other.URL + " not followed: API calls stay on", []string{"GET /away Bearer the-token "}},
+		{"POST", "/away", 7, ": 307 Temporary Redirect: redirect to " + other.URL + " not followed", []string{"POST /away Bearer the-token 7"}},
+	} {
+		got = nil
+		err := client.Do(t.Context(), tt.method, tt.path, tt.in, nil)
+		if tt.want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, tt.want)
+			assert.NotContains(t, err.Error(), "secret")
+		}
+		assert.Equal(t, tt.got, got)
+	}
+	got = nil
+	require.ErrorContains(t, client.Do(t.Context(), http.MethodGet, "/loop", nil, nil), ": 302 Found")
+	assert.Len(t, got, 10)
+	assert.Zero(t, elsewhere.Load(), "nothing went to the other origin")
+}
+
+func TestDo(t *testing.T) {
+	t.Parallel()
+	var out struct {
+		Star struct{ ID int64 }
+	}
+	client := newScript(t,
+		exchange{"POST", "/tickets/7/star?x=%2F&y", `{"a":1}`, 201, `{"Star":{"ID":9}}`, nil},
+		exchange{"PUT", "/tickets/7/requester", "", 200, "", nil},
+		exchange{"GET", "/tickets/7", "", 200, "ticket.json", nil},
+		exchange{"GET", "/x", "", 200, "{", nil},
+	)
+	require.NoError(t, client.Do(t.Context(), http.MethodPost, "/tickets/7/star?x=%2F&y", map[string]int{"a": 1}, &out))
+	assert.EqualValues(t, 9, out.Star.ID)
+	require.NoError(t, client.Do(t.Context(), http.MethodPut, "/tickets/7/requester", nil, &out))
+	assert.EqualValues(t, 9, out.Star.ID, "an empty answer changes nothing")
+	var ticket struct {
+		Ticket *supportbee.Ticket `json:"ticket"`
+	}
+	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets/7", nil, &ticket))
+	assertSame(t, &theTicket, ticket.Ticket)
+	require.ErrorIs(t, client.Do(t.Context(), http.MethodGet, "/x", nil, &out), supportbee.ErrMalformedResponse)
+
+	for _, tt := range []struct{ method, path, want string }{
+		{"GET", "", `path must begin with one "/"`},
+		{"GET", "tickets", `path must begin with one "/"`},
+		{"GET", "//evil.example/x", `path must begin with one "/"`},
+		{"GET", "https://evil.example/x", `path must begin with one "/"`},
+		{"GET", "/x#y", `path must begin with one "/"`},
+		{"GET", "/%zz", `path must begin with one "/"`},
+		{"GET", "/a/../b", `path must not hold "." or ".." segments`},
+		{"GET", "/a/%2e%2e", `path must not hold "." or ".." segments`},
+		{"GET", "/.", `path must not hold "." or ".." segments`},
+		{"get", "/x", `method "get" is not an HTTP method`},
+		{"", "/x", `method "" is not an HTTP method`},
+		{"GET X", "/x", `method "GET X" is not an HTTP method`},
+	} {
+		err := offline(t, "x").Do(t.Context(), tt.method, tt.path, nil, nil)
+		require.ErrorIs(t, err, supportbee.ErrInvalidArgument, tt.path)
+		require.ErrorContains(t, err, "supportbee: Do: invalid argument: "+tt.want)
+	}
+	err := offline(t, "x").Do(t.Context(), http.MethodPost, "/x", func() {}, nil)
+	require.ErrorIs(t, err, supportbee.ErrInvalidArgument)
+	require.ErrorContains(t, err, "in cannot be written as JSON")
+}
+
+func TestDoRoutesNameNobody(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.Run(t)
+	var routes []string
+	client := desk.Client(supportbee.WithObserver(func(e supportbee.Exchange) { routes = append(routes, e.Route) }))
+	_ = client.Do(t.Context(), http.MethodPost, "/tickets/7/labels/Ann%20Archer?x=1", nil, nil)
+	_ = client.Do(t.Context(), http.MethodGet, "/users/ann@example.com", nil, nil)
+	assert.Equal(t, []string{"/tickets/{}/labels/{}", "/users/{}"}, routes)
+}
