@@ -457,22 +457,24 @@ func BenchmarkUpload64MiB(b *testing.B) {
 	}))
 	defer server.Close()
 	client := newClient(b, supportbee.WithBaseURL(server.URL))
-	heap := func() uint64 {
-		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	heap := func(sample []metrics.Sample) uint64 {
 		metrics.Read(sample)
 		return sample[0].Value.Uint64()
 	}
+	newSample := func() []metrics.Sample { return []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}} }
+	mine := newSample()
 	var start, peak uint64
 	var last atomic.Uint64
 	done := make(chan struct{})
 	var sampler sync.WaitGroup
 	sampler.Go(func() {
+		sample := newSample() // outside the loop: sampling must not add to what it samples
 		for {
 			select {
 			case <-done:
 				return
 			default:
-				last.Store(max(last.Load(), heap()))
+				last.Store(max(last.Load(), heap(sample)))
 				runtime.Gosched()
 			}
 		}
@@ -482,7 +484,7 @@ func BenchmarkUpload64MiB(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		runtime.GC() // each upload on its own, not what they leave behind together
-		start = heap()
+		start = heap(mine)
 		last.Store(start)
 		b.StartTimer()
 		source := io.NewSectionReader(zeros{}, 0, 64<<20)
