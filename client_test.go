@@ -83,7 +83,7 @@ func TestNewChecksItsArguments(t *testing.T) {
 
 func base(url string) []supportbee.Option { return []supportbee.Option{supportbee.WithBaseURL(url)} }
 
-func TestFromEnv(t *testing.T) {
+func TestFromEnv(t *testing.T) { //nolint:paralleltest // it sets the environment
 	for _, tt := range []struct{ company, token, base, want string }{
 		{"", "", "", "supportbee: FromEnv: an API token is required: set SUPPORTBEE_TOKEN"},
 		{"", "x", "", "supportbee: FromEnv: invalid argument: SUPPORTBEE_COMPANY is not set"},

@@ -113,17 +113,20 @@ func TestOperations(t *testing.T) {
 		want   any
 	}{
 		{
-			"Tickets.List", exchange{"GET", "/tickets?archived=any&assigned_team=21&assigned_user=12&label=very+important&max_replies=4&page=2&per_page=30&replies=true&requester_emails=ann%40example.com%2Cbo%40example.com&since=2026-03-01T09%3A00%3A00Z&sort_by=creation_time&spam=true&trash=true&until=2026-03-01T10%3A00%3A00Z", "", 200, "tickets.json", nil},
+			"Tickets.List",
+			exchange{"GET", "/tickets?archived=any&assigned_team=21&assigned_user=12&label=very+important&max_replies=4&page=2&per_page=30&replies=true&requester_emails=ann%40example.com%2Cbo%40example.com&since=2026-03-01T09%3A00%3A00Z&sort_by=creation_time&spam=true&trash=true&until=2026-03-01T10%3A00%3A00Z", "", 200, "tickets.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Tickets.List(ctx, everyField())) }, page,
 		},
 		{
-			"Tickets.List", exchange{"GET", "/tickets", "", 200, `{"total":0,"current_page":1,"per_page":15,"total_pages":0,"tickets":[]}`, nil},
+			"Tickets.List",
+			exchange{"GET", "/tickets", "", 200, `{"total":0,"current_page":1,"per_page":15,"total_pages":0,"tickets":[]}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Tickets.List(ctx, supportbee.TicketListOptions{}))
 			}, &supportbee.TicketPage{Page: 1, PerPage: 15, Tickets: []*supportbee.Ticket{}},
 		},
 		{
-			"Tickets.List", exchange{"GET", "/tickets?archived=true&assigned_team=mine&assigned_user=me&replies=false", "", 200, "tickets.json", nil},
+			"Tickets.List",
+			exchange{"GET", "/tickets?archived=true&assigned_team=mine&assigned_user=me&replies=false", "", 200, "tickets.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Tickets.List(ctx, supportbee.TicketListOptions{
 					Archived: supportbee.OnlyArchived, Replies: new(false), AssignedUser: supportbee.AssignedToMe, AssignedTeam: supportbee.AssignedToMyTeams,
@@ -131,23 +134,27 @@ func TestOperations(t *testing.T) {
 			}, page,
 		},
 		{
-			"Tickets.List", exchange{"GET", "/tickets?archived=any&label=x&total_only=true", "", 200, `{"total":42}`, nil},
+			"Tickets.List",
+			exchange{"GET", "/tickets?archived=any&label=x&total_only=true", "", 200, `{"total":42}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Tickets.Count(ctx, supportbee.TicketListOptions{Archived: supportbee.Any, Label: "x"}))
 			}, 42,
 		},
 		{
-			"Tickets.Search", exchange{"GET", "/tickets/search?page=2&per_page=30&query=broken+kettle&spam=true&trash=true", "", 200, "tickets.json", nil},
+			"Tickets.Search",
+			exchange{"GET", "/tickets/search?page=2&per_page=30&query=broken+kettle&spam=true&trash=true", "", 200, "tickets.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Tickets.Search(ctx, "broken kettle", supportbee.TicketSearchOptions{Page: 2, PerPage: 30, Spam: true, Trash: true}))
 			}, page,
 		},
 		{
-			"Tickets.Get", exchange{"GET", "/tickets/7", "", 200, "ticket.json", nil},
+			"Tickets.Get",
+			exchange{"GET", "/tickets/7", "", 200, "ticket.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Tickets.Get(ctx, 7)) }, &theTicket,
 		},
 		{
-			"Tickets.Create", exchange{"POST", "/tickets", `{"ticket":{"subject":"S","requester_name":"Ann","requester_email":"ann@example.com","cc":["a@b.c"],"bcc":["Bo <bo@b.c>"],"notify_requester":true,"content":` + longJSON + `,"forwarding_address_id":"91"}}`, 201, "ticket.json", nil},
+			"Tickets.Create",
+			exchange{"POST", "/tickets", `{"ticket":{"subject":"S","requester_name":"Ann","requester_email":"ann@example.com","cc":["a@b.c"],"bcc":["Bo <bo@b.c>"],"notify_requester":true,"content":` + longJSON + `,"forwarding_address_id":"91"}}`, 201, "ticket.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Tickets.Create(ctx, supportbee.TicketCreate{
 					Subject: "S", RequesterName: "Ann", RequesterEmail: "ann@example.com", CC: []string{"a@b.c"}, BCC: []string{"Bo <bo@b.c>"},
@@ -156,7 +163,8 @@ func TestOperations(t *testing.T) {
 			}, &theTicket,
 		},
 		{
-			"Tickets.Create", exchange{"POST", "/tickets", `{"ticket":{"requester_email":"ann@example.com","content":{"html":"<b>"}}}`, 201, "ticket_bare.json", nil},
+			"Tickets.Create",
+			exchange{"POST", "/tickets", `{"ticket":{"requester_email":"ann@example.com","content":{"html":"<b>"}}}`, 201, "ticket_bare.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Tickets.Create(ctx, supportbee.TicketCreate{RequesterEmail: "ann@example.com", Content: supportbee.HTML("<b>")}))
 			}, &theTicket,
@@ -171,25 +179,30 @@ func TestOperations(t *testing.T) {
 		{"Tickets.Trash", exchange{"POST", "/tickets/7/trash", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.Trash(ctx, 7)) }, nil},
 		{"Tickets.Untrash", exchange{"DELETE", "/tickets/7/trash", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.Untrash(ctx, 7)) }, nil},
 		{
-			"Tickets.AssignUser", exchange{"POST", "/tickets/7/user_assignment", `{"user_assignment":{"user_id":12}}`, 201, "user_assignment.json", nil},
+			"Tickets.AssignUser",
+			exchange{"POST", "/tickets/7/user_assignment", `{"user_assignment":{"user_id":12}}`, 201, "user_assignment.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Tickets.AssignUser(ctx, 7, 12)) }, &theUserAssignment,
 		},
 		{
-			"Tickets.AssignUser", exchange{"POST", "/tickets/7/user_assignment", `{"user_assignment":{"user_id":12}}`, 201, "user_assignment_documented.json", nil},
+			"Tickets.AssignUser",
+			exchange{"POST", "/tickets/7/user_assignment", `{"user_assignment":{"user_id":12}}`, 201, "user_assignment_documented.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Tickets.AssignUser(ctx, 7, 12)) }, &theUserAssignment,
 		},
 		{"Tickets.UnassignUser", exchange{"DELETE", "/tickets/7/user_assignment", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.UnassignUser(ctx, 7)) }, nil},
 		{
-			"Tickets.AssignTeam", exchange{"POST", "/tickets/7/team_assignment", `{"team_assignment":{"team_id":21}}`, 201, "team_assignment.json", nil},
+			"Tickets.AssignTeam",
+			exchange{"POST", "/tickets/7/team_assignment", `{"team_assignment":{"team_id":21}}`, 201, "team_assignment.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Tickets.AssignTeam(ctx, 7, 21)) }, &theTeamAssignment,
 		},
 		{
-			"Tickets.AssignTeam", exchange{"POST", "/tickets/7/team_assignment", `{"team_assignment":{"team_id":21}}`, 201, "team_assignment_documented.json", nil},
+			"Tickets.AssignTeam",
+			exchange{"POST", "/tickets/7/team_assignment", `{"team_assignment":{"team_id":21}}`, 201, "team_assignment_documented.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Tickets.AssignTeam(ctx, 7, 21)) }, &theTeamAssignment,
 		},
 		{"Tickets.UnassignTeam", exchange{"DELETE", "/tickets/7/team_assignment", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.UnassignTeam(ctx, 7)) }, nil},
 		{
-			"Labels.Add", exchange{"POST", "/tickets/7/labels/very%20important%2F%C3%BC%25", "", 201, `{"label":{"id":9,"label":"very important","ticket":7}}`, nil},
+			"Labels.Add",
+			exchange{"POST", "/tickets/7/labels/very%20important%2F%C3%BC%25", "", 201, `{"label":{"id":9,"label":"very important","ticket":7}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Labels.Add(ctx, 7, "very important/ü%"))
 			},
@@ -197,7 +210,8 @@ func TestOperations(t *testing.T) {
 		},
 		{"Labels.Remove", exchange{"DELETE", "/tickets/7/labels/refund", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Labels.Remove(ctx, 7, "refund")) }, nil},
 		{
-			"Tickets.Audit", exchange{"GET", "/tickets/7/audit", "", 200, "audit.json", nil},
+			"Tickets.Audit",
+			exchange{"GET", "/tickets/7/audit", "", 200, "audit.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Tickets.Audit(ctx, 7)) },
 			[]*supportbee.AuditEntry{
 				{Action: "Commented", Actor: &supportbee.AuditActor{Name: "Ben Bauer", Email: "ben@acme.example"}, URL: "#comments/51", Severity: "info", HappenedAt: at(10, 40, 0)},
@@ -205,74 +219,90 @@ func TestOperations(t *testing.T) {
 			},
 		},
 		{
-			"Drafts.Get", exchange{"GET", "/tickets/7/draft?quote=false&time_zone=Europe%2FBerlin", "", 200, "draft.json", nil},
+			"Drafts.Get",
+			exchange{"GET", "/tickets/7/draft?quote=false&time_zone=Europe%2FBerlin", "", 200, "draft.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Drafts.Get(ctx, 7, supportbee.DraftGetOptions{WithoutQuote: true, TimeZone: "Europe/Berlin"}))
 			}, &theDraft,
 		},
 		{
-			"Drafts.Get", exchange{"GET", "/tickets/7/draft", "", 200, `{"draft":{"id":null,"cc":null,"last_saved_by":null,"last_saved_at":null,"content":{"text":"> x"}}}`, nil},
+			"Drafts.Get",
+			exchange{"GET", "/tickets/7/draft", "", 200, `{"draft":{"id":null,"cc":null,"last_saved_by":null,"last_saved_at":null,"content":{"text":"> x"}}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Drafts.Get(ctx, 7, supportbee.DraftGetOptions{}))
 			}, &supportbee.Draft{Content: supportbee.Content{Text: "> x"}},
 		},
 		{
-			"Drafts.Create", exchange{"POST", "/tickets/7/draft", `{"draft":{"content":` + longJSON + `,"cc":"a@b.c, Bo <bo@b.c>","bcc":""}}`, 201, "draft.json", nil},
+			"Drafts.Create",
+			exchange{"POST", "/tickets/7/draft", `{"draft":{"content":` + longJSON + `,"cc":"a@b.c, Bo <bo@b.c>","bcc":""}}`, 201, "draft.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Drafts.Create(ctx, 7, supportbee.DraftSave{Content: long, CC: []string{"a@b.c", "Bo <bo@b.c>"}, BCC: []string{}}))
 			}, &theDraft,
 		},
 		{
-			"Drafts.Update", exchange{"PUT", "/tickets/7/draft", `{"draft":{"content":{"text":"x"}}}`, 200, "draft.json", nil},
+			"Drafts.Update",
+			exchange{"PUT", "/tickets/7/draft", `{"draft":{"content":{"text":"x"}}}`, 200, "draft.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Drafts.Update(ctx, 7, supportbee.DraftSave{Content: supportbee.Text("x")}))
 			}, &theDraft,
 		},
 		{"Drafts.Delete", exchange{"DELETE", "/tickets/7/draft", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Drafts.Delete(ctx, 7)) }, nil},
 		{
-			"Replies.List", exchange{"GET", "/tickets/7/replies", "", 200, "replies.json", nil},
-			func(ctx context.Context, c client) (any, error) { return one(c.Replies.List(ctx, 7)) }, []*supportbee.Reply{&theReply},
+			"Replies.List",
+			exchange{"GET", "/tickets/7/replies", "", 200, "replies.json", nil},
+			func(ctx context.Context, c client) (any, error) { return one(c.Replies.List(ctx, 7)) },
+			[]*supportbee.Reply{&theReply},
 		},
 		{
-			"Replies.Create", exchange{"POST", "/tickets/7/replies", `{"reply":{"content":` + longJSON + `,"cc":["a@b.c"],"bcc":["b@b.c"],"on_behalf_of":{"id":12}}}`, 201, "reply.json", nil},
+			"Replies.Create",
+			exchange{"POST", "/tickets/7/replies", `{"reply":{"content":` + longJSON + `,"cc":["a@b.c"],"bcc":["b@b.c"],"on_behalf_of":{"id":12}}}`, 201, "reply.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Replies.Create(ctx, 7, supportbee.ReplyCreate{Content: long, CC: []string{"a@b.c"}, BCC: []string{"b@b.c"}, OnBehalfOf: &supportbee.AgentRef{ID: 12}}))
 			}, &theReply,
 		},
 		{
-			"Replies.Create", exchange{"POST", "/tickets/7/replies", `{"reply":{"content":{"text":"x"},"on_behalf_of":{"email":"ben@acme.example"}}}`, 201, "reply.json", nil},
+			"Replies.Create",
+			exchange{"POST", "/tickets/7/replies", `{"reply":{"content":{"text":"x"},"on_behalf_of":{"email":"ben@acme.example"}}}`, 201, "reply.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Replies.Create(ctx, 7, supportbee.ReplyCreate{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{Email: "ben@acme.example"}}))
 			}, &theReply,
 		},
 		{
-			"Replies.Get", exchange{"GET", "/tickets/7/replies/41", "", 200, "reply.json", nil},
+			"Replies.Get",
+			exchange{"GET", "/tickets/7/replies/41", "", 200, "reply.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Replies.Get(ctx, 7, 41)) }, &theReply,
 		},
 		{
-			"Replies.Get", exchange{"GET", "/tickets/7/replies/41", "", 200, "reply_bare.json", nil},
+			"Replies.Get",
+			exchange{"GET", "/tickets/7/replies/41", "", 200, "reply_bare.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Replies.Get(ctx, 7, 41)) }, &theReply,
 		},
 		{
-			"Comments.List", exchange{"GET", "/tickets/7/comments", "", 200, "comments.json", nil},
-			func(ctx context.Context, c client) (any, error) { return one(c.Comments.List(ctx, 7)) }, []*supportbee.Comment{&theComment},
+			"Comments.List",
+			exchange{"GET", "/tickets/7/comments", "", 200, "comments.json", nil},
+			func(ctx context.Context, c client) (any, error) { return one(c.Comments.List(ctx, 7)) },
+			[]*supportbee.Comment{&theComment},
 		},
 		{
-			"Comments.Create", exchange{"POST", "/tickets/7/comments", `{"comment":{"content":` + longJSON + `}}`, 201, "comment.json", nil},
+			"Comments.Create",
+			exchange{"POST", "/tickets/7/comments", `{"comment":{"content":` + longJSON + `}}`, 201, "comment.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Comments.Create(ctx, 7, supportbee.CommentCreate{Content: long}))
 			}, &theComment,
 		},
 		{
-			"Users.List", exchange{"GET", "/users?type=user&with_invited=true&with_roles=admin%2Ccustomer", "", 200, "users.json", nil},
+			"Users.List",
+			exchange{"GET", "/users?type=user&with_invited=true&with_roles=admin%2Ccustomer", "", 200, "users.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Users.List(ctx, supportbee.UserListOptions{
 					WithInvited: true, Roles: []supportbee.Role{supportbee.RoleAdmin, supportbee.RoleCustomer}, Type: supportbee.UserTypeUser,
 				}))
-			}, []*supportbee.User{&theUser},
+			},
+			[]*supportbee.User{&theUser},
 		},
 		{
-			"Users.Create", exchange{"POST", "/users", `{"user":{"type":"user","email":"ben@acme.example","name":"Ben","role":20,"team_ids":[21,22]}}`, 201, "user.json", nil},
+			"Users.Create",
+			exchange{"POST", "/users", `{"user":{"type":"user","email":"ben@acme.example","name":"Ben","role":20,"team_ids":[21,22]}}`, 201, "user.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Users.Create(ctx, supportbee.UserCreate{
 					Type: supportbee.UserTypeUser, Email: "ben@acme.example", Name: "Ben", Role: supportbee.RoleAdmin, TeamIDs: []supportbee.TeamID{21, 22},
@@ -280,7 +310,8 @@ func TestOperations(t *testing.T) {
 			}, &theUser,
 		},
 		{
-			"Users.Create", exchange{"POST", "/users", `{"user":{"type":"customer_group","name":"Example","can_members_access_group_tickets":true,"email_domains":["example.com"]}}`, 201, "user.json", nil},
+			"Users.Create",
+			exchange{"POST", "/users", `{"user":{"type":"customer_group","name":"Example","can_members_access_group_tickets":true,"email_domains":["example.com"]}}`, 201, "user.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Users.Create(ctx, supportbee.UserCreate{
 					Type: supportbee.UserTypeCustomerGroup, Name: "Example", CanMembersAccessGroupTickets: true, EmailDomains: []string{"example.com"},
@@ -288,19 +319,22 @@ func TestOperations(t *testing.T) {
 			}, &theUser,
 		},
 		{
-			"Users.Get", exchange{"GET", "/users/12?max_tickets=2", "", 200, "user_with_tickets.json", nil},
+			"Users.Get",
+			exchange{"GET", "/users/12?max_tickets=2", "", 200, "user_with_tickets.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Users.Get(ctx, 12, supportbee.UserGetOptions{MaxTickets: 2}))
 			}, withTickets(theUser),
 		},
 		{
-			"Users.Get", exchange{"GET", "/users/12?max_tickets=false", "", 200, "user_beside_tickets.json", nil},
+			"Users.Get",
+			exchange{"GET", "/users/12?max_tickets=false", "", 200, "user_beside_tickets.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Users.Get(ctx, 12, supportbee.UserGetOptions{AllTickets: true}))
 			}, withTickets(theUser),
 		},
 		{
-			"Users.Update", exchange{"PUT", "/users/12", `{"user":{"email":"b@acme.example","name":"","role":9,"team_ids":[],"can_members_access_group_tickets":false,"email_domains":[]}}`, 200, "user.json", nil},
+			"Users.Update",
+			exchange{"PUT", "/users/12", `{"user":{"email":"b@acme.example","name":"","role":9,"team_ids":[],"can_members_access_group_tickets":false,"email_domains":[]}}`, 200, "user.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Users.Update(ctx, 12, supportbee.UserUpdate{
 					Email: new("b@acme.example"), Name: new(""), Role: supportbee.RoleCollaborator, TeamIDs: []supportbee.TeamID{},
@@ -309,112 +343,137 @@ func TestOperations(t *testing.T) {
 			}, &theUser,
 		},
 		{
-			"Users.Update", exchange{"PUT", "/users/12", `{"user":{"role":10}}`, 200, "user.json", nil},
+			"Users.Update",
+			exchange{"PUT", "/users/12", `{"user":{"role":10}}`, 200, "user.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Users.Update(ctx, 12, supportbee.UserUpdate{Role: supportbee.RoleAgent}))
 			}, &theUser,
 		},
 		{
-			"Users.Members", exchange{"GET", "/users/13/members", "", 200, "users.json", nil},
-			func(ctx context.Context, c client) (any, error) { return one(c.Users.Members(ctx, 13)) }, []*supportbee.User{&theUser},
+			"Users.Members",
+			exchange{"GET", "/users/13/members", "", 200, "users.json", nil},
+			func(ctx context.Context, c client) (any, error) { return one(c.Users.Members(ctx, 13)) },
+			[]*supportbee.User{&theUser},
 		},
 		{
-			"Users.AddMember", exchange{"POST", "/users/13/members", `{"member":{"id":12}}`, 201, "user.json", nil},
+			"Users.AddMember",
+			exchange{"POST", "/users/13/members", `{"member":{"id":12}}`, 201, "user.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Users.AddMember(ctx, 13, 12)) }, &theUser,
 		},
 		{
-			"Teams.List", exchange{"GET", "/teams?user=me&with_users=true", "", 200, "teams.json", nil},
+			"Teams.List",
+			exchange{"GET", "/teams?user=me&with_users=true", "", 200, "teams.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Teams.List(ctx, supportbee.TeamListOptions{WithUsers: true, Mine: true}))
-			}, []*supportbee.Team{&support},
+			},
+			[]*supportbee.Team{&support},
 		},
 		{
-			"Labels.List", exchange{"GET", "/labels", "", 200, "labels.json", nil},
+			"Labels.List",
+			exchange{"GET", "/labels", "", 200, "labels.json", nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.Labels.List(ctx)) },
 			[]*supportbee.Label{&theLabels[0], &theLabels[1]},
 		},
 		{
-			"Snippets.List", exchange{"GET", "/snippets", "", 200, "snippets.json", nil},
-			func(ctx context.Context, c client) (any, error) { return one(c.Snippets.List(ctx)) }, []*supportbee.Snippet{&theSnippet},
+			"Snippets.List",
+			exchange{"GET", "/snippets", "", 200, "snippets.json", nil},
+			func(ctx context.Context, c client) (any, error) { return one(c.Snippets.List(ctx)) },
+			[]*supportbee.Snippet{&theSnippet},
 		},
 		{
-			"Snippets.Create", exchange{"POST", "/snippets", `{"snippet":{"name":"Thanks","tags":"a, b","content":{"html":"<p>"}}}`, 201, "snippet.json", nil},
+			"Snippets.Create",
+			exchange{"POST", "/snippets", `{"snippet":{"name":"Thanks","tags":"a, b","content":{"html":"<p>"}}}`, 201, "snippet.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Snippets.Create(ctx, supportbee.SnippetSave{Name: "Thanks", Tags: "a, b", Content: supportbee.HTML("<p>")}))
 			}, &theSnippet,
 		},
 		{
-			"Snippets.Update", exchange{"PUT", "/snippets/71", `{"snippet":{"name":"Thanks","content":{"text":"x"}}}`, 200, "snippet.json", nil},
+			"Snippets.Update",
+			exchange{"PUT", "/snippets/71", `{"snippet":{"name":"Thanks","content":{"text":"x"}}}`, 200, "snippet.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Snippets.Update(ctx, 71, supportbee.SnippetSave{Name: "Thanks", Content: supportbee.Text("x")}))
 			}, &theSnippet,
 		},
 		{"Snippets.Delete", exchange{"DELETE", "/snippets/71", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Snippets.Delete(ctx, 71)) }, nil},
 		{
-			"ForwardingAddresses.List", exchange{"GET", "/emails", "", 200, `{"emails":[{"id":91,"email":"help@acme.example","name":"Help"}]}`, nil},
+			"ForwardingAddresses.List",
+			exchange{"GET", "/emails", "", 200, `{"emails":[{"id":91,"email":"help@acme.example","name":"Help"}]}`, nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.ForwardingAddresses.List(ctx)) },
 			[]*supportbee.ForwardingAddress{{ID: 91, Email: "help@acme.example", Name: "Help"}},
 		},
 		{
-			"ForwardingAddresses.List", exchange{"GET", "/emails", "", 200, `{"forwarding_addresses":[{"id":"91","email":"help@acme.example","name":null}]}`, nil},
+			"ForwardingAddresses.List",
+			exchange{"GET", "/emails", "", 200, `{"forwarding_addresses":[{"id":"91","email":"help@acme.example","name":null}]}`, nil},
 			func(ctx context.Context, c client) (any, error) { return one(c.ForwardingAddresses.List(ctx)) },
 			[]*supportbee.ForwardingAddress{{ID: 91, Email: "help@acme.example"}},
 		},
 		{
-			"ForwardingAddresses.Create", exchange{"POST", "/emails", `{"forwarding_address":{"email":"help@acme.example","name":"Help","filter_spam":true,"use_agent_name":true}}`, 201, `{"forwarding_address":{"id":91,"email":"help@acme.example","name":"Help"}}`, nil},
+			"ForwardingAddresses.Create",
+			exchange{"POST", "/emails", `{"forwarding_address":{"email":"help@acme.example","name":"Help","filter_spam":true,"use_agent_name":true}}`, 201, `{"forwarding_address":{"id":91,"email":"help@acme.example","name":"Help"}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.ForwardingAddresses.Create(ctx, supportbee.ForwardingAddressCreate{Email: "help@acme.example", Name: "Help", FilterSpam: true, UseAgentName: true}))
 			}, &supportbee.ForwardingAddress{ID: 91, Email: "help@acme.example", Name: "Help"},
 		},
 		{
-			"Filters.CreateRule", exchange{"POST", "/rules", `{"rule":{"requester_email":"a","delivered_to":"b","subject":"c","body":"d"}}`, 201, `{"rule":{"id":"5_20130430051603"}}`, nil},
+			"Filters.CreateRule",
+			exchange{"POST", "/rules", `{"rule":{"requester_email":"a","delivered_to":"b","subject":"c","body":"d"}}`, 201, `{"rule":{"id":"5_20130430051603"}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Filters.CreateRule(ctx, supportbee.RuleCreate{RequesterEmail: "a", DeliveredTo: "b", Subject: "c", Body: "d"}))
 			}, &supportbee.Rule{ID: "5_20130430051603"},
 		},
 		{
-			"Filters.CreateConsequence", exchange{"POST", "/consequences", `{"consequence":{"archive":true,"spam":true,"trash":true,"label":"refund","assign_user":"12","assign_team":"21"}}`, 201, `{"consequence":{"id":6}}`, nil},
+			"Filters.CreateConsequence",
+			exchange{"POST", "/consequences", `{"consequence":{"archive":true,"spam":true,"trash":true,"label":"refund","assign_user":"12","assign_team":"21"}}`, 201, `{"consequence":{"id":6}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Filters.CreateConsequence(ctx, supportbee.ConsequenceCreate{Archive: true, Spam: true, Trash: true, Label: "refund", AssignUser: 12, AssignTeam: 21}))
 			}, &supportbee.Consequence{ID: "6"},
 		},
 		{
-			"Filters.Create", exchange{"POST", "/filters", `{"rule_id":"5","consequence_id":"6"}`, 201, `{"filter":{"id":"8_2026"}}`, nil},
+			"Filters.Create",
+			exchange{"POST", "/filters", `{"rule_id":"5","consequence_id":"6"}`, 201, `{"filter":{"id":"8_2026"}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Filters.Create(ctx, supportbee.FilterCreate{RuleID: "5", ConsequenceID: "6"}))
 			}, &supportbee.Filter{ID: "8_2026", RuleID: "5", ConsequenceID: "6"},
 		},
 		{
-			"Filters.Create", exchange{"POST", "/filters", `{"rule_id":"5","consequence_id":"6"}`, 201, `{"id":8}`, nil},
+			"Filters.Create",
+			exchange{"POST", "/filters", `{"rule_id":"5","consequence_id":"6"}`, 201, `{"id":8}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Filters.Create(ctx, supportbee.FilterCreate{RuleID: "5", ConsequenceID: "6"}))
 			}, &supportbee.Filter{ID: "8", RuleID: "5", ConsequenceID: "6"},
 		},
 		{
-			"Filters.Create", exchange{"POST", "/filters", `{"rule_id":"5","consequence_id":"6"}`, 201, "", nil},
+			"Filters.Create",
+			exchange{"POST", "/filters", `{"rule_id":"5","consequence_id":"6"}`, 201, "", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Filters.Create(ctx, supportbee.FilterCreate{RuleID: "5", ConsequenceID: "6"}))
 			}, &supportbee.Filter{RuleID: "5", ConsequenceID: "6"},
 		},
 		{
-			"Reports.AvgFirstResponseTime", exchange{"GET", "/reports/avg_first_response_time?label=a+b&since=2026-03-01T09%3A00%3A00Z&team=21&user=12", "", 200, `{"data_points":[{"value":"42.5","timestamp":"1360627200"},{"value":7,"timestamp":1360713600},{"value":null,"timestamp":""}]}`, nil},
+			"Reports.AvgFirstResponseTime",
+			exchange{"GET", "/reports/avg_first_response_time?label=a+b&since=2026-03-01T09%3A00%3A00Z&team=21&user=12", "", 200, `{"data_points":[{"value":"42.5","timestamp":"1360627200"},{"value":7,"timestamp":1360713600},{"value":null,"timestamp":""}]}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Reports.AvgFirstResponseTime(ctx, supportbee.ReportOptions{UserID: 12, TeamID: 21, Label: "a b", Since: at(9, 0, 0)}))
-			}, []supportbee.DataPoint{
+			},
+			[]supportbee.DataPoint{
 				{Value: 42.5, Time: time.Date(2013, 2, 12, 0, 0, 0, 0, time.UTC)}, {Value: 7, Time: time.Date(2013, 2, 13, 0, 0, 0, 0, time.UTC)}, {},
 			},
 		},
 		{
-			"Reports.TicketsCount", exchange{"GET", "/reports/tickets_count", "", 200, `{"data_points":[]}`, nil},
+			"Reports.TicketsCount",
+			exchange{"GET", "/reports/tickets_count", "", 200, `{"data_points":[]}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Reports.TicketsCount(ctx, supportbee.ReportOptions{}))
-			}, []supportbee.DataPoint{},
+			},
+			[]supportbee.DataPoint{},
 		},
 		{
-			"Reports.RepliesCount", exchange{"GET", "/reports/replies_count?team=21", "", 200, `{"data_points":[{"value":"3","timestamp":"1360627200"}]}`, nil},
+			"Reports.RepliesCount",
+			exchange{"GET", "/reports/replies_count?team=21", "", 200, `{"data_points":[{"value":"3","timestamp":"1360627200"}]}`, nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Reports.RepliesCount(ctx, supportbee.ReportOptions{TeamID: 21}))
-			}, []supportbee.DataPoint{{Value: 3, Time: time.Date(2013, 2, 12, 0, 0, 0, 0, time.UTC)}},
+			},
+			[]supportbee.DataPoint{{Value: 3, Time: time.Date(2013, 2, 12, 0, 0, 0, 0, time.UTC)}},
 		},
 	}
 	var tested []string
