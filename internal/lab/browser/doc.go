@@ -1,0 +1,2 @@
+// Package browser looks at the embedded desk's page in headless Chromium, as a person would.
+package browser
