@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -81,8 +82,7 @@ func ExampleError() {
 	if errors.Is(err, supportbee.ErrNotFound) {
 		fmt.Println("no such ticket")
 	}
-	var apiErr *supportbee.Error
-	if errors.As(err, &apiErr) {
+	if apiErr, ok := errors.AsType[*supportbee.Error](err); ok {
 		fmt.Println(apiErr.Op, apiErr.Path, apiErr.StatusCode)
 	}
 
@@ -139,16 +139,42 @@ func ExampleClient_Do() {
 }
 
 func ExampleParseWebhook() {
-	http.HandleFunc("POST /supportbee", func(_ http.ResponseWriter, r *http.Request) {
+	receiver := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		event, err := supportbee.ParseWebhook(r.Body)
 		if err != nil {
-			log.Print(err)
+			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
 		if event.Action == supportbee.WebhookTicketCreated {
-			log.Print("new: ", event.Ticket.Subject)
+			fmt.Println("new:", event.Ticket.Subject)
 		}
 	})
+
+	body := `{"payload": {"action_type": "ticket.created", "company": {"subdomain": "acme"}, "ticket": {"id": 7, "subject": "The kettle leaks"}}}`
+	receiver.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/supportbee", strings.NewReader(body)))
+	// Output: new: The kettle leaks
+}
+
+func Example_testing() {
+	desk := supportbeetest.NewServer() // in a test: supportbeetest.Run(t), which closes it at the end
+	defer desk.Close()
+	ctx := context.Background()
+	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
+	desk.Inject(supportbeetest.Fault{Op: "Labels.Add", Times: 1, Status: http.StatusBadGateway})
+
+	if err := triage(ctx, desk.Client(), ticket); err != nil { // the code under test
+		log.Fatal(err)
+	}
+
+	for _, request := range desk.Requests() {
+		fmt.Println(request.Status, request.Op)
+	}
+	fmt.Println(desk.Replies(ticket)[0].Content.Text)
+	// Output:
+	// 502 Labels.Add
+	// 201 Labels.Add
+	// 201 Replies.Create
+	// We are looking into it.
 }
 
 // The functions below hold what the README shows; a test compares them.

@@ -1,9 +1,9 @@
 // Command quickstart walks through the life of a ticket: it opens one with an attachment, lists
 // and searches, replies, comments, labels, assigns and archives, and shows a typed error.
 //
-// Without an account it starts an embedded help desk. With SUPPORTBEE_COMPANY and
-// SUPPORTBEE_TOKEN set it works on that desk, and only reads unless -write is given: a reply
-// mails a real customer.
+// Without an account it starts an embedded help desk. With SUPPORTBEE_TOKEN and
+// SUPPORTBEE_COMPANY (or SUPPORTBEE_BASE_URL) set it works on that desk, and only reads unless
+// -write is given: a reply mails a real customer.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/supportbee-go/supportbee"
@@ -22,9 +23,10 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
@@ -33,16 +35,26 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(out)
-	write := flags.Bool("write", false, "also write to the desk that SUPPORTBEE_COMPANY names; this mails the requester")
+	write := flags.Bool("write", false, "also write to the desk of the environment; this mails the requester")
 	requester := flags.String("requester", "ann@example.com", "`address` that the ticket is opened for")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 
-	client, err := connect(out, write)
-	if err != nil {
-		return err
+	var client *supportbee.Client
+	if accountIsSet() {
+		var err error
+		if client, err = supportbee.FromEnv(); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "Working on the desk of your environment: %v\n\n", client)
+	} else {
+		desk := supportbeetest.NewServer()
+		defer desk.Close()
+		client, *write = desk.Client(), true
+		fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: working on an embedded desk at %s\n\n", desk.URL)
 	}
+
 	tour := tour{client: client, out: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0), requester: *requester}
 	defer tour.out.Flush() // also what came before an error
 	if err := tour.look(ctx); err != nil {
@@ -58,20 +70,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return tour.fail(ctx)
 }
 
-// connect returns a client of the desk that the environment names, or of an embedded one, which
-// may be written to.
-func connect(out io.Writer, write *bool) (*supportbee.Client, error) {
-	if os.Getenv("SUPPORTBEE_TOKEN") != "" {
-		client, err := supportbee.FromEnv()
-		if err == nil {
-			fmt.Fprintf(out, "Working on the desk of your environment: %v\n\n", client)
+// accountIsSet tells whether the environment names a desk, be it incompletely: FromEnv then says
+// what is missing, where falling back to the embedded desk would hide it.
+func accountIsSet() bool {
+	for _, name := range []string{"SUPPORTBEE_COMPANY", "SUPPORTBEE_TOKEN", "SUPPORTBEE_BASE_URL"} {
+		if os.Getenv(name) != "" {
+			return true
 		}
-		return client, err
 	}
-	desk := supportbeetest.NewServer()
-	*write = true
-	fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: working on an embedded desk at %s\n\n", desk.URL)
-	return desk.Client(), nil
+	return false
 }
 
 // tour goes through the API and tells of each step in aligned columns.
@@ -91,7 +98,7 @@ func (t tour) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.step("count", "%d tickets are open", open)
+	t.step("count", "open tickets: %d", open)
 
 	unanswered := supportbee.TicketListOptions{Replies: new(false), SortBy: supportbee.SortByCreationTime}
 	tickets, err := supportbee.Collect(t.client.Tickets.All(ctx, unanswered), 5)
@@ -106,7 +113,7 @@ func (t tour) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.step("search", "%d tickets mention an invoice", found.Total)
+	t.step("search", "tickets that mention an invoice: %d", found.Total)
 	return nil
 }
 
@@ -181,7 +188,7 @@ func (t tour) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.step("archive", "archived %t, %d reply, %d comment", done.Archived, done.RepliesCount, done.CommentsCount)
+	t.step("archive", "archived: %t, replies: %d, comments: %d", done.Archived, done.RepliesCount, done.CommentsCount)
 	return nil
 }
 

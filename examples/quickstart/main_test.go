@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
@@ -26,9 +29,9 @@ func TestTourOnTheEmbeddedDesk(t *testing.T) {
 	text := out.String()
 	assert.Contains(t, text, "SUPPORTBEE_TOKEN is not set: working on an embedded desk at http://127.0.0.1:")
 	for _, line := range []string{
-		`(?m)^count +6 tickets are open$`,
+		`(?m)^count +open tickets: 6$`,
 		`(?m)^list +#\d+ +\d{4}-\d\d-\d\d \d\d:\d\d +\S+@example\.(com|net) +\S.*$`,
-		`(?m)^search +1 tickets mention an invoice$`,
+		`(?m)^search +tickets that mention an invoice: 1$`,
 		`(?m)^upload +#\d+ +kettle\.jpg +image/jpeg +29000 bytes$`,
 		`(?m)^open +#\d+ +\d{4}-\d\d-\d\d \d\d:\d\d +ann@example\.com +The kettle leaks$`,
 		`(?m)^download +29000 bytes came back$`,
@@ -36,7 +39,7 @@ func TestTourOnTheEmbeddedDesk(t *testing.T) {
 		`(?m)^assign +to Ada Adams$`,
 		`(?m)^comment +Ada Adams: The third leak this week\.$`,
 		`(?m)^reply +Ada Adams: Dear Ann, a refund is on its way\.$`,
-		`(?m)^archive +archived true, 1 reply, 1 comment$`,
+		`(?m)^archive +archived: true, replies: 1, comments: 1$`,
 		`(?m)^error +Tickets\.Get got 404, as ErrNotFound \(request \S+\)$`,
 	} {
 		assert.Regexp(t, line, text)
@@ -58,6 +61,21 @@ func TestTourOnADeskOfTheEnvironment(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-write", "-requester", "me@example.com"}, &out))
 	assert.Contains(t, out.String(), "me@example.com")
 	desk.AssertRequests(t, "Replies.Create", 1)
+}
+
+func TestAHalfSetAccountIsAnError(t *testing.T) {
+	clearEnv(t)
+	t.Setenv("SUPPORTBEE_COMPANY", "acme")
+	var out bytes.Buffer
+	require.ErrorIs(t, run(t.Context(), nil, &out), supportbee.ErrTokenRequired)
+	assert.Empty(t, out.String())
+}
+
+func TestAnInterruptEndsTheTour(t *testing.T) {
+	clearEnv(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, run(ctx, nil, io.Discard), context.Canceled)
 }
 
 func TestTourStopsAtAnError(t *testing.T) {
