@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,7 +47,7 @@ func TestStatusesAreSentinels(t *testing.T) {
 				want = append(want[:1:1], supportbee.ErrOutcomeUnknown)
 			}
 			for _, sentinel := range sentinels {
-				assert.Equal(t, contains(want, sentinel), errors.Is(err, sentinel), "%s %d %v", name, status, sentinel)
+				assert.Equal(t, slices.Contains(want, sentinel), errors.Is(err, sentinel), "%s %d %v", name, status, sentinel)
 			}
 			var apiErr *supportbee.Error
 			require.ErrorAs(t, err, &apiErr)
@@ -53,15 +55,6 @@ func TestStatusesAreSentinels(t *testing.T) {
 			assert.Equal(t, "No.", apiErr.Message)
 		}
 	}
-}
-
-func contains(list []error, err error) bool {
-	for _, e := range list {
-		if e == err { //nolint:errorlint // sentinels themselves
-			return true
-		}
-	}
-	return false
 }
 
 func TestErrorsKeepTheAnswer(t *testing.T) {
@@ -185,9 +178,7 @@ func (f *flaky) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	res := respond(req, turn, `{"labels":[],"ticket":{"id":7},"reply":{"id":7},"label":{"id":7},"snippet":{"id":7}}`)
 	if turn == http.StatusTooManyRequests || turn == http.StatusServiceUnavailable {
-		for name, values := range f.header {
-			res.Header[name] = values
-		}
+		maps.Copy(res.Header, f.header)
 	}
 	return res, nil
 }
@@ -258,8 +249,7 @@ func TestRetries(t *testing.T) {
 			if tt.name == "create" {
 				assert.NotEmpty(t, fake.bodies[0])
 			}
-			var apiErr *supportbee.Error
-			if errors.As(err, &apiErr) {
+			if apiErr, ok := errors.AsType[*supportbee.Error](err); ok {
 				assert.Equal(t, tt.requests, apiErr.Attempts)
 				if tt.want != supportbee.ErrOutcomeUnknown { //nolint:errorlint // the sentinel itself
 					require.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,7 +162,7 @@ func WithObserver(observe func(Exchange)) Option {
 		if observe == nil {
 			return invalid("observer", "is nil")
 		}
-		cfg.observers = append(cfg.observers[:len(cfg.observers):len(cfg.observers)], observe)
+		cfg.observers = append(slices.Clip(cfg.observers), observe)
 		return nil
 	}
 }

@@ -3,6 +3,7 @@ package supportbeetest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,12 +60,7 @@ func (s *Server) AssertAnswered(tb testing.TB, id TicketID) bool {
 func (s *Server) AssertLabeled(tb testing.TB, id TicketID, name string) bool {
 	tb.Helper()
 	return s.assertTicket(tb, id, fmt.Sprintf("labeled %q", name), func(t *ticket) bool {
-		for _, have := range t.Labels {
-			if have == name {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(t.Labels, name)
 	})
 }
 

@@ -1,6 +1,9 @@
 package supportbeetest
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+)
 
 // emit tells the webhooks of an event. It is the one place that every event goes through.
 func (s *Server) emit(c *call, event string, t *ticket, parts object) {
@@ -14,9 +17,7 @@ func (s *Server) emit(c *call, event string, t *ticket, parts object) {
 		"company":     object{"subdomain": Company, "name": "Acme"},
 		"ticket":      body,
 	}
-	for name, part := range parts {
-		payload[name] = part
-	}
+	maps.Copy(payload, parts)
 	if c.user != nil {
 		payload["agent"] = c.person(c.user.ID)
 	}

@@ -214,8 +214,7 @@ func TestChainIsSafeForConcurrentUse(t *testing.T) {
 			wg.Go(func() {
 				call := &transport.Call{Class: []transport.Class{transport.Read, transport.Repeatable, transport.Once}[i%3]}
 				resp, err := rt.RoundTrip(request(t, http.MethodPost, call, "content"))
-				var wait *transport.WaitError
-				if errors.As(err, &wait) {
+				if _, ok := errors.AsType[*transport.WaitError](err); ok {
 					return
 				}
 				if assert.NoError(t, err) {
