@@ -246,6 +246,26 @@ func TestUploadsAreRepeatedWhole(t *testing.T) {
 	}
 }
 
+// lateReader is a transport that answers at once and reads the body later, as HTTP/1 may.
+type lateReader struct{ body io.ReadCloser }
+
+func (l *lateReader) RoundTrip(req *http.Request) (*http.Response, error) {
+	l.body = req.Body
+	return respond(req, http.StatusBadRequest, ""), nil
+}
+
+// When Upload has returned, the source is the caller's again.
+func TestNothingReadsTheSourceAfterAnUpload(t *testing.T) {
+	t.Parallel()
+	late := &lateReader{}
+	source := strings.NewReader("0123456789")
+	_, err := newClient(t, supportbee.WithTransport(late)).Attachments.Upload(t.Context(), "a.txt", plain{source})
+	require.ErrorIs(t, err, supportbee.ErrValidation)
+	_, err = io.ReadAll(late.body)
+	require.ErrorIs(t, err, fs.ErrClosed)
+	assert.Equal(t, 10, source.Len())
+}
+
 // 64 MiB go through without being held: all that is allocated for them is a small part.
 func TestUploadTakesConstantMemory(t *testing.T) { //nolint:paralleltest // it counts the whole program's allocations
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -126,6 +127,57 @@ func TestWithMakesCopies(t *testing.T) {
 	_, err = broken.With(supportbee.WithTimeout(1)).Labels.List(t.Context())
 	require.ErrorIs(t, err, supportbee.ErrInvalidArgument, "and stays refused")
 	assert.Len(t, agents, 4)
+}
+
+// What one copy adds, another does not see.
+func TestCopiesDoNotShareObservers(t *testing.T) {
+	t.Parallel()
+	seen := map[string]int{}
+	observe := func(name string) supportbee.Option {
+		return supportbee.WithObserver(func(supportbee.Exchange) { seen[name]++ })
+	}
+	root := always(t, http.StatusOK, `{"labels":[]}`, observe("a"), observe("b"), observe("c"))
+	left, right := root.With(observe("left")), root.With(observe("right"))
+	for _, client := range []*supportbee.Client{left, right, root} {
+		_, err := client.Labels.List(t.Context())
+		require.NoError(t, err)
+	}
+	assert.Equal(t, map[string]int{"a": 3, "b": 3, "c": 3, "left": 1, "right": 1}, seen)
+}
+
+// Another origin has limits of its own; the same one under another path does not.
+func TestAnotherOriginIsNotHeldBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, supportbee.WithoutRetry(), supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Host == "other.example" {
+				return respond(req, http.StatusOK, `{"labels":[]}`), nil
+			}
+			res := respond(req, http.StatusTooManyRequests, "")
+			res.Header.Set("Retry-After", "30")
+			return res, nil
+		})))
+		start := time.Now()
+		_, err := client.Labels.List(t.Context())
+		require.ErrorIs(t, err, supportbee.ErrRateLimited)
+		_, err = client.With(supportbee.WithBaseURL("https://other.example")).Labels.List(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, time.Since(start))
+		_, err = client.With(supportbee.WithBaseURL("https://acme.supportbee.com/proxy")).Labels.List(t.Context())
+		require.ErrorIs(t, err, supportbee.ErrRateLimited)
+		assert.Equal(t, 30*time.Second, time.Since(start))
+	})
+}
+
+// A session cookie is a secret, too.
+func TestErrorsKeepNoCookies(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.Run(t)
+	_, err := desk.Client().Tickets.Get(t.Context(), 7)
+	var apiErr *supportbee.Error
+	require.ErrorAs(t, err, &apiErr)
+	assert.NotEmpty(t, apiErr.Header.Get("X-Request-Id"))
+	assert.Empty(t, apiErr.Header.Values("Set-Cookie"))
 }
 
 func TestWithSharesConnections(t *testing.T) {
