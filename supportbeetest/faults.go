@@ -27,7 +27,10 @@ const (
 // The first group of fields selects requests, the second says what happens; fields of the second
 // combine where that makes sense. Without any of the second the request is served as usual.
 type Fault struct {
-	Op          string  // the SDK's name of the operation, such as "Tickets.Create"; empty for any
+	// The SDK's name of the operation, such as "Tickets.Create"; empty for any. A download is two
+	// requests: "Attachments.Download" is redirected to "Attachments.Storage", which has the file.
+	Op string
+
 	Method      string  // the HTTP method; empty for any
 	Route       string  // the route, such as "/tickets/{id}"; empty for any
 	Skip        int     // lets so many matching requests pass first
@@ -189,9 +192,7 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request, answer *recorder) {
 		body = append(bytes.Clone(body), bytes.Repeat([]byte(" "), int(pad))...)
 	}
 	header := w.Header()
-	for name, values := range answer.header {
-		header[name] = values
-	}
+	maps.Copy(header, answer.header)
 	header.Del("Content-Length")
 	if len(body) > 0 && !f.Endless {
 		header.Set("Content-Length", strconv.Itoa(len(body)))
@@ -295,8 +296,14 @@ func (f Fault) String() string {
 		return "truncated"
 	case f.Corrupt:
 		return "corrupt"
+	case f.Oversize > 0 || f.Endless:
+		return "oversized"
+	case f.SlowBody > 0:
+		return "slow body"
 	case f.Delay > 0:
 		return "delay " + f.Delay.String()
+	case f.ContentType != "":
+		return "content type " + f.ContentType
 	}
-	return "fault"
+	return "header"
 }

@@ -108,8 +108,13 @@ func download(s *Server, c *call) answer {
 	}, body: raw("<html><body>You are being redirected.</body></html>")}
 }
 
-// serveStorage is the storage origin. It refuses credentials, as such hosts do.
+// serveStorage is the storage origin.
 func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
+	s.dispatch(operation{op: "Attachments.Storage", method: http.MethodGet, route: "/files/{key}/{name}"}, w, r, s.sendFile)
+}
+
+// sendFile answers for the storage origin. It refuses credentials, as such hosts do.
+func (s *Server) sendFile(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
 		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
 		return
@@ -117,7 +122,7 @@ func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
 	key, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/files/"), "/")
 	id := s.links.take(key)
 	s.mu.RLock()
-	file := s.state.Attachments[id]
+	file := s.state.Attachments[id] // is never changed
 	s.mu.RUnlock()
 	if file == nil {
 		http.Error(w, "The link has expired", http.StatusForbidden)

@@ -18,8 +18,8 @@ func (l *rateLimiter) take(c *call, cfg config) time.Duration {
 	if !cfg.limits {
 		return 0
 	}
-	key, most, window := c.Header.Get("Authorization"), 8, time.Minute
-	if key == "" {
+	key, most, window := "token "+c.token, 8, time.Minute
+	if c.user == nil {
 		host, _, _ := net.SplitHostPort(c.RemoteAddr)
 		key, most, window = "address "+host, 5, time.Hour
 	}

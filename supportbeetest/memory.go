@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 )
 
@@ -63,6 +64,9 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	res := &http.Response{
 		Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), StatusCode: w.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, Body: body, ContentLength: -1, Request: req,
+	}
+	if length, err := strconv.ParseInt(w.sent.Get("Content-Length"), 10, 64); err == nil {
+		res.ContentLength = length
 	}
 	if w.status == http.StatusNoContent {
 		res.Body, res.ContentLength = http.NoBody, 0

@@ -89,29 +89,32 @@ type address struct {
 }
 
 type ticket struct {
+	// What lists select by comes first and together: a list looks at these of every ticket, and
+	// fetching them from memory is what it spends its time on.
 	ID             int64     `json:"id"`
-	Subject        string    `json:"subject"`
-	Requester      int64     `json:"requester"`
-	CC             []int64   `json:"cc,omitempty"`
-	BCC            []int64   `json:"bcc,omitempty"`
-	Content        content   `json:"content"`
-	CreatedAt      time.Time `json:"created_at"`
-	LastActivityAt time.Time `json:"last_activity_at"`
 	Unanswered     bool      `json:"unanswered,omitempty"`
 	Archived       bool      `json:"archived,omitempty"`
 	Spam           bool      `json:"spam,omitempty"`
 	Trash          bool      `json:"trash,omitempty"`
 	Starred        bool      `json:"starred,omitempty"`
 	Private        bool      `json:"private,omitempty"`
-	Channel        string    `json:"channel"`
-	Address        string    `json:"address"`
-	Labels         []string  `json:"labels,omitempty"`
+	Requester      int64     `json:"requester"`
 	User           int64     `json:"user,omitempty"` // assigned; 0 for none
 	Team           int64     `json:"team,omitempty"` // assigned; 0 for none
 	Replies        []*post   `json:"replies,omitempty"`
-	Comments       []*post   `json:"comments,omitempty"`
-	Draft          *draft    `json:"draft,omitempty"`
-	Audit          []audit   `json:"audit,omitempty"`
+	Labels         []string  `json:"labels,omitempty"`
+	LastActivityAt time.Time `json:"last_activity_at"`
+	CreatedAt      time.Time `json:"created_at"`
+
+	Subject  string  `json:"subject"`
+	CC       []int64 `json:"cc,omitempty"`
+	BCC      []int64 `json:"bcc,omitempty"`
+	Content  content `json:"content"`
+	Channel  string  `json:"channel"`
+	Address  string  `json:"address"`
+	Comments []*post `json:"comments,omitempty"`
+	Draft    *draft  `json:"draft,omitempty"`
+	Audit    []audit `json:"audit,omitempty"`
 }
 
 // post is a reply or a comment.
@@ -241,7 +244,9 @@ func (d *desk) note(t *ticket, action string, actor int64, url string, now time.
 
 // person returns the user with the e-mail, a new customer if there is none.
 func (d *desk) person(email, name string) *user {
+	email = strings.TrimSpace(email)
 	if u := d.byEmail[strings.ToLower(email)]; u != nil {
+		u.Name = cmp.Or(u.Name, name)
 		return u
 	}
 	return d.addUser(&user{ID: d.id(), Type: "user", Email: email, Name: name, Role: "customer"})

@@ -17,7 +17,7 @@ func listUsers(s *Server, c *call) answer {
 		roles = strings.Split(given, ",")
 	}
 	kind := c.query.Get("type")
-	list := []userJSON{}
+	list := []*user{}
 	for _, u := range c.desk.sortedUsers() {
 		fits := slices.Contains(roles, u.Role)
 		if kind == "customer_group" {
@@ -26,9 +26,9 @@ func listUsers(s *Server, c *call) answer {
 		if !fits || kind != "" && u.Type != kind || u.Invited && !c.flag("with_invited") {
 			continue
 		}
-		list = append(list, c.encoder.user(u))
+		list = append(list, u)
 	}
-	return ok(object{"users": list})
+	return ok(object{"users": c.users(list)})
 }
 
 // userBody is a user in requests.
@@ -42,7 +42,16 @@ type userBody struct {
 	EmailDomains *[]string    `json:"email_domains"`
 }
 
-func (c *call) userProblems(in userBody) (problems []string) {
+// userProblems are the sentences about what is refused for self, which is nil for somebody new.
+func (c *call) userProblems(in userBody, self *user) (problems []string) {
+	if in.Email != nil {
+		if !strings.Contains(*in.Email, "@") {
+			problems = append(problems, "Email is invalid")
+		}
+		if known := c.desk.byEmail[strings.ToLower(*in.Email)]; known != nil && known != self {
+			problems = append(problems, "Email has already been taken")
+		}
+	}
 	if in.Role != nil {
 		n, err := in.Role.Int64()
 		if _, known := roleNames[n]; err != nil || !known {
@@ -94,19 +103,22 @@ func createUser(s *Server, c *call) answer {
 	if bad, fits := c.decode("user", &in); !fits {
 		return bad
 	}
-	problems := c.userProblems(in)
 	u := &user{Type: "user", Role: "agent", Invited: true}
 	if in.Type == "customer_group" {
-		u = &user{Type: "customer_group", Role: "customer"}
-		if in.Name == nil || strings.TrimSpace(*in.Name) == "" {
-			problems = append(problems, "Name can't be blank")
+		u, in.Email = &user{Type: "customer_group", Role: "customer"}, nil
+	}
+	var customer *user // who becomes an agent
+	if in.Email != nil {
+		if known := c.desk.byEmail[strings.ToLower(*in.Email)]; known != nil && !known.agent() {
+			customer, u.ID, u.Name = known, known.ID, known.Name
 		}
-	} else if in.Email == nil || !strings.Contains(*in.Email, "@") {
+	}
+	problems := c.userProblems(in, customer)
+	if in.Type == "customer_group" && (in.Name == nil || strings.TrimSpace(*in.Name) == "") {
+		problems = append(problems, "Name can't be blank")
+	}
+	if in.Type != "customer_group" && in.Email == nil {
 		problems = append(problems, "Email can't be blank")
-	} else if known := c.desk.byEmail[strings.ToLower(*in.Email)]; known != nil && known.agent() {
-		problems = append(problems, "Email has already been taken")
-	} else if known != nil {
-		u.ID = known.ID // a customer becomes an agent
 	}
 	if len(problems) > 0 {
 		return invalidInput(problems...)
@@ -168,7 +180,7 @@ func updateUser(s *Server, c *call) answer {
 	if bad, fits := c.decode("user", &in); !fits {
 		return bad
 	}
-	if problems := c.userProblems(in); len(problems) > 0 {
+	if problems := c.userProblems(in, u); len(problems) > 0 {
 		return invalidInput(problems...)
 	}
 	c.applyUser(u, in)
@@ -189,11 +201,11 @@ func listMembers(s *Server, c *call) answer {
 	if group == nil {
 		return missing
 	}
-	list := []userJSON{}
+	list := []*user{}
 	for _, id := range group.Members {
-		list = append(list, c.encoder.user(c.desk.Users[id]))
+		list = append(list, c.desk.Users[id])
 	}
-	return ok(object{"users": list})
+	return ok(object{"users": c.users(list)})
 }
 
 func addMember(s *Server, c *call) answer {

@@ -81,6 +81,14 @@ func masked(header http.Header) http.Header {
 	return header
 }
 
+// maskedQuery is the query without the token that the older way puts there.
+func maskedQuery(query url.Values) url.Values {
+	if query.Has("auth_token") {
+		query.Set("auth_token", "[redacted]")
+	}
+	return query
+}
+
 // bodyLog keeps the beginning of a body that is read through it.
 type bodyLog struct {
 	io.ReadCloser
@@ -99,17 +107,22 @@ func (b *bodyLog) Read(p []byte) (int, error) {
 // finds its request in the log.
 type statusLog struct {
 	http.ResponseWriter
-	once sync.Once
-	note func(status int)
+	status int // 0 until it is told
+	note   func(status int)
 }
 
 func (s *statusLog) WriteHeader(status int) {
-	s.once.Do(func() { s.note(status) })
+	if s.status == 0 {
+		s.status = status
+		s.note(status)
+	}
 	s.ResponseWriter.WriteHeader(status)
 }
 
 func (s *statusLog) Write(p []byte) (int, error) {
-	s.once.Do(func() { s.note(http.StatusOK) })
+	if s.status == 0 {
+		s.WriteHeader(http.StatusOK)
+	}
 	return s.ResponseWriter.Write(p)
 }
 

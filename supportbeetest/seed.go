@@ -1,10 +1,12 @@
 package supportbeetest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -172,16 +174,18 @@ func (s *Server) Seed(n int) {
 	d.byCreation.sort()
 }
 
-// AddUser adds somebody with a role such as [supportbee.RoleAgent] and returns the ID.
+// AddUser adds somebody with a role such as [supportbee.RoleAgent] and returns the ID. Somebody
+// the desk knows already by the address, such as a ticket's requester, is given the role.
 func (s *Server) AddUser(u UserSeed) UserID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	added := s.state.addUser(&user{ID: s.state.id(), Type: "user", Email: u.Email, Name: u.Name, Role: string(u.Role)})
-	if added.Role == "" {
-		added.Role = "customer"
+	for _, id := range u.Teams {
+		s.mustTeam("AddUser", id)
 	}
+	added := s.state.person(u.Email, u.Name)
+	added.Role = cmp.Or(string(u.Role), "customer")
 	for _, t := range s.state.Teams {
-		if slices.Contains(u.Teams, TeamID(t.ID)) {
+		if slices.Contains(u.Teams, TeamID(t.ID)) && !slices.Contains(t.Members, added.ID) {
 			t.Members = append(t.Members, added.ID)
 		}
 	}
@@ -192,10 +196,7 @@ func (s *Server) AddUser(u UserSeed) UserID {
 func (s *Server) AddToken(id UserID) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Users[int64(id)] == nil {
-		panic(fmt.Sprintf("supportbeetest: AddToken: there is no user %d", id))
-	}
-	return s.state.newToken(int64(id))
+	return s.state.newToken(s.mustUser("AddToken", id).ID)
 }
 
 // AddTeam adds a team and returns its ID.
@@ -204,51 +205,92 @@ func (s *Server) AddTeam(name string, members ...UserID) TeamID {
 	defer s.mu.Unlock()
 	t := &team{ID: s.state.id(), Name: name, Members: []int64{}}
 	for _, id := range members {
-		t.Members = append(t.Members, int64(id))
+		t.Members = append(t.Members, s.mustUser("AddTeam", id).ID)
 	}
 	s.state.Teams = append(s.state.Teams, t)
 	return TeamID(t.ID)
 }
 
-// AddLabel adds a label that tickets can be given; the color is such as "#FF0000".
+// AddLabel adds a label that tickets can be given, or changes its color, such as "#FF0000".
 func (s *Server) AddLabel(name, color string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for i, l := range s.state.Labels {
+		if l.Name == name {
+			s.state.Labels[i].Color = color
+			return
+		}
+	}
 	s.state.Labels = append(s.state.Labels, label{name, color})
 }
 
+// AddFile adds a file that a ticket or a reply can have attached, and returns its ID.
+func (s *Server) AddFile(name, contentType string, data []byte) AttachmentID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := &attachment{ID: s.state.id(), CreatedAt: s.now(), Filename: name, ContentType: contentType, Data: slices.Clone(data)}
+	s.state.Attachments[a.ID] = a
+	return AttachmentID(a.ID)
+}
+
 // AddTicket adds a ticket as if it had come by mail, and returns its ID. Filters apply and
-// webhooks are sent.
+// webhooks are sent. It panics where the seed names what the desk does not have.
 func (s *Server) AddTicket(in TicketSeed) TicketID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, now := s.state, s.now()
-	if in.RequesterEmail == "" {
-		in.RequesterEmail = CustomerEmail
+	c := &call{encoder: s.encoder(), now: now}
+	if in.User != 0 {
+		s.mustUser("AddTicket", in.User)
+	}
+	if in.Team != 0 {
+		s.mustTeam("AddTicket", in.Team)
+	}
+	for _, name := range in.Labels {
+		if _, exists := d.label(name); !exists {
+			panic(fmt.Sprintf("supportbeetest: AddTicket: there is no label %q; AddLabel adds it", name))
+		}
+	}
+	cc, _, problems := c.copies(in.CC, nil)
+	if len(problems) > 0 {
+		panic("supportbeetest: AddTicket: " + strings.Join(problems, ", "))
 	}
 	created := in.CreatedAt.UTC().Truncate(time.Second)
 	if in.CreatedAt.IsZero() {
 		created = now
 	}
 	t := &ticket{
-		ID: d.id(), Subject: in.Subject, Requester: d.person(in.RequesterEmail, in.RequesterName).ID, Content: contentBody{Text: in.Text}.content(),
+		ID: d.id(), Subject: in.Subject, Requester: d.person(cmp.Or(in.RequesterEmail, CustomerEmail), in.RequesterName).ID, CC: cc(),
+		Content:   contentBody{Text: in.Text, HTML: in.HTML, AttachmentIDs: s.mustFiles("AddTicket", in.Attachments)}.content(),
 		CreatedAt: created, LastActivityAt: created, Unanswered: true, Channel: "email", Address: d.address(nil),
-		Labels: in.Labels, User: int64(in.User), Team: int64(in.Team), Archived: in.Archived, Spam: in.Spam, Trash: in.Trash,
+		Labels: slices.Clone(in.Labels), User: int64(in.User), Team: int64(in.Team), Archived: in.Archived, Spam: in.Spam, Trash: in.Trash,
 	}
 	d.applyFilters(t)
 	d.addTicket(t)
 	d.note(t, "Created", t.Requester, "#ticket", created)
-	s.emit(&call{encoder: s.encoder(), now: now}, "ticket.created", t, nil)
+	s.emit(c, "ticket.created", t, nil)
 	return TicketID(t.ID)
 }
 
-// AddCustomerReply adds a reply of the ticket's requester, as if it had come by mail.
-func (s *Server) AddCustomerReply(id TicketID, text string) ReplyID {
+// AddCustomerReply adds a reply of the ticket's requester, as if it had come by mail. The files
+// are of [Server.AddFile].
+func (s *Server) AddCustomerReply(id TicketID, text string, files ...AttachmentID) ReplyID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.mustTicket("AddCustomerReply", id)
-	c := &call{encoder: s.encoder(), now: s.now()}
-	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: t.Requester, Content: contentBody{Text: text}.content()}
+	return s.seedReply(&call{encoder: s.encoder(), now: s.now()}, t, t.Requester, text, s.mustFiles("AddCustomerReply", files))
+}
+
+// AddReply adds a reply by a user of the desk, such as an agent.
+func (s *Server) AddReply(id TicketID, author UserID, text string) ReplyID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, u := s.mustTicket("AddReply", id), s.mustUser("AddReply", author)
+	return s.seedReply(&call{encoder: s.encoder(), now: s.now(), user: u}, t, u.ID, text, nil)
+}
+
+func (s *Server) seedReply(c *call, t *ticket, author int64, text string, files []int64) ReplyID {
+	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: author, Content: contentBody{Text: text, AttachmentIDs: files}.content()}
 	s.addReply(c, t, p)
 	return ReplyID(p.ID)
 }
@@ -257,18 +299,44 @@ func (s *Server) AddCustomerReply(id TicketID, text string) ReplyID {
 func (s *Server) AddComment(id TicketID, author UserID, text string) CommentID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.mustTicket("AddComment", id)
-	c := &call{encoder: s.encoder(), now: s.now()}
-	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: int64(author), Content: contentBody{Text: text}.content()}
+	t, u := s.mustTicket("AddComment", id), s.mustUser("AddComment", author)
+	c := &call{encoder: s.encoder(), now: s.now(), user: u}
+	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: u.ID, Content: contentBody{Text: text}.content()}
 	s.addComment(c, t, p)
 	return CommentID(p.ID)
 }
 
-// mustTicket returns the ticket; a test that names another one is wrong.
+// The functions below find what a test names; a test that names something else is wrong.
+
 func (s *Server) mustTicket(caller string, id TicketID) *ticket {
 	t := s.state.Tickets[int64(id)]
 	if t == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no ticket %d", caller, id))
 	}
 	return t
+}
+
+func (s *Server) mustUser(caller string, id UserID) *user {
+	u := s.state.Users[int64(id)]
+	if u == nil {
+		panic(fmt.Sprintf("supportbeetest: %s: there is no user %d", caller, id))
+	}
+	return u
+}
+
+func (s *Server) mustTeam(caller string, id TeamID) {
+	if s.state.team(int64(id)) == nil {
+		panic(fmt.Sprintf("supportbeetest: %s: there is no team %d", caller, id))
+	}
+}
+
+func (s *Server) mustFiles(caller string, ids []AttachmentID) []int64 {
+	var files []int64
+	for _, id := range ids {
+		if s.state.Attachments[int64(id)] == nil {
+			panic(fmt.Sprintf("supportbeetest: %s: there is no file %d; AddFile adds it", caller, id))
+		}
+		files = append(files, int64(id))
+	}
+	return files
 }

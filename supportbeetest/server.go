@@ -123,12 +123,15 @@ func NewServer(opts ...Option) *Server {
 	for _, opt := range opts {
 		opt(&s.config)
 	}
-	for _, op := range operations {
-		s.mux.HandleFunc(op.method+" "+op.route, func(w http.ResponseWriter, r *http.Request) { s.dispatch(op, w, r) })
+	serve := func(pattern string, op operation) {
+		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			s.dispatch(op, w, r, func(w http.ResponseWriter, r *http.Request) { s.handle(op, w, r) })
+		})
 	}
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.dispatch(operation{handle: unknownRoute, anonymous: true}, w, r)
-	})
+	for _, op := range operations {
+		serve(op.method+" "+op.route, op)
+	}
+	serve("/", operation{handle: unknownRoute, anonymous: true})
 	for pattern, handler := range s.config.handlers {
 		s.mux.Handle(pattern, handler)
 	}
@@ -170,9 +173,10 @@ func Run(tb testing.TB, opts ...Option) *Server {
 func (s *Server) Close() {
 	s.webhooks.close()
 	if s.http != nil {
-		s.http.CloseClientConnections()
-		s.http.Close()
-		s.storage.Close()
+		for _, server := range []*httptest.Server{s.http, s.storage} {
+			server.CloseClientConnections()
+			server.Close()
+		}
 	}
 }
 
@@ -234,6 +238,7 @@ type operation struct {
 type call struct {
 	*http.Request
 	encoder
+	token   string
 	user    *user // whose token it is; nil for none
 	body    []byte
 	now     time.Time
@@ -273,10 +278,10 @@ func unknownRoute(_ *Server, _ *call) answer {
 }
 
 // dispatch is the way of every request: log, fault, handling.
-func (s *Server) dispatch(op operation, w http.ResponseWriter, r *http.Request) {
+func (s *Server) dispatch(op operation, w http.ResponseWriter, r *http.Request, handle http.HandlerFunc) {
 	start := time.Now()
 	entry := &Request{
-		Op: op.op, Method: r.Method, Route: op.route, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: masked(r.Header), Time: s.now(),
+		Op: op.op, Method: r.Method, Route: op.route, Path: r.URL.EscapedPath(), Query: maskedQuery(r.URL.Query()), Header: masked(r.Header), Time: s.now(),
 	}
 	body := &bodyLog{ReadCloser: r.Body}
 	r.Body = body
@@ -284,17 +289,21 @@ func (s *Server) dispatch(op operation, w http.ResponseWriter, r *http.Request) 
 	logged := &statusLog{ResponseWriter: w, note: func(status int) {
 		s.requests.note(func() { entry.Status, entry.Body, entry.Took = status, body.kept, time.Since(start) })
 	}}
-	if s.config.logger != nil {
-		defer func() {
+	defer func() {
+		if logged.status == 0 { // cut before there was an answer; what was asked for is known all the same
+			s.requests.note(func() { entry.Body, entry.Took = body.kept, time.Since(start) })
+		}
+		if s.config.logger != nil {
 			s.config.logger.Info("request", "method", entry.Method, "path", entry.Path, "op", entry.Op,
 				"status", entry.Status, "took", time.Since(start).Round(time.Microsecond), "fault", entry.Fault)
-		}()
-	}
-	handle := func(w http.ResponseWriter, r *http.Request) { s.handle(op, w, r) }
-	if fault, hit := s.faults.pick(op.op, r.Method, op.route); hit && op.op != "" {
-		s.requests.note(func() { entry.Fault = fault.String() })
-		fault.serve(logged, r, handle)
-		return
+		}
+	}()
+	if op.op != "" {
+		if fault, hit := s.faults.pick(op.op, r.Method, op.route); hit {
+			s.requests.note(func() { entry.Fault = fault.String() })
+			fault.serve(logged, r, handle)
+			return
+		}
 	}
 	handle(logged, r)
 }
@@ -374,9 +383,12 @@ func (s *Server) answer(op operation, w http.ResponseWriter, r *http.Request) an
 		defer s.mu.RUnlock()
 	}
 	c.encoder = s.encoder()
-	token, sent := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if sent || !op.anonymous {
-		if c.user = s.state.Users[s.state.Tokens[token]]; c.user == nil {
+	var sent bool
+	if c.token, sent = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !sent {
+		c.token = c.query.Get("auth_token") // the older way, still accepted
+	}
+	if sent || c.token != "" || !op.anonymous {
+		if c.user = s.state.Users[s.state.Tokens[c.token]]; c.user == nil {
 			return answer{status: s.config.denied, body: raw(" ")}
 		}
 		http.SetCookie(w, &http.Cookie{Name: "secure_code_session", Value: fmt.Sprintf("s%x", s.serial.Load()), Path: "/", HttpOnly: true})

@@ -3,8 +3,10 @@ package supportbeetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"time"
 
@@ -23,6 +25,8 @@ type (
 	ReplyID = supportbee.ReplyID
 	// CommentID is a [supportbee.CommentID].
 	CommentID = supportbee.CommentID
+	// AttachmentID is a [supportbee.AttachmentID].
+	AttachmentID = supportbee.AttachmentID
 )
 
 // UserSeed is somebody to add with [Server.AddUser].
@@ -37,18 +41,22 @@ type UserSeed struct {
 type TicketSeed struct {
 	Subject        string
 	Text           string
-	RequesterEmail string // [CustomerEmail] if empty
+	HTML           string         // Text if empty
+	Attachments    []AttachmentID // of [Server.AddFile]
+	RequesterEmail string         // [CustomerEmail] if empty
 	RequesterName  string
-	Labels         []string
-	User           UserID // assigned
-	Team           TeamID // assigned
+	CC             []string // addresses, each "a@example.com" or "Name <a@example.com>"
+	Labels         []string // that the desk has; see [Server.AddLabel]
+	User           UserID   // assigned
+	Team           TeamID   // assigned
 	Archived       bool
 	Spam           bool
 	Trash          bool
 	CreatedAt      time.Time // now if zero
 }
 
-// Ticket returns a ticket as it is in the desk, past the API; false if there is none.
+// Ticket returns a ticket as it is in the desk, past the API; false if there is none. Pictures
+// and the addresses of attachments are left out, here and in whatever else is read past the API.
 func (s *Server) Ticket(id TicketID) (supportbee.Ticket, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -151,8 +159,14 @@ func (s *Server) ResetRequests() { s.requests.reset() }
 // Inject arms a fault. Of several that fit a request, the first one armed hits it.
 func (s *Server) Inject(f Fault) *Injection { return s.faults.inject(f) }
 
-// AddWebhook posts every event from now on to the URL, in the order in which they happen.
+// AddWebhook posts every event from now on to the URL, in the order in which they happen. What
+// waits for slow receivers is bounded: beyond 10,000, events are dropped with an error in
+// [Server.Deliveries].
 func (s *Server) AddWebhook(url string) { s.webhooks.subscribe(url) }
+
+// AddWebhookHandler is [Server.AddWebhook] for a handler that listens at no address. It works
+// inside a [testing/synctest] bubble.
+func (s *Server) AddWebhookHandler(handler http.Handler) { s.webhooks.subscribeHandler(handler) }
 
 // FlushWebhooks waits until every webhook so far has been delivered, or has failed.
 func (s *Server) FlushWebhooks(ctx context.Context) error { return s.webhooks.flush(ctx) }
@@ -161,6 +175,7 @@ func (s *Server) FlushWebhooks(ctx context.Context) error { return s.webhooks.fl
 func (s *Server) Deliveries() []Delivery { return s.webhooks.deliveries() }
 
 // WriteTo writes the desk's state as JSON, tokens and files included, for [Server.ReadFrom].
+// Armed faults, webhooks and the list of requests are no part of it.
 func (s *Server) WriteTo(w io.Writer) (int64, error) {
 	s.mu.RLock()
 	encoded, err := json.Marshal(s.state)
@@ -187,6 +202,7 @@ func (s *Server) ReadFrom(r io.Reader) (int64, error) {
 		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
 	}
 	read.reindex()
+	read.NextID = max(read.NextID, read.highestID())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if read.Tokens[s.Token] == 0 {
@@ -201,19 +217,86 @@ func (s *Server) ReadFrom(r io.Reader) (int64, error) {
 	return int64(len(data)), nil
 }
 
-// check refuses a state that refers to what is not in it.
+// check refuses a state that lacks parts, or that refers to what is not in it.
 func (d *desk) check() error {
+	if d.Users == nil || d.Tickets == nil || d.Attachments == nil || d.Rules == nil || d.Consequences == nil || d.Tokens == nil {
+		return errors.New("a part of the desk is null")
+	}
+	if slices.Contains(d.Teams, nil) || slices.Contains(d.Snippets, nil) || slices.Contains(d.Addresses, nil) {
+		return errors.New("a team, snippet or address is null")
+	}
+	for id, a := range d.Attachments {
+		if a == nil || a.ID != id {
+			return fmt.Errorf("attachment %d has another ID", id)
+		}
+	}
+	for id, u := range d.Users {
+		if u == nil || u.ID != id {
+			return fmt.Errorf("user %d has another ID", id)
+		}
+		for _, member := range u.Members {
+			if d.Users[member] == nil {
+				return fmt.Errorf("customer group %d has an unknown member %d", id, member)
+			}
+		}
+	}
 	for id, t := range d.Tickets {
-		if t == nil || d.Users[t.Requester] == nil {
+		if t == nil || t.ID != id {
+			return fmt.Errorf("ticket %d has another ID", id)
+		}
+		if d.Users[t.Requester] == nil {
 			return fmt.Errorf("ticket %d has no requester", id)
 		}
+		contents := []content{t.Content}
 		for _, p := range slices.Concat(t.Replies, t.Comments) {
 			if p == nil || d.Users[p.Author] == nil {
 				return fmt.Errorf("ticket %d has a message without an author", id)
 			}
+			contents = append(contents, p.Content)
+		}
+		if t.Draft != nil {
+			contents = append(contents, t.Draft.Content)
+		}
+		for _, c := range contents {
+			for _, file := range c.Attachments {
+				if d.Attachments[file] == nil {
+					return fmt.Errorf("ticket %d has an unknown attachment %d", id, file)
+				}
+			}
 		}
 	}
 	return nil
+}
+
+// highestID is the highest ID in use, so that a new one surely is new.
+func (d *desk) highestID() int64 {
+	var highest int64
+	use := func(id int64) { highest = max(highest, id) }
+	for id := range d.Users {
+		use(id)
+	}
+	for id := range d.Attachments {
+		use(id)
+	}
+	for id, t := range d.Tickets {
+		use(id)
+		for _, p := range slices.Concat(t.Replies, t.Comments) {
+			use(p.ID)
+		}
+		if t.Draft != nil {
+			use(t.Draft.ID)
+		}
+	}
+	for _, t := range d.Teams {
+		use(t.ID)
+	}
+	for _, s := range d.Snippets {
+		use(s.ID)
+	}
+	for _, a := range d.Addresses {
+		use(a.ID)
+	}
+	return highest
 }
 
 // reader turns state into the SDK's types.

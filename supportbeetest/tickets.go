@@ -1,6 +1,7 @@
 package supportbeetest
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -139,6 +140,7 @@ func (c *call) page(order *index, keep func(*ticket) bool) answer {
 		perPage = defaultPerPage
 	}
 	perPage = min(perPage, maxPerPage)
+	number = min(number, math.MaxInt/maxPerPage)
 	first := (number - 1) * perPage
 	total, list := 0, []ticketJSON{}
 	for _, t := range slices.Backward(order.tickets) {

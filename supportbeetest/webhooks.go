@@ -3,15 +3,21 @@ package supportbeetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// maxQueuedWebhooks bounds what waits for slow receivers; beyond it, events are dropped, as
-// [Delivery.Err] then says.
+// maxQueuedWebhooks bounds what waits for slow receivers.
 const maxQueuedWebhooks = 10_000
+
+// errQueueFull is the [Delivery.Err] of an event that was dropped.
+var errQueueFull = errors.New("supportbeetest: webhook dropped: 10,000 are waiting for their receivers already")
+
+// handlerURL is where receivers are that are no more than a handler.
+const handlerURL = "http://webhook.localhost/"
 
 // Delivery is a webhook that the desk has sent, or tried to.
 type Delivery struct {
@@ -20,6 +26,14 @@ type Delivery struct {
 	Body   []byte
 	Status int   // of the receiver's answer; 0 if there was none
 	Err    error // why there was none
+
+	client *http.Client
+}
+
+// receiver is somebody who is told of events.
+type receiver struct {
+	url    string
+	client *http.Client
 }
 
 // webhookSender posts events to receivers, in the order in which they happened, one at a time.
@@ -27,7 +41,7 @@ type Delivery struct {
 type webhookSender struct {
 	mu        sync.Mutex
 	client    *http.Client
-	urls      []string
+	receivers []receiver
 	queue     []Delivery
 	sent      []Delivery
 	running   bool
@@ -42,27 +56,34 @@ func newWebhookSender() *webhookSender {
 	return &webhookSender{client: &http.Client{Timeout: 10 * time.Second, Transport: transport}, ctx: ctx, interrupt: cancel}
 }
 
-func (s *webhookSender) subscribe(url string) {
+func (s *webhookSender) subscribe(url string) { s.add(receiver{url, s.client}) }
+
+// subscribeHandler tells a handler of events, without a socket.
+func (s *webhookSender) subscribeHandler(handler http.Handler) {
+	s.add(receiver{handlerURL, &http.Client{Timeout: s.client.Timeout, Transport: memoryTransport{handler}}})
+}
+
+func (s *webhookSender) add(r receiver) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.urls = append(s.urls, url)
+	s.receivers = append(s.receivers, r)
 }
 
 // enabled reports whether anybody listens, so that the desk need not encode events for nobody.
 func (s *webhookSender) enabled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.urls) > 0
+	return len(s.receivers) > 0
 }
 
 // enqueue sends an event to all receivers, later and without blocking.
 func (s *webhookSender) enqueue(action string, body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, url := range s.urls {
-		delivery := Delivery{URL: url, Action: action, Body: body}
+	for _, to := range s.receivers {
+		delivery := Delivery{URL: to.url, Action: action, Body: body, client: to.client}
 		if len(s.queue) >= maxQueuedWebhooks {
-			delivery.Err = context.DeadlineExceeded
+			delivery.Err = errQueueFull
 			s.sent = append(s.sent, delivery)
 			continue
 		}
@@ -104,7 +125,7 @@ func (s *webhookSender) post(d Delivery) (int, error) {
 		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	res, err := s.client.Do(req)
+	res, err := d.client.Do(req)
 	if err != nil {
 		return 0, err
 	}

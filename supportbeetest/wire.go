@@ -184,10 +184,11 @@ func (e encoder) person(id int64) personJSON {
 	if u == nil {
 		return personJSON{ID: id}
 	}
-	p := personJSON{ID: u.ID, Email: u.Email, Role: &u.Role, Agent: u.agent(), Picture: e.userPicture(u.ID)}
+	// Copies, not pointers into the desk: this is encoded after the desk is unlocked.
+	p := personJSON{ID: u.ID, Email: u.Email, Role: new(u.Role), Agent: u.agent(), Picture: e.userPicture(u.ID)}
 	if u.Name != "" {
 		first, last, _ := strings.Cut(u.Name, " ")
-		p.Name, p.FirstName = &u.Name, first
+		p.Name, p.FirstName = new(u.Name), first
 		if last != "" {
 			p.LastName = &last
 		}
@@ -203,29 +204,34 @@ func (e encoder) people(ids []int64) []personJSON {
 	return list
 }
 
-func (e encoder) user(u *user) userJSON {
-	out := userJSON{personJSON: e.person(u.ID), Type: u.Type, TwoFactor: u.TwoFactor, Teams: []teamJSON{}}
-	active, requested := 0, 0
+func (e encoder) user(u *user) userJSON { return e.users([]*user{u})[0] }
+
+// users counts the tickets of all of them in one go: there can be many of both.
+func (e encoder) users(users []*user) []userJSON {
+	active, requested := map[int64]int{}, map[int64]int{}
 	for _, t := range e.desk.byCreation.tickets {
-		if t.Requester == u.ID {
-			requested++
-			if !t.Archived && !t.Spam && !t.Trash {
-				active++
+		requested[t.Requester]++
+		if !t.Archived && !t.Spam && !t.Trash {
+			active[t.Requester]++
+		}
+	}
+	list := make([]userJSON, len(users))
+	for i, u := range users {
+		out := userJSON{personJSON: e.person(u.ID), Type: u.Type, TwoFactor: u.TwoFactor, RequestedCount: requested[u.ID], Teams: []teamJSON{}}
+		out.ActiveTicketsCount = new(active[u.ID])
+		if u.Type == "customer_group" {
+			out.Role = nil
+			out.SharedGroup, out.EmailDomains = new(u.SharedGroup), u.EmailDomains
+			out.MembersCount = new(len(u.Members))
+		}
+		for _, t := range e.desk.Teams {
+			if slices.Contains(t.Members, u.ID) {
+				out.Teams = append(out.Teams, e.team(t))
 			}
 		}
+		list[i] = out
 	}
-	out.ActiveTicketsCount, out.RequestedCount = &active, requested
-	if u.Type == "customer_group" {
-		out.Role = nil
-		out.SharedGroup, out.EmailDomains = &u.SharedGroup, u.EmailDomains
-		out.MembersCount = new(len(u.Members))
-	}
-	for _, t := range e.desk.Teams {
-		if slices.Contains(t.Members, u.ID) {
-			out.Teams = append(out.Teams, e.team(t))
-		}
-	}
-	return out
+	return list
 }
 
 func (e encoder) team(t *team) teamJSON {
@@ -234,7 +240,7 @@ func (e encoder) team(t *team) teamJSON {
 		Thumb20: base + "20.png", Thumb24: base + "24.png", Thumb32: base + "32.png", Thumb48: base + "48.png", Thumb256: base + "256.png",
 	}}
 	if t.Private {
-		out.Private = &t.Private
+		out.Private = new(true)
 	}
 	if e.dialect == Documented {
 		out.Picture = object{}
