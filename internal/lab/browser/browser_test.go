@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +79,7 @@ func desk(t *testing.T, args ...string) (url, token string) {
 }
 
 // do runs one action.
-func do[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T {
+func do[T any](ctx context.Context, t *testing.T, action chromedp.Action[T]) T {
 	t.Helper()
 	result, err := chromedp.Run(ctx, action)
 	require.NoError(t, err)
@@ -104,21 +103,21 @@ func TestThePageShowsWhatAnIntegrationDoes(t *testing.T) {
 	_, err = client.Tickets.Get(t.Context(), 7)
 	require.ErrorIs(t, err, supportbee.ErrNotFound)
 
-	do(t, ctx, chromedp.EmulateViewport(390, 844)) // a phone
-	do(t, ctx, chromedp.Navigate(url))
-	title := do(t, ctx, chromedp.Title())
-	list := do(t, ctx, chromedp.Text("main"))
-	tickets := do(t, ctx, chromedp.Evaluate[int](`document.querySelectorAll(".tickets li").length`))
-	requests := do(t, ctx, chromedp.Evaluate[int](`document.querySelectorAll(".requests li").length`))
-	wide := do(t, ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`))
-	scripts := do(t, ctx, chromedp.Evaluate[int](`document.scripts.length`))
-	picture := do(t, ctx, chromedp.FullScreenshot(100))
-	do(t, ctx, chromedp.Click(`.tickets li a`))
-	do(t, ctx, chromedp.WaitVisible(".message.comment"))
-	conversation := do(t, ctx, chromedp.Text("main"))
-	wideOne := do(t, ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`))
-	do(t, ctx, chromedp.Navigate(url+"/?page=3"))
-	older := do(t, ctx, chromedp.Text("main"))
+	do(ctx, t, chromedp.EmulateViewport(390, 844)) // a phone
+	do(ctx, t, chromedp.Navigate(url))
+	title := do(ctx, t, chromedp.Title())
+	list := do(ctx, t, chromedp.Text("main"))
+	tickets := do(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll(".tickets li").length`))
+	requests := do(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll(".requests li").length`))
+	wide := do(ctx, t, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`))
+	scripts := do(ctx, t, chromedp.Evaluate[int](`document.scripts.length`))
+	picture := do(ctx, t, chromedp.FullScreenshot(100))
+	do(ctx, t, chromedp.Click(`.tickets li a`))
+	do(ctx, t, chromedp.WaitVisible(".message.comment"))
+	conversation := do(ctx, t, chromedp.Text("main"))
+	wideOne := do(ctx, t, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`))
+	do(ctx, t, chromedp.Navigate(url+"/?page=3"))
+	older := do(ctx, t, chromedp.Text("main"))
 	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, "desk.png"), picture, 0o600))
 	}
@@ -127,7 +126,7 @@ func TestThePageShowsWhatAnIntegrationDoes(t *testing.T) {
 	assert.Equal(t, 50, tickets)
 	assert.Equal(t, 4, requests, "looking at the page leaves no trace")
 	assert.Contains(t, list, "A <b>bold</b> kettle", "what others write is shown, not obeyed")
-	assert.Regexp(t, regexp.MustCompile(`404 GET /tickets/7 · Tickets\.Get`), list)
+	assert.Regexp(t, `404 GET /tickets/7 · Tickets\.Get`, list)
 	assert.LessOrEqual(t, wide, 0, "nothing is wider than a phone")
 	assert.LessOrEqual(t, wideOne, 0)
 	assert.Zero(t, scripts)

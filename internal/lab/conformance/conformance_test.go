@@ -127,11 +127,23 @@ var calls = []struct {
 		now := time.Now()
 		var errs []error
 		for _, opts := range []supportbee.TicketListOptions{
-			{}, {Page: 2, PerPage: 3}, {Archived: supportbee.Any, Spam: true, Trash: true}, {Archived: supportbee.OnlyArchived}, {Archived: supportbee.NotArchived},
-			{Replies: new(true), MaxReplies: 3}, {Replies: new(false)}, {AssignedUser: supportbee.AssignedToMe}, {AssignedUser: supportbee.AssignedToAnyone},
-			{AssignedUser: supportbee.AssignedToNobody}, {AssignedUser: supportbee.AssignedTo(w.agent)}, {AssignedTeam: supportbee.AssignedToMyTeams},
-			{AssignedTeam: supportbee.AssignedToNoTeam}, {AssignedTeam: supportbee.AssignedToTeam(w.team)}, {Label: "very important"},
-			{Since: now.AddDate(0, 0, -1), Until: now, SortBy: supportbee.SortByCreationTime}, {SortBy: supportbee.SortByLastActivity},
+			{},
+			{Page: 2, PerPage: 3},
+			{Archived: supportbee.Any, Spam: true, Trash: true},
+			{Archived: supportbee.OnlyArchived},
+			{Archived: supportbee.NotArchived},
+			{Replies: new(true), MaxReplies: 3},
+			{Replies: new(false)},
+			{AssignedUser: supportbee.AssignedToMe},
+			{AssignedUser: supportbee.AssignedToAnyone},
+			{AssignedUser: supportbee.AssignedToNobody},
+			{AssignedUser: supportbee.AssignedTo(w.agent)},
+			{AssignedTeam: supportbee.AssignedToMyTeams},
+			{AssignedTeam: supportbee.AssignedToNoTeam},
+			{AssignedTeam: supportbee.AssignedToTeam(w.team)},
+			{Label: "very important"},
+			{Since: now.AddDate(0, 0, -1), Until: now, SortBy: supportbee.SortByCreationTime},
+			{SortBy: supportbee.SortByLastActivity},
 			{RequesterEmails: []string{"ann@example.com", "bo@example.com"}},
 		} {
 			errs = append(errs, err2(w.c.Tickets.List(w.ctx, opts)), err2(w.c.Tickets.Count(w.ctx, opts)), err2(supportbee.Collect(w.c.Tickets.All(w.ctx, opts), 0)))

@@ -184,8 +184,10 @@ func checkForm(contentType string, body []byte) error {
 	if part.FormName() != "files[]" || part.FileName() == "" {
 		return fmt.Errorf("part %q, file %q", part.FormName(), part.FileName())
 	}
-	if _, err := form.NextPart(); err != io.EOF {
-		return fmt.Errorf("more than one part: %v", err)
+	if _, err := form.NextPart(); err == nil {
+		return fmt.Errorf("more than one part")
+	} else if err != io.EOF {
+		return err
 	}
 	return nil
 }
@@ -236,11 +238,10 @@ func (m *Middleman) Exercised() map[string]int {
 func explain(faults []*errors.ValidationError) string {
 	var parts []string
 	for _, fault := range faults {
-		text := fault.Message + ": " + fault.Reason
+		parts = append(parts, fault.Message+": "+fault.Reason)
 		for _, failure := range fault.SchemaValidationErrors {
-			text += fmt.Sprintf(" [%s: %s]", failure.FieldPath, failure.Reason)
+			parts = append(parts, fmt.Sprintf("[%s: %s]", failure.FieldPath, failure.Reason))
 		}
-		parts = append(parts, text)
 	}
 	return strings.Join(parts, "; ")
 }
