@@ -1,0 +1,50 @@
+package supportbeetest_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+// A test opens a desk, lets the code under test work on it, and looks at what came of it. In a
+// test, supportbeetest.Run(t) also closes it.
+func Example() {
+	desk := supportbeetest.NewServer()
+	defer desk.Close()
+	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
+
+	// The code under test: it answers everybody at once.
+	client, ctx := desk.Client(), context.Background()
+	_, err := client.Replies.Create(ctx, ticket, supportbee.ReplyCreate{Content: supportbee.Text("We are looking into it.")})
+	if err != nil {
+		fmt.Println(err)
+	}
+
+	for _, reply := range desk.Replies(ticket) {
+		fmt.Printf("%s: %s\n", reply.Replier.Name, reply.Content.Text)
+	}
+	// Output: Ada Adams: We are looking into it.
+}
+
+// A fault shows what the code under test does when the network fails.
+func ExampleServer_Inject() {
+	desk := supportbeetest.NewServer()
+	defer desk.Close()
+	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
+	client, ctx := desk.Client(), context.Background()
+
+	gateway := desk.Inject(supportbeetest.Fault{Op: "Tickets.Archive", Times: 1, Status: http.StatusBadGateway})
+	fmt.Println("archive:", client.Tickets.Archive(ctx, ticket), "after", gateway.Hits()+1, "attempts")
+
+	desk.Inject(supportbeetest.Fault{Op: "Replies.Create", Cut: supportbeetest.AfterHandling})
+	_, err := client.Replies.Create(ctx, ticket, supportbee.ReplyCreate{Content: supportbee.Text("Hello")})
+	fmt.Println("reply:", err)
+	fmt.Println("replies that were mailed:", len(desk.Replies(ticket)))
+	// Output:
+	// archive: <nil> after 2 attempts
+	// reply: supportbee: Replies.Create: POST /tickets/1032/replies: EOF: outcome unknown, the request may have been carried out
+	// replies that were mailed: 1
+}
