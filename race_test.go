@@ -1,0 +1,5 @@
+//go:build race
+
+package supportbee_test
+
+const raceEnabled = true
