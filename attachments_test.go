@@ -292,6 +292,7 @@ func storage(t *testing.T, file http.HandlerFunc) (client *supportbee.Client, at
 		for _, name := range []string{"Authorization", "Cookie", "Referer"} {
 			assert.Empty(t, r.Header.Get(name), name)
 		}
+		assert.Equal(t, "identity", r.Header.Get("Accept-Encoding"), "the file's own bytes and length")
 		file(w, r)
 	}))
 	t.Cleanup(host.Close)

@@ -125,6 +125,9 @@ func (c *Client) send(ctx context.Context, ex *exchange, body io.Reader, content
 	ex.redact = c.config.token.Redact
 	ctx = transport.WithCall(ctx, &ex.report)
 	req := c.http.R().SetDoNotParseResponse(true)
+	if ex.buffer == nil {
+		req.SetHeader("Accept-Encoding", "identity") // a file comes as it is, and with its length
+	}
 	if body != nil {
 		req.SetHeader("Content-Type", contentType)
 		if isUpload {
