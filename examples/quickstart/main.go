@@ -56,18 +56,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 
 	tour := tour{client: client, out: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0), requester: *requester}
-	defer tour.out.Flush() // also what came before an error
-	if err := tour.look(ctx); err != nil {
-		return err
-	}
-	if *write {
-		if err := tour.work(ctx); err != nil {
-			return err
-		}
-	} else {
-		tour.step("write", "left out: give -write to open a ticket on this desk")
-	}
-	return tour.fail(ctx)
+	err := tour.walk(ctx, *write)
+	return errors.Join(err, tour.out.Flush()) // also what came before an error
 }
 
 // accountIsSet tells whether the environment names a desk, be it incompletely: FromEnv then says
@@ -90,6 +80,20 @@ type tour struct {
 
 func (t tour) step(name, format string, args ...any) {
 	fmt.Fprintf(t.out, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+}
+
+func (t tour) walk(ctx context.Context, write bool) error {
+	if err := t.look(ctx); err != nil {
+		return err
+	}
+	if write {
+		if err := t.work(ctx); err != nil {
+			return err
+		}
+	} else {
+		t.step("write", "left out: give -write to open a ticket on this desk")
+	}
+	return t.fail(ctx)
 }
 
 // look reads.

@@ -78,6 +78,13 @@ func TestAnInterruptEndsTheTour(t *testing.T) {
 	require.ErrorIs(t, run(ctx, nil, io.Discard), context.Canceled)
 }
 
+func TestOutputThatIsLostIsAnError(t *testing.T) {
+	clearEnv(t)
+	_, broken := io.Pipe()
+	require.NoError(t, broken.Close())
+	require.ErrorIs(t, run(t.Context(), nil, broken), io.ErrClosedPipe)
+}
+
 func TestTourStopsAtAnError(t *testing.T) {
 	clearEnv(t)
 	desk := supportbeetest.Run(t)
