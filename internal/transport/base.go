@@ -18,8 +18,8 @@ func NewBase() *http.Transport {
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		IdleConnTimeout:        90 * time.Second,
-		MaxIdleConns:           512,
-		MaxIdleConnsPerHost:    256,
+		MaxIdleConns:           1024,
+		MaxIdleConnsPerHost:    1024,
 		MaxResponseHeaderBytes: 1 << 20,
 	}
 }

@@ -232,8 +232,8 @@ func TestChainIsSafeForConcurrentUse(t *testing.T) {
 func TestBaseKeepsConnectionsForManyCallers(t *testing.T) {
 	t.Parallel()
 	base := transport.NewBase()
-	assert.Equal(t, 512, base.MaxIdleConns)
-	assert.Equal(t, 256, base.MaxIdleConnsPerHost)
+	assert.Equal(t, 1024, base.MaxIdleConns)
+	assert.Equal(t, 1024, base.MaxIdleConnsPerHost)
 	assert.NotNil(t, base.Proxy)
 	assert.True(t, base.ForceAttemptHTTP2)
 	assert.False(t, base.DisableCompression)

@@ -1,0 +1,6 @@
+// Command hello is what the others are compared with.
+package main
+
+import "fmt"
+
+func main() { fmt.Println("hello") }

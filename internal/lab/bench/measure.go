@@ -1,0 +1,168 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Work is something that every contestant does.
+type Work struct {
+	Name   string
+	Title  string
+	Canned bool // without a network
+
+	// Start prepares the server and returns what does the work once. Calls is how many API calls
+	// that is.
+	Start func(s *Server, c Contestant) func(context.Context) error
+	Calls int
+}
+
+// Works is everything that is measured in time.
+var Works = []Work{
+	{Name: "get", Title: "Get one ticket", Calls: 1, Start: plain(func(c Contestant) func(context.Context) error { return c.Get })},
+	{Name: "list", Title: "List of 100 tickets", Calls: 1, Start: plain(listOnce)},
+	{Name: "list-gzip", Title: "List of 100 tickets, gzip", Calls: 1, Start: func(s *Server, c Contestant) func(context.Context) error {
+		return func(ctx context.Context) error {
+			s.Gzip.Store(true)
+			defer s.Gzip.Store(false)
+			return listOnce(c)(ctx)
+		}
+	}},
+	{Name: "reply", Title: "Create a reply", Calls: 1, Start: plain(func(c Contestant) func(context.Context) error { return c.Reply })},
+	{Name: "goroutines", Title: "64 goroutines, one ticket each", Calls: 64, Start: plain(func(c Contestant) func(context.Context) error {
+		return func(ctx context.Context) error { return Together(64, func() error { return c.Get(ctx) }) }
+	})},
+	walkWork(0), walkWork(20 * time.Microsecond), walkWork(50 * time.Microsecond),
+	{Name: "canned-get", Title: "Get one ticket, no network", Canned: true, Calls: 1, Start: plain(func(c Contestant) func(context.Context) error { return c.Get })},
+	{Name: "canned-list", Title: "List of 100 tickets, no network", Canned: true, Calls: 1, Start: plain(listOnce)},
+	{Name: "canned-reply", Title: "Create a reply, no network", Canned: true, Calls: 1, Start: plain(func(c Contestant) func(context.Context) error { return c.Reply })},
+}
+
+func plain(what func(Contestant) func(context.Context) error) func(*Server, Contestant) func(context.Context) error {
+	return func(_ *Server, c Contestant) func(context.Context) error { return what(c) }
+}
+
+func listOnce(c Contestant) func(context.Context) error {
+	return func(ctx context.Context) error {
+		tickets, _, err := c.List(ctx, 1)
+		if err == nil && tickets != 100 {
+			err = fmt.Errorf("%d tickets", tickets)
+		}
+		return err
+	}
+}
+
+// walkWork is a walk over all pages at 5 ms of latency each, with the caller working on each
+// ticket for so long.
+func walkWork(each time.Duration) Work {
+	return Work{
+		Name: fmt.Sprintf("walk-%dus", each.Microseconds()), Title: fmt.Sprintf("Walk 100 pages at 5 ms, %v of work a ticket", each), Calls: Pages,
+		Start: func(s *Server, c Contestant) func(context.Context) error {
+			return func(ctx context.Context) error {
+				s.Latency.Store(int64(5 * time.Millisecond))
+				defer s.Latency.Store(0)
+				return c.Walk(ctx, func() { spin(each) })
+			}
+		},
+	}
+}
+
+// spin works for so long; sleeping would give the processor away.
+func spin(d time.Duration) {
+	if d == 0 {
+		return
+	}
+	for start := time.Now(); time.Since(start) < d; {
+	}
+}
+
+// Together does something in n goroutines at once.
+func Together(n int, do func() error) error {
+	var all sync.WaitGroup
+	var failed atomic.Pointer[error]
+	for range n {
+		all.Go(func() {
+			if err := do(); err != nil {
+				failed.Store(&err)
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Sample is what one round of a work took, for each doing of it.
+type Sample struct {
+	Nanoseconds float64
+	Bytes       float64 // allocated, by the client and the server
+	Allocs      float64
+}
+
+// Measure does something for about the given time, at least once.
+func Measure(ctx context.Context, atLeast time.Duration, once func(context.Context) error) (Sample, error) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	n := 0
+	start := time.Now()
+	for time.Since(start) < atLeast || n == 0 {
+		if err := once(ctx); err != nil {
+			return Sample{}, err
+		}
+		n++
+	}
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	count := float64(n)
+	return Sample{float64(took.Nanoseconds()) / count, float64(after.TotalAlloc-before.TotalAlloc) / count, float64(after.Mallocs-before.Mallocs) / count}, nil
+}
+
+// PeakHeap does something once and returns by how many bytes the heap rose at most meanwhile.
+func PeakHeap(do func() error) (uint64, error) {
+	const name = "/memory/classes/heap/objects:bytes"
+	read := func(sample []metrics.Sample) uint64 {
+		metrics.Read(sample)
+		return sample[0].Value.Uint64()
+	}
+	runtime.GC()
+	mine := []metrics.Sample{{Name: name}}
+	start := read(mine)
+	done := make(chan struct{})
+	var peak uint64
+	var sampler sync.WaitGroup
+	sampler.Go(func() {
+		sample := []metrics.Sample{{Name: name}}
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				peak = max(peak, read(sample))
+				runtime.Gosched()
+			}
+		}
+	})
+	err := do()
+	close(done)
+	sampler.Wait()
+	return max(peak, start) - start, err
+}
+
+// File is a file of zeros that takes no memory. It can be read from any place.
+func File(size int64) *io.SectionReader { return io.NewSectionReader(zeros{}, 0, size) }
+
+type zeros struct{}
+
+func (zeros) ReadAt(p []byte, _ int64) (int, error) {
+	clear(p)
+	return len(p), nil
+}

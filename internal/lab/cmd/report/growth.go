@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/internal/lab/bench"
+)
+
+// point is one measurement of something that grows.
+type point struct{ x, y float64 }
+
+// growth is how the SDK's costs grow.
+type growth struct {
+	perTicket   []point // ns a ticket by tickets on a page
+	walkMemory  []point // MiB by pages
+	calls       []point // a second by goroutines
+	connections []point // opened by goroutines
+}
+
+func measureGrowth(ctx context.Context) (g growth, err error) {
+	for _, n := range []int{1, 5, 10, 25, 50, 100} {
+		client, err := supportbee.New("acme", "token", supportbee.WithTransport(onePage(bench.Page(1, n, 1))))
+		if err != nil {
+			return g, err
+		}
+		// The cost of the call itself is taken off: an empty page costs that.
+		best := func(c *supportbee.Client) (float64, error) {
+			least := 0.0
+			for range 5 {
+				sample, err := bench.Measure(ctx, 60*time.Millisecond, func(ctx context.Context) error {
+					_, err := c.Tickets.List(ctx, supportbee.TicketListOptions{})
+					return err
+				})
+				if err != nil {
+					return 0, err
+				}
+				if least == 0 || sample.Nanoseconds < least {
+					least = sample.Nanoseconds
+				}
+			}
+			return least, nil
+		}
+		empty, err := supportbee.New("acme", "token", supportbee.WithTransport(onePage(bench.Page(1, 0, 1))))
+		if err != nil {
+			return g, err
+		}
+		with, err := best(client)
+		if err != nil {
+			return g, err
+		}
+		without, err := best(empty)
+		if err != nil {
+			return g, err
+		}
+		g.perTicket = append(g.perTicket, point{float64(n), (with - without) / float64(n)})
+	}
+
+	// The collector works often here, so that what is seen is what is held and not what is left.
+	debug.SetGCPercent(10)
+	for _, pages := range []int{10, 100, 1000, 10_000} {
+		client, err := supportbee.New("acme", "token", supportbee.WithTransport(manyPages(pages)))
+		if err != nil {
+			return g, err
+		}
+		tickets := 0
+		peak, err := bench.PeakHeap(func() error {
+			for _, err := range client.Tickets.All(ctx, supportbee.TicketListOptions{PerPage: perPage}) {
+				if err != nil {
+					return err
+				}
+				tickets++
+			}
+			return nil
+		})
+		if err != nil {
+			return g, err
+		}
+		if tickets != pages*perPage {
+			return g, fmt.Errorf("%d tickets on %d pages", tickets, pages)
+		}
+		g.walkMemory = append(g.walkMemory, point{float64(pages), float64(peak) / (1 << 20)})
+	}
+	debug.SetGCPercent(100)
+
+	for n := 1; n <= 512; n *= 2 {
+		server := bench.NewServer()
+		client, err := supportbee.New("", "token", supportbee.WithBaseURL(server.URL))
+		if err != nil {
+			return g, err
+		}
+		// Once before the clock runs, for the connections to be there.
+		if err := bench.Together(n, func() error { return check(client.Tickets.Get(ctx, 7)) }); err != nil {
+			return g, err
+		}
+		runtime.GC()
+		var calls atomic.Int64
+		start := time.Now()
+		err = bench.Together(n, func() error {
+			for time.Since(start) < time.Second {
+				if err := check(client.Tickets.Get(ctx, 7)); err != nil {
+					return err
+				}
+				calls.Add(1)
+			}
+			return nil
+		})
+		if err != nil {
+			return g, err
+		}
+		g.calls = append(g.calls, point{float64(n), float64(calls.Load()) / time.Since(start).Seconds()})
+		g.connections = append(g.connections, point{float64(n), float64(server.Connections.Load())})
+		client.CloseIdleConnections()
+		server.Close()
+	}
+	return g, nil
+}
+
+func check[T any](_ T, err error) error { return err }
+
+// onePage answers every request with the same page.
+type onePage []byte
+
+func (p onePage) RoundTrip(req *http.Request) (*http.Response, error) { return respond(req, p), nil }
+
+const perPage = 10
+
+// manyPages is a list of so many pages.
+type manyPages int
+
+func (p manyPages) RoundTrip(req *http.Request) (*http.Response, error) {
+	number, err := strconv.Atoi(req.URL.Query().Get("page"))
+	if err != nil {
+		return nil, err
+	}
+	return respond(req, bench.Page(number, perPage, int(p))), nil
+}
+
+func respond(req *http.Request, body []byte) *http.Response {
+	return &http.Response{
+		StatusCode: http.StatusOK, Request: req, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}},
+	}
+}
+
+func (g growth) markdown() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	row := func(name, format string, points []point) {
+		cells := make([]string, len(points))
+		for i, p := range points {
+			cells[i] = fmt.Sprintf(format, p.y)
+		}
+		line("| %s | %s |", name, strings.Join(cells, " | "))
+	}
+	head := func(name string, points []point) {
+		cells := make([]string, len(points))
+		for i, p := range points {
+			cells[i] = fmt.Sprintf("%.0f", p.x)
+		}
+		line("\n| %s | %s |\n|---|%s", name, strings.Join(cells, " | "), strings.Repeat("---|", len(points)))
+	}
+	line("\n## Growth\n\n![How costs grow](growth.svg)")
+	head("tickets on a page", g.perTicket)
+	row("ns a ticket, without the call's own cost", "%.0f", g.perTicket)
+	head(fmt.Sprintf("pages of %d tickets walked", perPage), g.walkMemory)
+	row("peak heap, MiB", "%.1f", g.walkMemory)
+	head("goroutines", g.calls)
+	row("calls a second", "%.0f", g.calls)
+	row("connections opened", "%.0f", g.connections)
+	return b.String()
+}

@@ -1,0 +1,338 @@
+// Command report measures the SDK beside its peers and writes what it found to
+// internal/lab/REPORT.md, with charts beside it. It exits with 1 where a target is missed.
+//
+//	go run ./internal/lab/cmd/report
+//
+// Every figure is a ratio within one run: the contestants take turns, round after round, and the
+// machine's speed at the time is the same for all of them.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/supportbee-go/supportbee/internal/lab/bench"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 8, "interleaved rounds, at least 8")
+	each := flag.Duration("each", 150*time.Millisecond, "time for each contestant, work and round")
+	folder := flag.String("out", "internal/lab", "folder of REPORT.md and its charts")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	missed, err := run(ctx, max(*rounds, 8), *each, *folder)
+	stop()
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "report:", err)
+		os.Exit(2)
+	case missed > 0:
+		fmt.Fprintf(os.Stderr, "report: %d targets are missed\n", missed)
+		os.Exit(1)
+	}
+}
+
+// subject and yardstick are whose ratio the targets are about.
+const (
+	subject   = "supportbee"
+	yardstick = "hand-written"
+)
+
+// target is what the SDK aims for.
+type target struct {
+	what  string
+	value func(*results) float64
+	most  float64 // or least, if that is set
+	least float64
+	unit  string
+}
+
+var targets = []target{
+	{what: "List of 100 tickets, time", value: func(r *results) float64 { return r.ratio("list", subject, nanoseconds) }, most: 0.42},
+	{what: "List of 100 tickets, bytes allocated", value: func(r *results) float64 { return r.ratio("list", subject, allocated) }, most: 0.5},
+	{what: "One ticket, time", value: func(r *results) float64 { return r.ratio("get", subject, nanoseconds) }, most: 0.85},
+	{what: "Walk of 100 pages at 5 ms, time", value: func(r *results) float64 { return r.ratio("walk-0us", subject, nanoseconds) }, most: 0.45},
+	{what: "64 goroutines, calls a second", value: func(r *results) float64 { return 1 / r.ratio("goroutines", subject, nanoseconds) }, least: 1.6},
+	{what: "Upload of 64 MiB, peak heap", value: func(r *results) float64 { return r.uploads[subject] }, most: 2, unit: " MiB"},
+}
+
+func (t target) met(v float64) bool {
+	if t.least > 0 {
+		return v >= t.least
+	}
+	return v <= t.most
+}
+
+func (t target) aim() string {
+	if t.least > 0 {
+		return fmt.Sprintf("≥ %g%s", t.least, t.unit)
+	}
+	return fmt.Sprintf("≤ %g%s", t.most, t.unit)
+}
+
+// results holds the samples of all rounds.
+type results struct {
+	names   []string                             // of the contestants
+	samples map[string]map[string][]bench.Sample // by work and contestant
+	uploads map[string]float64                   // peak heap in MiB, median
+	known   map[string]bool                      // whether the upload had a Content-Length
+	growth  growth
+	costs   []cost
+}
+
+func nanoseconds(s bench.Sample) float64 { return s.Nanoseconds }
+func allocated(s bench.Sample) float64   { return s.Bytes }
+func allocations(s bench.Sample) float64 { return s.Allocs }
+
+// ratio is the median of the rounds' ratios to the yardstick: each is of one moment.
+func (r *results) ratio(work, name string, of func(bench.Sample) float64) float64 {
+	var ratios []float64
+	for round, sample := range r.samples[work][name] {
+		ratios = append(ratios, of(sample)/of(r.samples[work][yardstick][round]))
+	}
+	return median(ratios)
+}
+
+func (r *results) median(work, name string, of func(bench.Sample) float64) (value, spread float64) {
+	var values []float64
+	for _, sample := range r.samples[work][name] {
+		values = append(values, of(sample))
+	}
+	slices.Sort(values)
+	value = median(values)
+	// As benchstat: how far the 95 % confidence interval of the median reaches; of eight
+	// values that is from the second to the seventh.
+	skip := len(values) / 8
+	low, high := values[skip], values[len(values)-1-skip]
+	return value, max(high-value, value-low) / value
+}
+
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	values = slices.Clone(values)
+	slices.Sort(values)
+	if n := len(values); n%2 == 0 {
+		return (values[n/2-1] + values[n/2]) / 2
+	}
+	return values[len(values)/2]
+}
+
+func run(ctx context.Context, rounds int, each time.Duration, folder string) (missed int, err error) {
+	r, err := measure(ctx, rounds, each)
+	if err != nil {
+		return 0, err
+	}
+	if r.growth, err = measureGrowth(ctx); err != nil {
+		return 0, err
+	}
+	if r.costs, err = measureCosts(ctx); err != nil {
+		return 0, err
+	}
+	for _, t := range targets {
+		if !t.met(t.value(r)) {
+			missed++
+			fmt.Printf("missed: %s: %.3g%s, want %s\n", t.what, t.value(r), t.unit, t.aim())
+		}
+	}
+	charts := map[string]string{
+		"ratios.svg": barChart("Time in proportion to the hand-written client (shorter is better)", r),
+		"growth.svg": r.growth.charts(),
+	}
+	for name, svg := range charts {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(svg), 0o644); err != nil { //nolint:gosec // a report to read
+			return 0, err
+		}
+	}
+	return missed, os.WriteFile(filepath.Join(folder, "REPORT.md"), []byte(r.markdown(rounds)), 0o644) //nolint:gosec // a report to read
+}
+
+// measure lets the contestants take turns: in every round each does each work once more, and
+// every round begins with another one.
+func measure(ctx context.Context, rounds int, each time.Duration) (*results, error) {
+	server := bench.NewServer()
+	defer server.Close()
+	contestants, canned := bench.Contestants(server.URL, nil), bench.Contestants(server.URL, bench.Canned{})
+	r := &results{samples: map[string]map[string][]bench.Sample{}, uploads: map[string]float64{}, known: map[string]bool{}}
+	for _, c := range contestants {
+		r.names = append(r.names, c.Name)
+	}
+	peaks := map[string][]float64{}
+	for round := -1; round < rounds; round++ { // the first is for warming up
+		for _, work := range bench.Works {
+			if r.samples[work.Name] == nil {
+				r.samples[work.Name] = map[string][]bench.Sample{}
+			}
+			for i := range contestants {
+				at := (i + round + 1) % len(contestants)
+				c := contestants[at]
+				if work.Canned {
+					c = canned[at]
+				}
+				sample, err := bench.Measure(ctx, each, work.Start(server, c))
+				if err != nil {
+					return nil, fmt.Errorf("%s: %s: %w", work.Name, c.Name, err)
+				}
+				if round >= 0 {
+					r.samples[work.Name][c.Name] = append(r.samples[work.Name][c.Name], sample)
+				}
+			}
+		}
+		for _, c := range contestants {
+			peak, err := bench.PeakHeap(func() error { return c.Upload(ctx, bench.File(64<<20)) })
+			if err != nil {
+				return nil, fmt.Errorf("upload: %s: %w", c.Name, err)
+			}
+			peaks[c.Name] = append(peaks[c.Name], float64(peak)/(1<<20))
+			r.known[c.Name] = server.Length.Load() > 0
+		}
+		fmt.Printf("round %d of %d\n", round+1, rounds)
+	}
+	for name, values := range peaks {
+		r.uploads[name] = median(values)
+	}
+	return r, nil
+}
+
+// cost is what a program pays for a contestant besides time.
+type cost struct {
+	name    string
+	modules int           // in the program's build list
+	size    float64       // MiB added to a program that prints a line
+	build   time.Duration // with the standard library built before
+}
+
+func measureCosts(ctx context.Context) ([]cost, error) {
+	folder, err := os.MkdirTemp("", "report-*")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	build := func(name, cache string) (string, time.Duration, error) {
+		binary := filepath.Join(folder, name)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "github.com/supportbee-go/supportbee/internal/lab/bench/cost/"+name)
+		cmd.Env = append(os.Environ(), "GOCACHE="+cache)
+		start := time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", 0, fmt.Errorf("%w: %s", err, out)
+		}
+		return binary, time.Since(start), nil
+	}
+	std := filepath.Join(folder, "std")
+	hello, _, err := build("hello", std)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := build("hand-written", std); err != nil {
+		return nil, err
+	}
+	start, err := os.Stat(hello)
+	if err != nil {
+		return nil, err
+	}
+	var costs []cost
+	for _, name := range []string{"hand-written", "supportbee", "resty-v2", "resty-v3", "oapi-codegen", "ogen"} {
+		cache := filepath.Join(folder, "cache-"+name)
+		if err := os.CopyFS(cache, os.DirFS(std)); err != nil {
+			return nil, err
+		}
+		binary, took, err := build(name, cache)
+		if err != nil {
+			return nil, err
+		}
+		info, err := os.Stat(binary)
+		if err != nil {
+			return nil, err
+		}
+		modules, err := exec.CommandContext(ctx, "go", "version", "-m", binary).Output()
+		if err != nil {
+			return nil, err
+		}
+		costs = append(costs, cost{
+			strings.ReplaceAll(name, "-v", " v"), strings.Count(string(modules), "\tdep\t"), float64(info.Size()-start.Size()) / (1 << 20), took,
+		})
+		_ = os.RemoveAll(cache)
+	}
+	return costs, nil
+}
+
+func (r *results) markdown(rounds int) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# The SDK beside its peers\n")
+	line("Written by `go run ./internal/lab/cmd/report`. One binary, one loopback server, one set of payloads; the contestants take")
+	line("turns, %d rounds; medians, with how far the confidence interval of the median reaches. Absolute times are this machine's of", rounds)
+	line("that moment: the ratios are what counts. %s, %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	line("The server runs in the same process and takes part in what is allocated. The generated clients decode the recorded form only;")
+	line("the SDK decodes every form that is on record, and checks for duplicate keys and invalid UTF-8.\n")
+
+	line("## Targets\n\n| work, in proportion to the hand-written client | aim | measured | |\n|---|---|---|---|")
+	for _, t := range targets {
+		verdict := "met"
+		if !t.met(t.value(r)) {
+			verdict = "**missed**"
+		}
+		line("| %s | %s | %.2f%s | %s |", t.what, t.aim(), t.value(r), t.unit, verdict)
+	}
+	line("\n## Time\n\n![Time in proportion to the hand-written client](ratios.svg)\n")
+	line("| work | %s |\n|---|%s", strings.Join(r.names, " | "), strings.Repeat("---|", len(r.names)))
+	for _, work := range bench.Works {
+		cells := []string{work.Title}
+		for _, name := range r.names {
+			value, spread := r.median(work.Name, name, nanoseconds)
+			cells = append(cells, fmt.Sprintf("%s ± %.0f %%<br>**%.2f**", duration(value), 100*spread, r.ratio(work.Name, name, nanoseconds)))
+		}
+		line("| %s |", strings.Join(cells, " | "))
+	}
+	line("\n## Memory\n\n| work | %s |\n|---|%s", strings.Join(r.names, " | "), strings.Repeat("---|", len(r.names)))
+	for _, work := range bench.Works {
+		if work.Calls > 1 {
+			continue
+		}
+		cells := []string{work.Title}
+		for _, name := range r.names {
+			bytes, _ := r.median(work.Name, name, allocated)
+			allocs, _ := r.median(work.Name, name, allocations)
+			cells = append(cells, fmt.Sprintf("%.1f KiB, %.0f<br>**%.2f**", bytes/1024, allocs, r.ratio(work.Name, name, allocated)))
+		}
+		line("| %s |", strings.Join(cells, " | "))
+	}
+	cells := []string{"Upload of 64 MiB, peak heap"}
+	for _, name := range r.names {
+		length := "chunked"
+		if r.known[name] {
+			length = "Content-Length"
+		}
+		cells = append(cells, fmt.Sprintf("%.1f MiB<br>%s", r.uploads[name], length))
+	}
+	line("| %s |", strings.Join(cells, " | "))
+	b.WriteString(r.growth.markdown())
+	line("\n## What a program pays besides\n\n| | modules in the build list | binary, added to a hello world | build, the standard library being built |\n|---|---|---|---|")
+	for _, c := range r.costs {
+		line("| %s | %d | %.1f MiB | %.1f s |", c.name, c.modules, c.size, c.build.Seconds())
+	}
+	line("\nThe modules of the generated clients are those of their run-time libraries; the generators are not counted. The build list")
+	line("holds what is linked into the program, the module of the measurements left out for nobody.")
+	return b.String()
+}
+
+func duration(ns float64) string {
+	switch {
+	case ns < 1e6:
+		return fmt.Sprintf("%.1f µs", ns/1e3)
+	case ns < 1e9:
+		return fmt.Sprintf("%.2f ms", ns/1e6)
+	}
+	return fmt.Sprintf("%.2f s", ns/1e9)
+}
