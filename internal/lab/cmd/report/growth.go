@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,7 @@ type growth struct {
 	perTicket   []point // ns a ticket by tickets on a page
 	walkMemory  []point // MiB by pages
 	calls       []point // a second by goroutines
+	bare        []point // the same of net/http alone, which throws the answers away
 	connections []point // opened by goroutines
 }
 
@@ -94,36 +96,68 @@ func measureGrowth(ctx context.Context) (g growth, err error) {
 	debug.SetGCPercent(100)
 
 	for n := 1; n <= 512; n *= 2 {
-		server := bench.NewServer()
-		client, err := supportbee.New("", "token", supportbee.WithBaseURL(server.URL))
-		if err != nil {
-			return g, err
-		}
-		// Once before the clock runs, for the connections to be there.
-		if err := bench.Together(n, func() error { return check(client.Tickets.Get(ctx, 7)) }); err != nil {
-			return g, err
-		}
-		runtime.GC()
-		var calls atomic.Int64
-		start := time.Now()
-		err = bench.Together(n, func() error {
-			for time.Since(start) < time.Second {
-				if err := check(client.Tickets.Get(ctx, 7)); err != nil {
-					return err
-				}
-				calls.Add(1)
-			}
-			return nil
+		calls, connections, err := throughput(n, func(url string) (func() error, error) {
+			client, err := supportbee.New("", "token", supportbee.WithBaseURL(url))
+			return func() error { return check(client.Tickets.Get(ctx, 7)) }, err
 		})
 		if err != nil {
 			return g, err
 		}
-		g.calls = append(g.calls, point{float64(n), float64(calls.Load()) / time.Since(start).Seconds()})
-		g.connections = append(g.connections, point{float64(n), float64(server.Connections.Load())})
-		client.CloseIdleConnections()
-		server.Close()
+		bare, _, err := throughput(n, func(url string) (func() error, error) { return bareGet(ctx, url), nil })
+		if err != nil {
+			return g, err
+		}
+		g.calls = append(g.calls, point{float64(n), calls})
+		g.bare = append(g.bare, point{float64(n), bare})
+		g.connections = append(g.connections, point{float64(n), connections})
 	}
 	return g, nil
+}
+
+// throughput makes calls from n goroutines for a second, and returns how many there were a second
+// and how many connections were opened for them.
+func throughput(n int, client func(url string) (func() error, error)) (calls, connections float64, err error) {
+	server := bench.NewServer()
+	defer server.Close()
+	get, err := client(server.URL)
+	if err != nil {
+		return 0, 0, err
+	}
+	// Once before the clock runs, for the connections to be there.
+	if err := bench.Together(n, get); err != nil {
+		return 0, 0, err
+	}
+	runtime.GC()
+	var made atomic.Int64
+	start := time.Now()
+	err = bench.Together(n, func() error {
+		for time.Since(start) < time.Second {
+			if err := get(); err != nil {
+				return err
+			}
+			made.Add(1)
+		}
+		return nil
+	})
+	return float64(made.Load()) / time.Since(start).Seconds(), float64(server.Connections.Load()), err
+}
+
+// bareGet fetches the same answer with net/http and throws it away: what is left is what the
+// machine and the standard library can do.
+func bareGet(ctx context.Context, url string) func() error {
+	transport := &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024}
+	return func() error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/tickets/7", nil)
+		if err != nil {
+			return err
+		}
+		res, err := transport.RoundTrip(req)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		return errors.Join(err, res.Body.Close())
+	}
 }
 
 func check[T any](_ T, err error) error { return err }
@@ -177,6 +211,9 @@ func (g growth) markdown() string {
 	row("peak heap, MiB", "%.1f", g.walkMemory)
 	head("goroutines", g.calls)
 	row("calls a second", "%.0f", g.calls)
+	row("net/http alone, answers thrown away", "%.0f", g.bare)
 	row("connections opened", "%.0f", g.connections)
+	line("\nClient and server share the processors here. What many goroutines lose, net/http loses too: each connection is four")
+	line("goroutines, whose stacks every garbage collection looks through.")
 	return b.String()
 }

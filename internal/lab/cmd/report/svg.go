@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/supportbee-go/supportbee/internal/lab/bench"
@@ -46,7 +47,7 @@ func (g growth) charts() string {
 	start(&b, 900, 560, "How the SDK's costs grow")
 	plot(&b, 20, 50, "ns a ticket, by tickets on a page", g.perTicket)
 	plot(&b, 470, 50, "Peak heap of a walk in MiB, by pages", g.walkMemory)
-	plot(&b, 20, 310, "Calls a second, by goroutines", g.calls)
+	plot(&b, 20, 310, "Calls a second, by goroutines; gray: net/http alone, answers thrown away", g.calls, g.bare)
 	plot(&b, 470, 310, "Connections opened, by goroutines", g.connections)
 	b.WriteString("</svg>\n")
 	return b.String()
@@ -59,10 +60,10 @@ func start(b *strings.Builder, width, height float64, title string) {
 }
 
 // plot draws points over a logarithmic x axis and a y axis from 0 on.
-func plot(b *strings.Builder, x, y float64, title string, points []point) {
+func plot(b *strings.Builder, x, y float64, title string, points []point, beside ...[]point) {
 	const width, height, bottom = 400.0, 170.0, 30.0
 	top := 0.0
-	for _, p := range points {
+	for _, p := range slices.Concat(append(beside, points)...) {
 		top = max(top, p.y)
 	}
 	first, last := math.Log(points[0].x), math.Log(points[len(points)-1].x)
@@ -71,6 +72,14 @@ func plot(b *strings.Builder, x, y float64, title string, points []point) {
 	}
 	fmt.Fprintf(b, `<text x="%.0f" y="%.0f" %s>%s</text>`+"\n", x, y+12, font, html.EscapeString(title))
 	fmt.Fprintf(b, `<path d="M%.1f %.1fV%.1fH%.1f" fill="none" stroke="#888"/>`+"\n", x+50, y+bottom, y+bottom+height, x+width)
+	for _, others := range beside {
+		var line []string
+		for _, p := range others {
+			px, py := at(p)
+			line = append(line, fmt.Sprintf("%.1f,%.1f", px, py))
+		}
+		fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s"/>`+"\n", strings.Join(line, " "), colors[0])
+	}
 	var line []string
 	for _, p := range points {
 		px, py := at(p)

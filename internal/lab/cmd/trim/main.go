@@ -11,6 +11,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -27,13 +28,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: trim openapi.yaml")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(os.Args[1], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "trim:", err)
 		os.Exit(1)
 	}
 }
 
-func run(path string) error {
+func run(path string, w io.Writer) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func run(path string) error {
 	}
 	simplify(doc)
 	drop(doc)
-	out := json.NewEncoder(os.Stdout)
+	out := json.NewEncoder(w)
 	out.SetIndent("", " ")
 	return out.Encode(doc)
 }
