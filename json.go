@@ -286,12 +286,15 @@ type (
 func (p *peopleWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return decodePeople(dec, (*[]Person)(p))
 }
+
 func (c *contentWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return decodeContent(dec, (*Content)(c))
 }
+
 func (p *pictureWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return decodePicture(dec, (*Picture)(p))
 }
+
 func (s *sourceWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return decodeSource(dec, (*Source)(s))
 }
