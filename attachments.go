@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"mime"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-
-	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
 // defaultMaxDownload is the largest download unless [MaxSize] says otherwise.
@@ -37,9 +36,9 @@ func OnProgress(f func(done, total int64)) TransferOption {
 	return func(t *transfer) { t.progress = f }
 }
 
-// MaxSize sets the largest file to transfer, in bytes. The default is no limit for uploads and
-// 1 GiB for downloads. A larger file is [ErrInvalidArgument] in an upload, before the network
-// where its size is known, and [ErrResponseTooLarge] in a download.
+// MaxSize sets the largest file to transfer, in bytes, at least 1. The default is no limit for
+// uploads and 1 GiB for downloads. A larger file is [ErrInvalidArgument] in an upload, before the
+// network where its size is known, and [ErrResponseTooLarge] in a download.
 func MaxSize(bytes int64) TransferOption {
 	return func(t *transfer) { t.maxSize = bytes }
 }
@@ -148,9 +147,12 @@ func (s *AttachmentsService) download(ctx context.Context, op string, attachment
 		opt(&t)
 	}
 	ex := exchange{call: call{op: op, method: http.MethodGet, route: "(attachment)"}, path: "(attachment)"}
-	var err error
-	if ex.target, err = s.client.attachmentURL(attachment.URL.Original); err != nil {
-		ex.invalid = err
+	ex.target, ex.invalid = s.client.attachmentURL(attachment.URL.Original)
+	switch {
+	case w == nil:
+		ex.invalid = invalid("writer", "is nil")
+	case t.maxSize <= 0:
+		ex.invalid = invalid("MaxSize", "must be positive, got %d", t.maxSize)
 	}
 	if err := s.client.send(ctx, &ex, nil, ""); err != nil {
 		return err
@@ -158,10 +160,10 @@ func (s *AttachmentsService) download(ctx context.Context, op string, attachment
 	res := ex.res
 	defer res.Body.Close()
 	if res.ContentLength > t.maxSize {
-		return ex.failed(&transport.BodyError{Err: fmt.Errorf("%w: %d bytes, allowed are %d", ErrResponseTooLarge, res.ContentLength, t.maxSize)})
+		return ex.failed(fmt.Errorf("%w: %d bytes, allowed are %d", ErrResponseTooLarge, res.ContentLength, t.maxSize))
 	}
 	body := &meter{Reader: res.Body, total: res.ContentLength, progress: t.progress}
-	n, err := io.Copy(writerOnly{w}, io.LimitReader(body, t.maxSize+1))
+	n, err := io.Copy(writerOnly{w}, io.LimitReader(body, max(t.maxSize, t.maxSize+1))) // the largest number has no successor
 	switch {
 	case err != nil:
 		return ex.failed(err)
@@ -222,11 +224,13 @@ type upload struct {
 }
 
 func newUpload(name string, source io.Reader, opts []TransferOption) (*upload, error) {
-	up := &upload{source: source, size: -1, boundary: "supportbee-" + rand.Text()}
+	up := &upload{transfer: transfer{maxSize: math.MaxInt64}, source: source, size: -1, boundary: "supportbee-" + rand.Text()}
 	for _, opt := range opts {
 		opt(&up.transfer)
 	}
 	switch {
+	case up.maxSize <= 0:
+		return nil, invalid("MaxSize", "must be positive, got %d", up.maxSize)
 	case isBlank(name):
 		return nil, invalid("name", "is required")
 	case source == nil:
@@ -237,7 +241,7 @@ func newUpload(name string, source io.Reader, opts []TransferOption) (*upload, e
 	if err := up.measure(); err != nil {
 		return nil, err
 	}
-	if up.maxSize > 0 && up.size > up.maxSize {
+	if up.size > up.maxSize {
 		return nil, invalid("source", "has %d bytes, allowed are %d", up.size, up.maxSize)
 	}
 	if err := up.sniff(name); err != nil {
@@ -329,7 +333,7 @@ func (up *upload) open() (io.ReadCloser, error) {
 	file := io.Reader(&meter{Reader: source, total: up.size, progress: up.progress})
 	if up.size >= 0 {
 		file = io.LimitReader(file, up.size) // a file that grows meanwhile is sent as it was
-	} else if up.maxSize > 0 {
+	} else {
 		file = &capped{file, up.maxSize}
 	}
 	turn := up.turns.Add(1)

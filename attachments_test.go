@@ -2,10 +2,12 @@ package supportbee_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +20,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -154,6 +157,7 @@ func TestUploadRefusesWhatCannotBe(t *testing.T) {
 		"Attachments.Upload: invalid argument: name is required":                  second(client.Attachments.Upload(t.Context(), " ", strings.NewReader("x"))),
 		"Attachments.Upload: invalid argument: source is nil":                     second(client.Attachments.Upload(t.Context(), "a", nil)),
 		"Attachments.Upload: invalid argument: source has 3 bytes, allowed are 2": second(client.Attachments.Upload(t.Context(), "a", strings.NewReader("xxx"), supportbee.MaxSize(2))),
+		"Attachments.Upload: invalid argument: MaxSize must be positive, got 0":   second(client.Attachments.Upload(t.Context(), "a", strings.NewReader("x"), supportbee.MaxSize(0))),
 		"Attachments.Upload: invalid argument: ContentType must be one line":      second(client.Attachments.Upload(t.Context(), "a", strings.NewReader("x"), supportbee.ContentType("a\r\nb"))),
 		"Attachments.UploadFile: invalid argument: path is not a regular file":    second(client.Attachments.UploadFile(t.Context(), folder)),
 	} {
@@ -246,6 +250,21 @@ func TestUploadsAreRepeatedWhole(t *testing.T) {
 	}
 }
 
+// What is sent again is counted again.
+func TestProgressBeginsAnewWithEveryAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := &flaky{turns: []int{429, 201}}
+		var steps []int64
+		for _, source := range []io.Reader{strings.NewReader("0123456789"), plain{strings.NewReader("0123456789")}} {
+			_, err := newClient(t, supportbee.WithTransport(fake)).Attachments.Upload(t.Context(), "a.txt", source,
+				supportbee.OnProgress(func(done, total int64) { steps = append(steps, done, total) }))
+			require.ErrorIs(t, err, supportbee.ErrMalformedResponse, "the answer is no attachment")
+		}
+		assert.Equal(t, []int64{10, 10, 10, 10, 10, -1}, steps)
+	})
+}
+
 // lateReader is a transport that answers at once and reads the body later, as HTTP/1 may.
 type lateReader struct{ body io.ReadCloser }
 
@@ -326,6 +345,62 @@ func TestDownload(t *testing.T) {
 	}
 }
 
+// The largest number there is must not come round to the smallest.
+func TestTheLargestSizeIsNoLimit(t *testing.T) {
+	t.Parallel()
+	client := always(t, http.StatusOK, `{"labels":[{"name":"x"}]}`, supportbee.WithMaxResponseSize(math.MaxInt64))
+	var out bytes.Buffer
+	require.NoError(t, client.Attachments.Download(t.Context(), photo, &out, supportbee.MaxSize(math.MaxInt64)))
+	assert.Equal(t, `{"labels":[{"name":"x"}]}`, out.String())
+	labels, err := client.Labels.List(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, labels, 1)
+	uploader, seen := uploads(t)
+	_, err = uploader.Attachments.Upload(t.Context(), "a", plain{strings.NewReader("x")}, supportbee.MaxSize(math.MaxInt64))
+	require.NoError(t, err)
+	assert.Equal(t, "x", seen.file)
+}
+
+func TestDownloadRefusesWhatCannotBe(t *testing.T) {
+	t.Parallel()
+	client := offline(t, "the-token")
+	for want, err := range map[string]error{
+		"invalid argument: writer is nil":                    client.Attachments.Download(t.Context(), photo, nil),
+		"invalid argument: MaxSize must be positive, got 0":  client.Attachments.Download(t.Context(), photo, io.Discard, supportbee.MaxSize(0)),
+		"invalid argument: MaxSize must be positive, got -2": client.Attachments.Download(t.Context(), photo, io.Discard, supportbee.MaxSize(-2)),
+	} {
+		require.ErrorIs(t, err, supportbee.ErrInvalidArgument)
+		require.EqualError(t, err, "supportbee: Attachments.Download: "+want)
+	}
+}
+
+// full is a writer on a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errNoRoom }
+
+var errNoRoom = errors.New("no room")
+
+func TestDownloadsEndWithTheirWriterAndContext(t *testing.T) {
+	t.Parallel()
+	client, attachment, _ := storage(t, serveText("the file"))
+	require.ErrorIs(t, client.Attachments.Download(t.Context(), attachment, full{}), errNoRoom)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	client, attachment, _ = storage(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	var steps []int64
+	err := client.Attachments.Download(ctx, attachment, io.Discard, supportbee.OnProgress(func(done, total int64) {
+		steps = append(steps, done, total)
+		cancel()
+	}))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, []int64{4, -1}, steps, "its length is not known")
+}
+
 func TestDownloadsThatFail(t *testing.T) {
 	t.Parallel()
 	chunked := func(text string) http.HandlerFunc {
@@ -349,8 +424,8 @@ func TestDownloadsThatFail(t *testing.T) {
 		want error
 		text string
 	}{
-		"too large":           {serveText("0123456789"), supportbee.ErrResponseTooLarge, "response too large: 10 bytes, allowed are 9"},
-		"too large, not told": {chunked("0123456789"), supportbee.ErrResponseTooLarge, "response too large: more than 9 bytes"},
+		"too large":           {serveText("0123456789"), supportbee.ErrResponseTooLarge, "200 OK: response too large: 10 bytes, allowed are 9"},
+		"too large, not told": {chunked("0123456789"), supportbee.ErrResponseTooLarge, "200 OK: response too large: more than 9 bytes"},
 		"cut":                 {cut, io.ErrUnexpectedEOF, "unexpected EOF"},
 		"refused":             {refused, supportbee.ErrAccessDenied, "403 Forbidden: The link has expired"},
 		"gone":                {http.NotFound, supportbee.ErrNotFound, "404 Not Found"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/url"
+	"reflect"
 	"strings"
 )
 
@@ -28,6 +29,8 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		return refuse(op, invalid("path", "must not hold \".\" or \"..\" segments"))
 	case !validMethod(method):
 		return refuse(op, invalid("method", "%q is not an HTTP method", method))
+	case out != nil && (reflect.TypeOf(out).Kind() != reflect.Pointer || reflect.ValueOf(out).IsNil()):
+		return refuse(op, invalid("out", "must be a pointer that is not nil, got %T", out))
 	}
 	var body *bytes.Reader
 	if in != nil {

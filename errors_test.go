@@ -3,6 +3,7 @@ package supportbee_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -88,6 +89,7 @@ func TestErrorMessages(t *testing.T) {
 		`{"error":"two\nlines\ttab \u001b[31mred\u0007 \u202eltr \u0000 end"}`: ": two lines tab [31mred ltr end",
 		"{\"error\":\"bad \xff bytes\"}":                                       ": bad bytes",
 		`{"error":"` + long + `"}`:                                             ": " + long[:512] + "…",
+		`{"message":"and more"}` + strings.Repeat(" ", 100_000):                ": and more",
 	} {
 		_, err := always(t, http.StatusBadRequest, body).Labels.List(t.Context())
 		require.EqualError(t, err, "supportbee: Labels.List: GET /labels: 400 Bad Request"+want+" (request the-request)", body)
@@ -120,6 +122,55 @@ func TestQueriesAreNotInErrors(t *testing.T) {
 	require.ErrorAs(t, err, &opErr)
 	err = client.Do(t.Context(), http.MethodGet, "/tickets?secret=1", nil, nil)
 	require.EqualError(t, err, "supportbee: Do: GET /tickets: read: broken pipe")
+}
+
+// An error whose text held the token loses that text, not what kind of error it is.
+func TestRedactedErrorsStayRecognisable(t *testing.T) {
+	t.Parallel()
+	for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
+		client := newClient(t, supportbee.WithoutRetry(), supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+			return nil, fmt.Errorf("%w: %w: sending %s", want, io.ErrUnexpectedEOF, req.Header.Get("Authorization"))
+		})))
+		_, err := client.Labels.List(t.Context())
+		require.ErrorIs(t, err, want)
+		require.NotErrorIs(t, err, io.ErrUnexpectedEOF, "what was hidden cannot be reached")
+		require.EqualError(t, err, "supportbee: Labels.List: GET /labels: "+want.Error()+": unexpected EOF: sending Bearer [redacted]")
+	}
+}
+
+// Each attempt has the whole timeout, its answer's body included.
+func TestTheTimeoutIsPerAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		attempts := 0
+		start := time.Now()
+		client := newClient(t, supportbee.WithTimeout(3*time.Second), supportbee.WithRetry(supportbee.RetryPolicy{MinBackoff: 1, MaxBackoff: 1}),
+			supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+				switch attempts++; attempts {
+				case 1:
+					<-req.Context().Done()
+					return nil, req.Context().Err()
+				case 2:
+					res := respond(req, http.StatusOK, "")
+					res.Body, res.ContentLength = io.NopCloser(stuck{req.Context()}), -1
+					return res, nil
+				}
+				<-time.After(2 * time.Second)
+				return respond(req, http.StatusOK, `{"labels":[]}`), nil
+			})))
+		_, err := client.Labels.List(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 3, attempts)
+		assert.Equal(t, 8*time.Second, time.Since(start).Truncate(time.Second), "3 s, 3 s and 2 s")
+	})
+}
+
+// stuck is a body that never comes.
+type stuck struct{ ctx context.Context }
+
+func (s stuck) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
 }
 
 func TestContextsEndCalls(t *testing.T) {
@@ -422,6 +473,57 @@ func TestRedirects(t *testing.T) {
 	assert.Zero(t, elsewhere.Load(), "nothing went to the other origin")
 }
 
+// The token stays at its scheme, host and port, whatever an answer says.
+func TestTheTokenStaysAtItsOrigin(t *testing.T) {
+	t.Parallel()
+	for _, to := range []string{
+		"https://evil.example/x", "https://acme.supportbee.com:8443/x", "https://files.acme.supportbee.com/x", "https://supportbee.com/x",
+		"https://acme.supportbee.com.evil.example/x", "//evil.example/x", "http://localhost/x", "https://ACME.supportbee.com:443/x",
+	} {
+		same := strings.HasPrefix(to, "https://ACME")
+		var asked []string
+		client := newClient(t, supportbee.WithInsecureHTTP(), supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+			asked = append(asked, req.URL.String())
+			if len(asked) == 1 {
+				assert.Equal(t, "Bearer the-token", req.Header.Get("Authorization"))
+				res := respond(req, http.StatusTemporaryRedirect, "")
+				res.Header.Set("Location", to)
+				return res, nil
+			}
+			assert.Equal(t, same, req.Header.Get("Authorization") != "", to)
+			return respond(req, http.StatusOK, `{"labels":[]}`), nil
+		})))
+		_, err := client.Labels.List(t.Context())
+		if same {
+			require.NoError(t, err)
+			assert.Len(t, asked, 2)
+		} else {
+			var apiErr *supportbee.Error
+			require.ErrorAs(t, err, &apiErr, to)
+			assert.Equal(t, http.StatusTemporaryRedirect, apiErr.StatusCode)
+			assert.Len(t, asked, 1, to)
+		}
+		asked = nil
+		require.NoError(t, client.Attachments.Download(t.Context(), photo, io.Discard), "a download goes there, without the token")
+		assert.Len(t, asked, 2)
+	}
+
+	// From http to https is another origin, too.
+	var asked []string
+	client := newClient(t, supportbee.WithBaseURL("http://localhost"), supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+		asked = append(asked, req.URL.Scheme+" "+req.Header.Get("Authorization"))
+		if len(asked) == 1 {
+			res := respond(req, http.StatusFound, "")
+			res.Header.Set("Location", "https://localhost/x")
+			return res, nil
+		}
+		return respond(req, http.StatusOK, ""), nil
+	})))
+	file := supportbee.Attachment{URL: supportbee.AttachmentURL{Original: "/x"}}
+	require.NoError(t, client.Attachments.Download(t.Context(), file, io.Discard))
+	assert.Equal(t, []string{"http Bearer the-token", "https "}, asked)
+}
+
 func TestDo(t *testing.T) {
 	t.Parallel()
 	var out struct {
@@ -465,6 +567,11 @@ func TestDo(t *testing.T) {
 	err := offline(t, "x").Do(t.Context(), http.MethodPost, "/x", func() {}, nil)
 	require.ErrorIs(t, err, supportbee.ErrInvalidArgument)
 	require.ErrorContains(t, err, "in cannot be written as JSON")
+	var none *int
+	for out, want := range map[any]string{none: "*int", 7: "int", struct{}{}: "struct {}"} {
+		err = offline(t, "x").Do(t.Context(), http.MethodPost, "/x", nil, out)
+		require.EqualError(t, err, "supportbee: Do: invalid argument: out must be a pointer that is not nil, got "+want)
+	}
 }
 
 func TestDoRoutesNameNobody(t *testing.T) {

@@ -3,6 +3,7 @@ package supportbee_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -761,7 +762,7 @@ func TestWithoutATokenOnlyCreateWorks(t *testing.T) {
 	require.ErrorIs(t, client.Tickets.Archive(t.Context(), 7), supportbee.ErrTokenRequired)
 	_, err = client.Attachments.Upload(t.Context(), "a", strings.NewReader("x"))
 	require.ErrorIs(t, err, supportbee.ErrTokenRequired)
-	require.ErrorIs(t, client.Attachments.Download(t.Context(), photo, nil), supportbee.ErrTokenRequired)
+	require.ErrorIs(t, client.Attachments.Download(t.Context(), photo, io.Discard), supportbee.ErrTokenRequired)
 	require.ErrorIs(t, client.Do(t.Context(), http.MethodGet, "/labels", nil, nil), supportbee.ErrTokenRequired)
 
 	client, err = supportbee.New("acme", "", supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {

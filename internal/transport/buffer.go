@@ -58,7 +58,8 @@ func (t *Buffer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.ContentLength > 0 {
 		call.Body.Grow(int(min(resp.ContentLength, maxGrow)) + minRead)
 	}
-	n, err := call.Body.ReadFrom(io.LimitReader(body, call.MaxBody+1))
+	// One byte more shows what is too large; the largest number has no successor.
+	n, err := call.Body.ReadFrom(io.LimitReader(body, max(call.MaxBody, call.MaxBody+1)))
 	if err == nil && n > call.MaxBody {
 		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, call.MaxBody)
 	}
