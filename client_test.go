@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -208,9 +209,11 @@ func TestTheCallersHTTPClientIsCopied(t *testing.T) {
 	desk := supportbeetest.Run(t)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	redirected := false
-	given := &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { redirected = true; return nil }}
-	before := *given
+	redirected := func(*http.Request, []*http.Request) error {
+		t.Error("the caller's redirect policy was asked")
+		return nil
+	}
+	given := &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: redirected}
 	client, err := supportbee.New("acme", desk.Token, supportbee.WithBaseURL(desk.URL), supportbee.WithHTTPClient(given))
 	require.NoError(t, err)
 	file, err := client.Attachments.Upload(t.Context(), "a.txt", strings.NewReader("x"))
@@ -220,13 +223,26 @@ func TestTheCallersHTTPClientIsCopied(t *testing.T) {
 		_, err = client.Labels.List(t.Context())
 		require.NoError(t, err)
 	}
-	assert.False(t, redirected)
 	assert.Nil(t, given.Transport)
-	assert.Equal(t, before.Timeout, given.Timeout)
-	assert.Same(t, before.Jar.(*cookiejar.Jar), given.Jar.(*cookiejar.Jar))
+	assert.Equal(t, time.Minute, given.Timeout)
+	assert.Same(t, jar, given.Jar)
+	assert.Equal(t, reflect.ValueOf(redirected).Pointer(), reflect.ValueOf(given.CheckRedirect).Pointer())
 	for _, request := range desk.Requests() {
 		assert.Empty(t, request.Header.Values("Cookie"), "the session cookie came back")
 	}
+}
+
+// The timeout of the caller's http.Client is over all attempts and the waits between them.
+func TestTheCallersTimeoutBoundsTheWholeCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := &flaky{turns: []int{503}, header: http.Header{"Retry-After": {"4"}}, start: time.Now()}
+		client := newClient(t, supportbee.WithHTTPClient(&http.Client{Timeout: 10 * time.Second, Transport: fake}))
+		_, err := client.Labels.List(t.Context())
+		require.Error(t, err)
+		assert.Equal(t, []time.Duration{0, 4 * time.Second, 8 * time.Second}, fake.times)
+		assert.LessOrEqual(t, time.Since(fake.start), 10*time.Second)
+	})
 }
 
 func TestConcurrentUse(t *testing.T) {

@@ -234,6 +234,39 @@ func TestWalksStopAtOnce(t *testing.T) {
 	}
 }
 
+// A walk that fetches nothing ahead asks for a page only when its first ticket is wanted.
+func TestWalksCanBeLazy(t *testing.T) {
+	t.Parallel()
+	for prefetch, most := range []int{1, 2, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			shelf := &library{page: func(n int) (int, string) { return pageOf(n, 9, threes(n)...) }}
+			all := newClient(t, supportbee.WithTransport(shelf), supportbee.WithPrefetch(prefetch)).Tickets.All(t.Context(), supportbee.TicketListOptions{})
+			assert.Empty(t, shelf.asked, "nothing before it is ranged over")
+			for ticket, err := range all {
+				require.NoError(t, err)
+				synctest.Wait()
+				if ticket.ID == 3 {
+					break
+				}
+			}
+			assert.Len(t, shelf.asked, most)
+			tickets, err := supportbee.Collect(all, 3)
+			require.NoError(t, err)
+			assert.Len(t, tickets, 3, "it can be walked again, from the start")
+			if prefetch == 0 {
+				assert.Equal(t, []string{"1/100", "1/100"}, shelf.asked)
+			}
+		})
+	}
+}
+
+func TestWalksRefuseWhatListRefuses(t *testing.T) {
+	t.Parallel()
+	tickets, err := supportbee.Collect(offline(t, "the-token").Tickets.All(t.Context(), supportbee.TicketListOptions{PerPage: 101}), 0)
+	require.ErrorIs(t, err, supportbee.ErrInvalidArgument)
+	assert.Empty(t, tickets)
+}
+
 func TestAnErrorEndsTheWalk(t *testing.T) {
 	t.Parallel()
 	for prefetch := range 3 {
@@ -248,6 +281,19 @@ func TestAnErrorEndsTheWalk(t *testing.T) {
 			tickets, err := supportbee.Collect(client.Tickets.All(t.Context(), supportbee.TicketListOptions{}), 0)
 			require.ErrorIs(t, err, supportbee.ErrAccessDenied)
 			assert.Len(t, tickets, 6)
+
+			var got []int
+			failures := 0
+			for ticket, err := range client.Tickets.All(t.Context(), supportbee.TicketListOptions{}) { // again, from the first page
+				if err != nil {
+					assert.Nil(t, ticket)
+					failures++
+					continue
+				}
+				got = append(got, int(ticket.ID))
+			}
+			assert.Equal(t, []int{1, 2, 3, 4, 5, 6}, got)
+			assert.Equal(t, 1, failures, "it is yielded once, and nothing after it")
 		})
 	}
 }
