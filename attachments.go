@@ -373,7 +373,6 @@ func (c *capped) Read(p []byte) (int, error) {
 // formFilename writes a file name for the header of a form's part, as browsers do: in UTF-8, with
 // what would end the quotes or the line percent-encoded.
 func formFilename(name string) string {
-	name = strings.ToValidUTF8(name, "�")
 	name = strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A").Replace(name)
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {

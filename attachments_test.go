@@ -108,6 +108,35 @@ func TestUploadSources(t *testing.T) {
 	}
 }
 
+// restless is a file whose length changes after it was measured.
+type restless struct {
+	io.Reader
+	told int64
+}
+
+func (r *restless) Seek(_ int64, whence int) (int64, error) {
+	if whence == io.SeekEnd {
+		return r.told, nil
+	}
+	return 0, nil
+}
+
+// What grows meanwhile is sent as it was; what shrinks is an error, never half a file.
+func TestUploadOfAFileThatChanges(t *testing.T) {
+	t.Parallel()
+	client, seen := uploads(t)
+	_, err := client.Attachments.Upload(t.Context(), "a.txt", &restless{strings.NewReader("0123456789 and more"), 10})
+	require.NoError(t, err)
+	assert.Equal(t, "0123456789", seen.file)
+
+	desk := supportbeetest.Run(t)
+	_, err = desk.Client().Attachments.Upload(t.Context(), "a.txt", &restless{strings.NewReader("0123"), 10})
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, supportbee.ErrMalformedResponse)
+	_, kept := desk.File(1)
+	assert.False(t, kept)
+}
+
 func TestUploadNamesAndTypes(t *testing.T) {
 	t.Parallel()
 	png := "\x89PNG\r\n\x1a\n0000"
@@ -371,6 +400,50 @@ func TestDownloadRefusesWhatCannotBe(t *testing.T) {
 	} {
 		require.ErrorIs(t, err, supportbee.ErrInvalidArgument)
 		require.EqualError(t, err, "supportbee: Attachments.Download: "+want)
+	}
+}
+
+// watched counts what is read of a body, and whether it was closed.
+type watched struct {
+	io.Reader
+	read   int64
+	closed bool
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	w.read += int64(n)
+	return n, err
+}
+
+func (w *watched) Close() error { w.closed = true; return nil }
+
+// However a download ends, its connection is given back; and an error without end is not read on.
+func TestDownloadsCloseTheBody(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status int
+		size   int64
+		w      io.Writer
+		opts   []supportbee.TransferOption
+	}{
+		"success":            {http.StatusOK, 10, io.Discard, nil},
+		"too large":          {http.StatusOK, 10, io.Discard, []supportbee.TransferOption{supportbee.MaxSize(9)}},
+		"no room":            {http.StatusOK, 10, full{}, nil},
+		"refused":            {http.StatusForbidden, 10, io.Discard, nil},
+		"refused at length":  {http.StatusForbidden, 1 << 30, io.Discard, nil},
+		"redirected nowhere": {http.StatusFound, 10, io.Discard, nil},
+	} {
+		body := &watched{Reader: &endless{left: tt.size}}
+		client := newClient(t, supportbee.WithoutRetry(), supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+			res := respond(req, tt.status, "")
+			res.Body, res.ContentLength = body, -1
+			return res, nil
+		})))
+		err := client.Attachments.Download(t.Context(), photo, tt.w, tt.opts...)
+		assert.Equal(t, name == "success", err == nil, name)
+		assert.True(t, body.closed, name)
+		assert.LessOrEqual(t, body.read, int64(64<<10), name)
 	}
 }
 

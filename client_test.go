@@ -125,8 +125,10 @@ func TestWithMakesCopies(t *testing.T) {
 	broken := client.With(supportbee.WithTimeout(-1))
 	_, err := broken.Labels.List(t.Context())
 	require.EqualError(t, err, "supportbee: With: invalid argument: timeout must not be negative, got -1ns")
-	_, err = broken.With(supportbee.WithTimeout(1)).Labels.List(t.Context())
-	require.ErrorIs(t, err, supportbee.ErrInvalidArgument, "and stays refused")
+	for _, option := range []supportbee.Option{supportbee.WithTimeout(1), supportbee.WithPrefetch(-1)} {
+		_, again := broken.With(option).Labels.List(t.Context())
+		require.Equal(t, err, again, "it stays refused, for the first reason")
+	}
 	assert.Len(t, agents, 4)
 }
 

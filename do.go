@@ -3,6 +3,7 @@ package supportbee
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"net/url"
 	"reflect"
 	"strings"
@@ -12,9 +13,11 @@ import (
 // and errors. The path begins with "/" and may hold a query; it is sent as it is, so escape what
 // you put into it.
 //
-// The input in is sent as JSON unless it is nil. The answer is decoded into out, a pointer,
-// unless that is nil; nothing is unwrapped, and an empty answer leaves out as it is. The result
-// types of this package can be used in out; JSON names match exactly, as in encoding/json/v2.
+// The input in is sent as JSON unless it is nil; GET, HEAD and OPTIONS take none. The answer is
+// decoded into out, a pointer, unless that is nil; nothing is unwrapped, and an empty answer
+// leaves out as it is. The result types of this package can be used in out; JSON names match
+// exactly, as in encoding/json/v2.
+//
 // GET and HEAD are repeated as reads are, PUT and DELETE as repeatable writes, and everything
 // else as writes that create something.
 //
@@ -29,6 +32,8 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		return refuse(op, invalid("path", "must not hold \".\" or \"..\" segments"))
 	case !validMethod(method):
 		return refuse(op, invalid("method", "%q is not an HTTP method", method))
+	case in != nil && (method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions):
+		return refuse(op, invalid("in", "cannot be sent with %s, which has no body", method))
 	case out != nil && (reflect.TypeOf(out).Kind() != reflect.Pointer || reflect.ValueOf(out).IsNil()):
 		return refuse(op, invalid("out", "must be a pointer that is not nil, got %T", out))
 	}

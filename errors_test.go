@@ -87,6 +87,7 @@ func TestErrorMessages(t *testing.T) {
 		"<html><body>Bad gateway</body></html>":                   "",
 		`{"error":`:                                               "",
 		`{"error":"two\nlines\ttab \u001b[31mred\u0007 \u202eltr \u0000 end"}`: ": two lines tab [31mred ltr end",
+		`{"error":"` + strings.Repeat("é ", 400) + `"}`:                        ": " + strings.Repeat("é ", 170) + "é…",
 		"{\"error\":\"bad \xff bytes\"}":                                       ": bad bytes",
 		`{"error":"` + long + `"}`:                                             ": " + long[:512] + "…",
 		`{"message":"and more"}` + strings.Repeat(" ", 100_000):                ": and more",
@@ -109,6 +110,18 @@ func TestRequestIDsArePrintable(t *testing.T) {
 	_, err := client.Labels.List(t.Context())
 	require.ErrorContains(t, err, "(request a [2J bccc")
 	assert.Less(t, len(err.Error()), 300)
+}
+
+// Whatever it is that a transport says, or a path holds, an error is one line of bearable length.
+func TestErrorsAreOneLine(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, supportbee.WithoutRetry(), supportbee.WithTransport(transportFunc(func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("first\r\nsecond \x1b[31mred\u2066 " + strings.Repeat("long ", 1000))
+	})))
+	err := client.Do(t.Context(), http.MethodGet, "/a%0Ab/"+strings.Repeat("x", 5000), nil, nil)
+	require.ErrorContains(t, err, "supportbee: Do: GET /a%0Ab/xxx")
+	require.ErrorContains(t, err, "x…: first second [31mred long long ")
+	assert.Less(t, len(err.Error()), 1200)
 }
 
 func TestQueriesAreNotInErrors(t *testing.T) {
@@ -356,6 +369,7 @@ func TestAWaitPastTheDeadlineFailsAtOnce(t *testing.T) {
 		assert.Equal(t, 30*time.Second, limited.RetryAfter)
 		require.ErrorAs(t, err, &apiErr)
 		assert.Zero(t, apiErr.Attempts)
+		assert.Equal(t, 30*time.Second, apiErr.RetryAfter)
 		_, err = open(client.With(supportbee.WithRetry(supportbee.RetryPolicy{MaxWait: time.Second})))
 		require.ErrorIs(t, err, supportbee.ErrRateLimited)
 		require.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)
@@ -534,6 +548,8 @@ func TestDo(t *testing.T) {
 		exchange{"PUT", "/tickets/7/requester", "", 200, "", nil},
 		exchange{"GET", "/tickets/7", "", 200, "ticket.json", nil},
 		exchange{"GET", "/x", "", 200, "{", nil},
+		exchange{"PATCH", "/x", "[7]", 200, "", nil},
+		exchange{"DELETE", "/x", "[7]", 204, "", nil},
 	)
 	require.NoError(t, client.Do(t.Context(), http.MethodPost, "/tickets/7/star?x=%2F&y", map[string]int{"a": 1}, &out))
 	assert.EqualValues(t, 9, out.Star.ID)
@@ -545,6 +561,8 @@ func TestDo(t *testing.T) {
 	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets/7", nil, &ticket))
 	assertSame(t, &theTicket, ticket.Ticket)
 	require.ErrorIs(t, client.Do(t.Context(), http.MethodGet, "/x", nil, &out), supportbee.ErrMalformedResponse)
+	require.NoError(t, client.Do(t.Context(), http.MethodPatch, "/x", []int{7}, nil))
+	require.NoError(t, client.Do(t.Context(), http.MethodDelete, "/x", []int{7}, nil))
 
 	for _, tt := range []struct{ method, path, want string }{
 		{"GET", "", `path must begin with one "/"`},
@@ -567,6 +585,10 @@ func TestDo(t *testing.T) {
 	err := offline(t, "x").Do(t.Context(), http.MethodPost, "/x", func() {}, nil)
 	require.ErrorIs(t, err, supportbee.ErrInvalidArgument)
 	require.ErrorContains(t, err, "in cannot be written as JSON")
+	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+		err = offline(t, "x").Do(t.Context(), method, "/x", 7, nil)
+		require.EqualError(t, err, "supportbee: Do: invalid argument: in cannot be sent with "+method+", which has no body")
+	}
 	var none *int
 	for out, want := range map[any]string{none: "*int", 7: "int", struct{}{}: "struct {}"} {
 		err = offline(t, "x").Do(t.Context(), http.MethodPost, "/x", nil, out)
@@ -581,5 +603,6 @@ func TestDoRoutesNameNobody(t *testing.T) {
 	client := desk.Client(supportbee.WithObserver(func(e supportbee.Exchange) { routes = append(routes, e.Route) }))
 	_ = client.Do(t.Context(), http.MethodPost, "/tickets/7/labels/Ann%20Archer?x=1", nil, nil)
 	_ = client.Do(t.Context(), http.MethodGet, "/users/ann@example.com", nil, nil)
-	assert.Equal(t, []string{"/tickets/{}/labels/{}", "/users/{}"}, routes)
+	_ = client.Do(t.Context(), http.MethodDelete, "/tickets/7/user_assignment", nil, nil)
+	assert.Equal(t, []string{"/tickets/{}/labels/{}", "/users/{}", "/tickets/{}/user_assignment"}, routes)
 }

@@ -267,6 +267,25 @@ func TestWalksRefuseWhatListRefuses(t *testing.T) {
 	assert.Empty(t, tickets)
 }
 
+// A cancel counts at once, in the middle of a page that is there.
+func TestACancelEndsTheWalkWithinAPage(t *testing.T) {
+	t.Parallel()
+	shelf := &library{page: func(n int) (int, string) { return pageOf(n, 1, threes(n)...) }}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var got []supportbee.TicketID
+	var last error
+	for ticket, err := range newClient(t, supportbee.WithTransport(shelf)).Tickets.All(ctx, supportbee.TicketListOptions{}) {
+		if last = err; err == nil {
+			got = append(got, ticket.ID)
+		}
+		cancel()
+	}
+	require.EqualError(t, last, "supportbee: Tickets.All: context canceled")
+	require.ErrorIs(t, last, context.Canceled)
+	assert.Equal(t, []supportbee.TicketID{1}, got)
+}
+
 func TestAnErrorEndsTheWalk(t *testing.T) {
 	t.Parallel()
 	for prefetch := range 3 {

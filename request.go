@@ -156,9 +156,6 @@ func prepare(_ *resty.Client, req *http.Request) error {
 	if up, ok := req.Context().Value(uploadKey{}).(*upload); ok {
 		return up.attach(req)
 	}
-	if req.Body == nil || req.Body == http.NoBody {
-		req.Header.Del("Content-Type") // resty guesses one even for no body
-	}
 	return nil
 }
 
