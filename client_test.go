@@ -141,7 +141,7 @@ func TestCopiesDoNotShareObservers(t *testing.T) {
 	}
 	root := always(t, http.StatusOK, `{"labels":[]}`, observe("a"), observe("b"), observe("c"))
 	left, right := root.With(observe("left")), root.With(observe("right"))
-	for _, client := range []*supportbee.Client{left, right, root} {
+	for _, client := range []*supportbee.Client{left.With(), right, root} {
 		_, err := client.Labels.List(t.Context())
 		require.NoError(t, err)
 	}

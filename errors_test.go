@@ -87,7 +87,8 @@ func TestErrorMessages(t *testing.T) {
 		"<html><body>Bad gateway</body></html>":                   "",
 		`{"error":`:                                               "",
 		`{"error":"two\nlines\ttab \u001b[31mred\u0007 \u202eltr \u0000 end"}`: ": two lines tab [31mred ltr end",
-		`{"error":"` + strings.Repeat("é ", 400) + `"}`:                        ": " + strings.Repeat("é ", 170) + "é…",
+		`{"error":"` + strings.Repeat("é", 400) + `x"}`:                        ": " + strings.Repeat("é", 256) + "…",
+		`{"error":"x` + strings.Repeat("é", 400) + `"}`:                        ": x" + strings.Repeat("é", 255) + "…",
 		"{\"error\":\"bad \xff bytes\"}":                                       ": bad bytes",
 		`{"error":"` + long + `"}`:                                             ": " + long[:512] + "…",
 		`{"message":"and more"}` + strings.Repeat(" ", 100_000):                ": and more",
@@ -147,6 +148,7 @@ func TestRedactedErrorsStayRecognisable(t *testing.T) {
 		_, err := client.Labels.List(t.Context())
 		require.ErrorIs(t, err, want)
 		require.NotErrorIs(t, err, io.ErrUnexpectedEOF, "what was hidden cannot be reached")
+		assert.NotEqual(t, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded))
 		require.EqualError(t, err, "supportbee: Labels.List: GET /labels: "+want.Error()+": unexpected EOF: sending Bearer [redacted]")
 	}
 }
@@ -175,6 +177,26 @@ func TestTheTimeoutIsPerAttempt(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 3, attempts)
 		assert.Equal(t, 8*time.Second, time.Since(start).Truncate(time.Second), "3 s, 3 s and 2 s")
+	})
+}
+
+// A file takes as long as it takes.
+func TestTheTimeoutSparesFiles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, supportbee.WithoutRetry(), supportbee.WithTimeout(time.Second), supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+			select {
+			case <-time.After(time.Hour):
+				return respond(req, http.StatusOK, `{"id":1}`), nil
+			case <-req.Context().Done():
+				return nil, req.Context().Err()
+			}
+		})))
+		_, err := client.Attachments.Upload(t.Context(), "a.txt", strings.NewReader("x"))
+		require.NoError(t, err)
+		require.NoError(t, client.Attachments.Download(t.Context(), photo, io.Discard))
+		_, err = client.Labels.List(t.Context())
+		require.ErrorContains(t, err, "no complete answer within 1s")
 	})
 }
 
@@ -492,7 +514,7 @@ func TestTheTokenStaysAtItsOrigin(t *testing.T) {
 	t.Parallel()
 	for _, to := range []string{
 		"https://evil.example/x", "https://acme.supportbee.com:8443/x", "https://files.acme.supportbee.com/x", "https://supportbee.com/x",
-		"https://acme.supportbee.com.evil.example/x", "//evil.example/x", "http://localhost/x", "https://ACME.supportbee.com:443/x",
+		"https://acme.supportbee.com.evil.example/x", "//evil.example/x", "http://localhost/x", "http://acme.supportbee.com:443/x", "https://ACME.supportbee.com:443/x",
 	} {
 		same := strings.HasPrefix(to, "https://ACME")
 		var asked []string

@@ -147,6 +147,7 @@ func TestWalks(t *testing.T) {
 					assert.Equal(t, tt.asked, shelf.asked, "%s, %d ahead", name, prefetch)
 				}
 				assert.LessOrEqual(t, shelf.most, max(prefetch, 1))
+				assert.LessOrEqual(t, len(shelf.asked), 4+prefetch, "a walk ends where nothing new comes")
 				assert.Zero(t, shelf.inFlight)
 			})
 		}
