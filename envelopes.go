@@ -1,23 +1,34 @@
 package supportbee
 
+import (
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
 // Answers of which more than one form is on record. Each is decoded in one pass: the envelope's
 // key and the bare object's fields are members of one struct.
 
 // ticketAnswer is {"ticket": Ticket} or a bare Ticket.
-type ticketAnswer struct {
-	Wrapped *Ticket    `json:"ticket"`
-	Bare    ticketWire `json:",embed"`
-}
+type ticketAnswer struct{ ticket *Ticket }
 
-func (a *ticketAnswer) ticket() *Ticket {
-	if a.Wrapped != nil {
-		return a.Wrapped
+func decodeTicketAnswer(dec *jsontext.Decoder, a *ticketAnswer) error {
+	var bare Ticket
+	wire := struct {
+		Wrapped *Ticket    `json:"ticket"`
+		Bare    ticketWire `json:",embed"`
+	}{Bare: wireOf(&bare)}
+	if err := jsonv2.UnmarshalDecode(dec, &wire); err != nil {
+		return err
 	}
-	return a.Bare.ticket()
+	wire.Bare.finish(&bare)
+	if a.ticket = wire.Wrapped; a.ticket == nil && bare.ID != 0 {
+		a.ticket = &bare
+	}
+	return nil
 }
 
 func (a *ticketAnswer) missingKey() string {
-	if t := a.ticket(); a.Wrapped == nil && (t == nil || t.ID == 0) {
+	if a.ticket == nil {
 		return "ticket"
 	}
 	return ""
@@ -110,10 +121,10 @@ func (a *userAnswer) missingKey() string {
 type userAssignmentAnswer struct {
 	Wrapped *struct {
 		UserAssignment
-		User    *userAssignee `json:"assignee"`
-		Asignee *userAssignee `json:"asignee"`
+		User    userAssignee `json:"assignee"`
+		Asignee userAssignee `json:"asignee"`
 	} `json:"user_assignment"`
-	Asignee *userAssignee `json:"asignee"`
+	Asignee userAssignee `json:"asignee"`
 }
 
 func (a *userAssignmentAnswer) assignment() *UserAssignment {
@@ -121,9 +132,9 @@ func (a *userAssignmentAnswer) assignment() *UserAssignment {
 		return nil
 	}
 	made := a.Wrapped.UserAssignment
-	for _, assignee := range []*userAssignee{a.Wrapped.User, a.Wrapped.Asignee, a.Asignee} {
+	for _, assignee := range []userAssignee{a.Wrapped.User, a.Wrapped.Asignee, a.Asignee} {
 		if made.User == nil {
-			made.User = assignee.person()
+			made.User = assignee.person
 		}
 	}
 	return &made
@@ -196,7 +207,7 @@ type webhookPayload struct {
 type (
 	webhookUserAssignment struct {
 		UserAssignment
-		User *userAssignee `json:"assignee"`
+		User userAssignee `json:"assignee"`
 	}
 	webhookTeamAssignment struct {
 		TeamAssignment
@@ -215,7 +226,7 @@ func (p *webhookPayload) webhook() *Webhook {
 	event := p.Webhook
 	if a := p.UserAssignment; a != nil {
 		event.UserAssignment = &a.UserAssignment
-		event.UserAssignment.User = a.User.person()
+		event.UserAssignment.User = a.User.person
 	}
 	if a := p.TeamAssignment; a != nil {
 		event.TeamAssignment = &a.TeamAssignment

@@ -23,6 +23,7 @@ import (
 // exported API.
 var decodeOptions = jsonv2.WithUnmarshalers(jsonv2.JoinUnmarshalers(
 	jsonv2.UnmarshalFromFunc(decodeTicket),
+	jsonv2.UnmarshalFromFunc(decodeTicketAnswer),
 	jsonv2.UnmarshalFromFunc(decodeContent),
 	jsonv2.UnmarshalFromFunc(decodePicture),
 	jsonv2.UnmarshalFromFunc(decodePeople),
@@ -237,6 +238,8 @@ type (
 	pictureFields Picture
 
 	// These decode what may vary by their methods.
+	personWire  Person
+	teamWire    Team
 	peopleWire  []Person
 	contentWire Content
 	pictureWire Picture
@@ -244,44 +247,82 @@ type (
 	ratingWire  map[string]any
 
 	// ticketWire is a ticket with every spelling and shape that its parts have on record. Its
-	// own fields go before those of the same name in Fields.
+	// own fields go before those of the same name in Fields, and point into the same ticket, so
+	// that nothing has to be copied.
 	ticketWire struct {
 		Fields       *ticketFields `json:",embed"`
-		Source       sourceWire    `json:"source"`
-		CC           peopleWire    `json:"cc"`
-		BCC          peopleWire    `json:"bcc"`
+		Source       *sourceWire   `json:"source"`
+		CC           *peopleWire   `json:"cc"`
+		BCC          *peopleWire   `json:"bcc"`
 		Requester    personForm    `json:"requester"`
-		Content      contentWire   `json:"content"`
-		Rating       ratingWire    `json:"customer_rating"`
-		UserAssignee *userAssignee `json:"current_user_assignee"`
-		UserAsignee  *userAssignee `json:"current_user_asignee"`
+		Content      *contentWire  `json:"content"`
+		Rating       *ratingWire   `json:"customer_rating"`
+		UserAssignee userAssignee  `json:"current_user_assignee"`
+		UserAsignee  userAssignee  `json:"current_user_asignee"`
 		TeamAssignee *teamAssignee `json:"current_team_assignee"`
 		TeamAsignee  *teamAssignee `json:"current_team_asignee"`
 	}
 
 	// personForm is a person whose picture may vary.
 	personForm struct {
-		Fields  personFields `json:",embed"`
-		Picture pictureWire  `json:"picture"`
+		Fields  *personFields `json:",embed"`
+		Picture *pictureWire  `json:"picture"`
 	}
 
 	// userAssignee is {"user": Person} or a flat Person.
-	userAssignee struct {
-		User    *personForm  `json:"user"`
-		Flat    personFields `json:",embed"`
-		Picture pictureWire  `json:"picture"` // of the flat one
-	}
+	userAssignee struct{ person *Person }
 
 	// teamAssignee is {"team": Team} or a flat Team.
 	teamAssignee struct {
-		Team *struct {
-			Fields  teamFields  `json:",embed"`
-			Picture pictureWire `json:"picture"`
-		} `json:"team"`
-		Flat    teamFields  `json:",embed"`
-		Picture pictureWire `json:"picture"` // of the flat one
+		Team    *teamWire    `json:"team"`
+		Flat    *teamFields  `json:",embed"`
+		Picture *pictureWire `json:"picture"` // of the flat one
 	}
 )
+
+func (p *personWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*p = personWire{}
+	form := formOf((*Person)(p))
+	return jsonv2.UnmarshalDecode(dec, &form)
+}
+
+func formOf(p *Person) personForm {
+	return personForm{(*personFields)(p), (*pictureWire)(&p.Picture)}
+}
+
+func (a *userAssignee) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	a.person = nil
+	if null, err := skipNull(dec); null {
+		return err
+	}
+	user := new(Person)
+	wire := struct {
+		User    personForm    `json:"user"`
+		Flat    *personFields `json:",embed"`
+		Picture *pictureWire  `json:"picture"` // of the flat one
+	}{User: formOf(user)}
+	if err := jsonv2.UnmarshalDecode(dec, &wire); err != nil {
+		return err
+	}
+	if wire.Flat != nil && wire.Flat.ID != 0 && user.ID == 0 {
+		user = (*Person)(wire.Flat)
+		if wire.Picture != nil {
+			user.Picture = Picture(*wire.Picture)
+		}
+	}
+	if *user != (Person{}) {
+		a.person = user
+	}
+	return nil
+}
+
+func (t *teamWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*t = teamWire{}
+	return jsonv2.UnmarshalDecode(dec, &struct {
+		Fields  *teamFields  `json:",embed"`
+		Picture *pictureWire `json:"picture"`
+	}{(*teamFields)(t), (*pictureWire)(&t.Picture)})
+}
 
 func (p *peopleWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return decodePeople(dec, (*[]Person)(p))
@@ -299,73 +340,78 @@ func (s *sourceWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return decodeSource(dec, (*Source)(s))
 }
 
-// UnmarshalJSONFrom turns the functions on again: the library wants some wherever there is an any.
 func (r *ratingWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return jsonv2.UnmarshalDecode(dec, (*map[string]any)(r), decodeOptions)
+	*r = nil
+	if null, err := skipNull(dec); null {
+		return err
+	}
+	if dec.PeekKind() != '{' {
+		return mismatch[map[string]any](dec)
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	*r = ratingWire{}
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		key := name.String() // the token is gone with the next one
+		var value any
+		// The functions are on again here: the library wants some wherever there is an any.
+		if err := jsonv2.UnmarshalDecode(dec, &value, decodeOptions); err != nil {
+			return err
+		}
+		(*r)[key] = value
+	}
+	_, err := dec.ReadToken()
+	return err
+}
+
+// wireOf returns the form in which a ticket is decoded into t.
+func wireOf(t *Ticket) ticketWire {
+	return ticketWire{
+		Fields: (*ticketFields)(t),
+		Source: (*sourceWire)(&t.Source), CC: (*peopleWire)(&t.CC), BCC: (*peopleWire)(&t.BCC),
+		Requester: formOf(&t.Requester), Content: (*contentWire)(&t.Content), Rating: (*ratingWire)(&t.CustomerRating),
+	}
 }
 
 func decodeTicket(dec *jsontext.Decoder, t *Ticket) error {
 	*t = Ticket{}
-	wire := ticketWire{Fields: (*ticketFields)(t)}
+	wire := wireOf(t)
 	if err := jsonv2.UnmarshalDecode(dec, &wire, plain); err != nil {
 		return err
 	}
-	wire.ticket()
+	wire.finish(t)
 	return nil
 }
 
-// ticket moves the parts to where they belong; nil if there is no ticket.
-func (w *ticketWire) ticket() *Ticket {
-	t := (*Ticket)(w.Fields)
-	if t == nil {
-		return nil
+// finish gives t the assignees that were decoded.
+func (w *ticketWire) finish(t *Ticket) {
+	t.AssignedUser, t.AssignedTeam = w.UserAssignee.person, w.TeamAssignee.team()
+	if t.AssignedUser == nil {
+		t.AssignedUser = w.UserAsignee.person
 	}
-	t.Source, t.CC, t.BCC = Source(w.Source), w.CC, w.BCC
-	t.Requester, t.Content, t.CustomerRating = *w.Requester.person(), Content(w.Content), w.Rating
-	for _, a := range []*userAssignee{w.UserAssignee, w.UserAsignee} {
-		if t.AssignedUser == nil {
-			t.AssignedUser = a.person()
-		}
+	if t.AssignedTeam == nil {
+		t.AssignedTeam = w.TeamAsignee.team()
 	}
-	for _, a := range []*teamAssignee{w.TeamAssignee, w.TeamAsignee} {
-		if t.AssignedTeam == nil {
-			t.AssignedTeam = a.team()
-		}
-	}
-	return t
 }
 
-func (a *userAssignee) person() *Person {
-	switch {
-	case a == nil:
-		return nil
-	case a.User == nil && a.Flat.ID != 0:
-		a.Flat.Picture = Picture(a.Picture)
-		return (*Person)(&a.Flat)
-	}
-	if a.User == nil {
-		return nil
-	}
-	return a.User.person()
-}
-
+// team returns the team, or nil if there is none.
 func (a *teamAssignee) team() *Team {
 	switch {
 	case a == nil:
 		return nil
 	case a.Team != nil:
-		a.Team.Fields.Picture = Picture(a.Team.Picture)
-		return (*Team)(&a.Team.Fields)
-	case a.Flat.ID != 0:
-		a.Flat.Picture = Picture(a.Picture)
-		return (*Team)(&a.Flat)
+		return (*Team)(a.Team)
+	case a.Flat == nil || a.Flat.ID == 0:
+		return nil
+	case a.Picture != nil:
+		a.Flat.Picture = Picture(*a.Picture)
 	}
-	return nil
-}
-
-func (p *personForm) person() *Person {
-	p.Fields.Picture = Picture(p.Picture)
-	return (*Person)(&p.Fields)
+	return (*Team)(a.Flat)
 }
 
 // decodeContent takes "body" for "text", which older contents have.
@@ -419,17 +465,17 @@ func decodePeople(dec *jsontext.Decoder, people *[]Person) error {
 		return err
 	}
 	for dec.PeekKind() != ']' {
-		var p personForm
+		var p personWire
 		var err error
 		if dec.PeekKind() == '"' {
-			err = jsonv2.UnmarshalDecode(dec, &p.Fields.Email)
+			err = jsonv2.UnmarshalDecode(dec, &p.Email)
 		} else {
 			err = jsonv2.UnmarshalDecode(dec, &p)
 		}
 		if err != nil {
 			return err
 		}
-		*people = append(*people, *p.person())
+		*people = append(*people, Person(p))
 	}
 	_, err := dec.ReadToken()
 	return err

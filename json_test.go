@@ -340,3 +340,47 @@ func FuzzParseWebhook(f *testing.F) {
 		}
 	})
 }
+
+// A ticket's parts are decoded in place; what stands beside them must not leak into them.
+func TestTicketParts(t *testing.T) {
+	t.Parallel()
+	ann := &supportbee.Person{ID: 12, Email: "ann@example.com", Picture: supportbee.Picture{Thumb20: "20.png"}}
+	cases := []struct {
+		name, body string
+		want       supportbee.Ticket
+	}{
+		{"rating", `"customer_rating":{"score":5,"by":{"id":1,"tags":["a"]},"note":null}`, supportbee.Ticket{
+			CustomerRating: map[string]any{"score": 5.0, "by": map[string]any{"id": 1.0, "tags": []any{"a"}}, "note": nil},
+		}},
+		{"empty rating", `"customer_rating":{}`, supportbee.Ticket{CustomerRating: map[string]any{}}},
+		{"nulls", `"customer_rating":null,"requester":null,"content":null,"source":null,"cc":null,"current_user_assignee":null,"current_team_assignee":null`, supportbee.Ticket{}},
+		{"nested assignee", `"current_user_assignee":{"user":{"id":12,"email":"ann@example.com","picture":{"thumb20":"20.png"}}}`, supportbee.Ticket{AssignedUser: ann}},
+		{"flat assignee", `"current_user_asignee":{"id":12,"email":"ann@example.com","picture":[{"thumb20":"20.png"}]}`, supportbee.Ticket{AssignedUser: ann}},
+		{"ID beside the assignee", `"current_user_assignee":{"user":{"id":12,"email":"ann@example.com","picture":{"thumb20":"20.png"}},"id":99,"name":"Not Ann"}`, supportbee.Ticket{AssignedUser: ann}},
+		{"nobody", `"current_user_assignee":{"user":null},"current_team_assignee":{"team":null}`, supportbee.Ticket{}},
+		{"second spelling of nothing", `"current_user_assignee":{"user":{"id":12,"email":"ann@example.com","picture":{"thumb20":"20.png"}}},"current_user_asignee":null`, supportbee.Ticket{AssignedUser: ann}},
+		{"flat team", `"current_team_asignee":{"id":3,"name":"Sales","picture":{"thumb256":"256.png"}}`, supportbee.Ticket{
+			AssignedTeam: &supportbee.Team{ID: 3, Name: "Sales", Picture: supportbee.Picture{Thumb256: "256.png"}},
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.want.ID = 7
+			for form, body := range map[string]string{"wrapped": `{"ticket":{"id":7,` + c.body + `}}`, "bare": `{"id":7,` + c.body + `}`} {
+				client := newClient(t, supportbee.WithTransport(canned{http.StatusCreated, body}))
+				got, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{
+					Subject: "Hello", RequesterName: "Ann", RequesterEmail: "ann@example.com", Content: supportbee.Text("Hello"),
+				})
+				require.NoError(t, err, form)
+				assert.Equal(t, &c.want, got, form)
+			}
+		})
+	}
+	for _, rating := range []string{`5`, `"good"`, `[]`, `{"a":1,"a":2}`} {
+		client := newClient(t, supportbee.WithTransport(canned{http.StatusOK, `{"ticket":{"id":7,"customer_rating":` + rating + `}}`}))
+		_, err := client.Tickets.Get(t.Context(), 7)
+		require.ErrorIs(t, err, supportbee.ErrMalformedResponse, rating)
+		assert.ErrorContains(t, err, "/ticket/customer_rating", rating)
+	}
+}
