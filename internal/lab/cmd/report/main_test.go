@@ -18,7 +18,7 @@ func twice(share float64) *results {
 	r := &results{
 		names: []string{yardstick, subject}, samples: map[string]map[string][]bench.Sample{}, known: map[string]bool{subject: true},
 		uploads: map[string]float64{yardstick: 150, subject: 2 * share}, costs: []cost{{name: subject, modules: 4, size: 8.5}},
-		growth: growth{[]point{{1, 9}, {100, 7}}, []point{{10, 1}, {100, 1}}, []point{{1, 10}, {512, 20}}, []point{{1, 11}, {512, 21}}, []point{{1, 1}, {512, 512}}},
+		growth: growth{[]point{{1, 9}, {100, 7}}, []point{{10, 1}, {100, 1}}, []point{{1, 10}, {512, 20}}, []point{{1, 11}, {512, 21}}, []point{{1, 9}, {512, 19}}, []point{{1, 8}, {512, 18}}, []point{{1, 90}, {512, 190}}, []point{{1, 1}, {512, 512}}},
 	}
 	for _, work := range bench.Works {
 		r.samples[work.Name] = map[string][]bench.Sample{}
