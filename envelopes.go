@@ -8,6 +8,31 @@ import (
 // Answers of which more than one form is on record. Each is decoded in one pass: the envelope's
 // key and the bare object's fields are members of one struct.
 
+// ticketPage is a TicketPage. A list has thousands of values, and a function looked up for each
+// would cost more than the decoding of its tickets by a method.
+type ticketPage struct {
+	Fields  TicketPage    `json:",embed"`
+	Tickets []*ticketItem `json:"tickets"`
+}
+
+func (p *ticketPage) methodical() {}
+
+func (p *ticketPage) missingKey() string {
+	if p.Tickets == nil {
+		return "tickets"
+	}
+	return ""
+}
+
+func (p *ticketPage) page() TicketPage {
+	page := p.Fields
+	page.Tickets = make([]*Ticket, len(p.Tickets))
+	for i, ticket := range p.Tickets {
+		page.Tickets[i] = (*Ticket)(ticket)
+	}
+	return page
+}
+
 // ticketAnswer is {"ticket": Ticket} or a bare Ticket.
 type ticketAnswer struct{ ticket *Ticket }
 

@@ -69,9 +69,16 @@ func (s *scratch) release() {
 // keyed is an answer that knows which key it lacks, after it was decoded; "" if it is whole.
 type keyed interface{ missingKey() string }
 
+// methodical is an answer that decodes what may vary by methods alone, and needs no function.
+type methodical interface{ methodical() }
+
 // decode reads the body into out in one pass: the value of key, or the whole if key is "".
 func (s *scratch) decode(key string, out any) error {
-	s.dec.Reset(&s.body, decodeOptions)
+	options := decodeOptions
+	if _, ok := out.(methodical); ok {
+		options = nil
+	}
+	s.dec.Reset(&s.body, options)
 	if err := s.decodeAt(key, out); err != nil {
 		return err
 	}
@@ -241,10 +248,10 @@ type (
 	personWire  Person
 	teamWire    Team
 	peopleWire  []Person
-	contentWire Content
 	pictureWire Picture
 	sourceWire  Source
 	ratingWire  map[string]any
+	ticketItem  Ticket // of a list
 
 	// ticketWire is a ticket with every spelling and shape that its parts have on record. Its
 	// own fields go before those of the same name in Fields, and point into the same ticket, so
@@ -255,7 +262,7 @@ type (
 		CC           *peopleWire   `json:"cc"`
 		BCC          *peopleWire   `json:"bcc"`
 		Requester    personForm    `json:"requester"`
-		Content      *contentWire  `json:"content"`
+		Content      contentForm   `json:"content"`
 		Rating       *ratingWire   `json:"customer_rating"`
 		UserAssignee userAssignee  `json:"current_user_assignee"`
 		UserAsignee  userAssignee  `json:"current_user_asignee"`
@@ -267,6 +274,12 @@ type (
 	personForm struct {
 		Fields  *personFields `json:",embed"`
 		Picture *pictureWire  `json:"picture"`
+	}
+
+	// contentForm is a content that may have its text in "body", as older ones have.
+	contentForm struct {
+		Fields *contentFields `json:",embed"`
+		Body   string         `json:"body"`
 	}
 
 	// userAssignee is {"user": Person} or a flat Person.
@@ -328,10 +341,6 @@ func (p *peopleWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return decodePeople(dec, (*[]Person)(p))
 }
 
-func (c *contentWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return decodeContent(dec, (*Content)(c))
-}
-
 func (p *pictureWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return decodePicture(dec, (*Picture)(p))
 }
@@ -374,22 +383,33 @@ func wireOf(t *Ticket) ticketWire {
 	return ticketWire{
 		Fields: (*ticketFields)(t),
 		Source: (*sourceWire)(&t.Source), CC: (*peopleWire)(&t.CC), BCC: (*peopleWire)(&t.BCC),
-		Requester: formOf(&t.Requester), Content: (*contentWire)(&t.Content), Rating: (*ratingWire)(&t.CustomerRating),
+		Requester: formOf(&t.Requester), Content: contentForm{Fields: (*contentFields)(&t.Content)}, Rating: (*ratingWire)(&t.CustomerRating),
 	}
 }
 
 func decodeTicket(dec *jsontext.Decoder, t *Ticket) error {
+	return decodeTicketWith(dec, t, plain)
+}
+
+func (t *ticketItem) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	return decodeTicketWith(dec, (*Ticket)(t))
+}
+
+// decodeTicketWith decodes a ticket whose parts need no function, with options that say so where
+// the decoder has functions.
+func decodeTicketWith(dec *jsontext.Decoder, t *Ticket, opts ...jsonv2.Options) error {
 	*t = Ticket{}
 	wire := wireOf(t)
-	if err := jsonv2.UnmarshalDecode(dec, &wire, plain); err != nil {
+	if err := jsonv2.UnmarshalDecode(dec, &wire, opts...); err != nil {
 		return err
 	}
 	wire.finish(t)
 	return nil
 }
 
-// finish gives t the assignees that were decoded.
+// finish gives t what could not be decoded in place.
 func (w *ticketWire) finish(t *Ticket) {
+	w.Content.finish(&t.Content)
 	t.AssignedUser, t.AssignedTeam = w.UserAssignee.person, w.TeamAssignee.team()
 	if t.AssignedUser == nil {
 		t.AssignedUser = w.UserAsignee.person
@@ -417,20 +437,18 @@ func (a *teamAssignee) team() *Team {
 // decodeContent takes "body" for "text", which older contents have.
 func decodeContent(dec *jsontext.Decoder, c *Content) error {
 	*c = Content{}
-	wire := struct {
-		Fields *contentFields `json:",embed"`
-		Body   string         `json:"body"`
-	}{Fields: (*contentFields)(c)}
-	if null, err := skipNull(dec); null {
+	form := contentForm{Fields: (*contentFields)(c)}
+	if err := jsonv2.UnmarshalDecode(dec, &form); err != nil {
 		return err
 	}
-	if err := jsonv2.UnmarshalDecode(dec, &wire); err != nil {
-		return err
-	}
-	if c.Text == "" {
-		c.Text = wire.Body
-	}
+	form.finish(c)
 	return nil
+}
+
+func (f *contentForm) finish(c *Content) {
+	if c.Text == "" {
+		c.Text = f.Body
+	}
 }
 
 // decodePicture takes an object, an array of which the first counts, null, and "".
@@ -508,11 +526,10 @@ func decodeSource(dec *jsontext.Decoder, s *Source) error {
 			}
 			continue
 		}
-		address, err := dec.ReadToken()
-		if err != nil {
+		if err := jsonv2.UnmarshalDecode(dec, &s.Address); err != nil {
 			return err
 		}
-		s.Channel, s.Address = channel, address.String()
+		s.Channel = channel
 	}
 	_, err := dec.ReadToken()
 	return err

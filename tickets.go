@@ -59,13 +59,6 @@ type TicketPage struct {
 	Tickets    []*Ticket `json:"tickets"`
 }
 
-func (p *TicketPage) missingKey() string {
-	if p.Tickets == nil {
-		return "tickets"
-	}
-	return ""
-}
-
 // ticketTotal is a page of which only the number of tickets counts.
 type ticketTotal struct {
 	Total *int `json:"total"`
@@ -271,8 +264,8 @@ type TicketsService struct{ service }
 //
 // API: GET /tickets
 func (s *TicketsService) List(ctx context.Context, opts TicketListOptions) (*TicketPage, error) {
-	page, err := do[TicketPage](ctx, s.client, call{op: "Tickets.List", route: "/tickets", invalid: opts.validate(), query: opts.query()})
-	return orNil(page, err)
+	answer, err := do[ticketPage](ctx, s.client, call{op: "Tickets.List", route: "/tickets", invalid: opts.validate(), query: opts.query()})
+	return orNil(answer.page(), err)
 }
 
 // All walks every ticket that opts selects, each once, page after page.
@@ -308,8 +301,8 @@ func (s *TicketsService) Search(ctx context.Context, text string, opts TicketSea
 	if isBlank(text) {
 		reason = invalid("text", "is required")
 	}
-	page, err := do[TicketPage](ctx, s.client, call{op: "Tickets.Search", route: "/tickets/search", invalid: reason, query: opts.query(text)})
-	return orNil(page, err)
+	answer, err := do[ticketPage](ctx, s.client, call{op: "Tickets.Search", route: "/tickets/search", invalid: reason, query: opts.query(text)})
+	return orNil(answer.page(), err)
 }
 
 // SearchAll walks every ticket that matches the text, as [TicketsService.All] does.
