@@ -109,7 +109,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			page = s.zipped[max(number, 1)-1]
 		}
 		if latency := s.Latency.Load(); latency > 0 {
-			time.Sleep(time.Duration(latency))
+			if err := sleep(time.Duration(latency)); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
 		}
 		header.Set("Content-Length", strconv.Itoa(len(page)))
 		_, _ = w.Write(page)
