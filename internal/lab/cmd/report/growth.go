@@ -251,6 +251,8 @@ func (g growth) markdown() string {
 	line("\nThe best of three rounds of half a second. Client and server share the processors here. From the best to %.0f goroutines the", g.calls[len(g.calls)-1].x)
 	line("SDK keeps %.0f %% of its calls a second, net/http alone %.0f %%, the SDK with garbage collection off %.0f %%, and the SDK without a", kept(g.calls), kept(g.bare), kept(g.uncollected))
 	line("network %.0f %%. A program that holds its calls back to %d at a time keeps %.0f %% of the best.", kept(g.canned), inFlight, 100*g.capped[len(g.capped)-1].y/highest(g.calls))
+	line("\nA connection more than goroutines, now and then, is net/http's: it dials while another connection is just becoming idle, and")
+	line("keeps both. None is opened for a second time.")
 	return b.String()
 }
 

@@ -323,8 +323,8 @@ func (r *results) markdown(rounds int) string {
 	for _, c := range r.costs {
 		line("| %s | %d | %.1f MiB | %.1f s |", c.name, c.modules, c.size, c.build.Seconds())
 	}
-	line("\nThe modules of the generated clients are those of their run-time libraries; the generators are not counted. The build list")
-	line("holds what is linked into the program, the module of the measurements left out for nobody.")
+	line("\nThe modules of the generated clients are those of their run-time libraries; the generators are not counted. A")
+	line("module counts where code of it is linked into the program, the contestant's own among them.")
 	return b.String()
 }
 

@@ -16,7 +16,7 @@ const font = `font-family="system-ui, sans-serif" font-size="12" fill="#444"`
 
 // barChart draws for each work a group of bars, one for each contestant.
 func barChart(title string, r *results) string {
-	const width, left, bar, gap = 900.0, 260.0, 12.0, 16.0
+	const width, left, bar, gap = 960.0, 330.0, 12.0, 16.0
 	group := float64(len(r.names))*bar + gap
 	height := 70 + group*float64(len(bench.Works))
 	const most = 2.0 // in proportion to the yardstick; longer bars are cut and labeled
@@ -86,7 +86,18 @@ func plot(b *strings.Builder, x, y float64, title string, points []point, beside
 		line = append(line, fmt.Sprintf("%.1f,%.1f", px, py))
 		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/><text x="%.1f" y="%.1f" text-anchor="middle" %s>%.0f</text>`+"\n",
 			px, py, colors[1], px, y+bottom+height+14, strings.Replace(font, "12", "10", 1), p.x)
-		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="middle" %s>%.4g</text>`+"\n", px, py-7, strings.Replace(font, "12", "9", 1), p.y)
+		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="middle" %s>%s</text>`+"\n", px, py-9, strings.Replace(font, "12", "9", 1), label(p.y))
 	}
 	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(line, " "), colors[1])
+}
+
+// label writes a value as short as a place above its point allows.
+func label(y float64) string {
+	switch {
+	case y >= 10_000:
+		return fmt.Sprintf("%.0fk", y/1000)
+	case y >= 100:
+		return fmt.Sprintf("%.0f", y)
+	}
+	return fmt.Sprintf("%.3g", y)
 }
