@@ -1,21 +1,10 @@
 package supportbee
 
-import (
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-)
-
 // Answers of which more than one form is on record. Each is decoded in one pass: the envelope's
 // key and the bare object's fields are members of one struct.
 
-// ticketPage is a TicketPage. A list has thousands of values, and a function looked up for each
-// would cost more than the decoding of its tickets by a method.
-type ticketPage struct {
-	Fields  TicketPage    `json:",embed"`
-	Tickets []*ticketItem `json:"tickets"`
-}
-
-func (p *ticketPage) methodical() {}
+// ticketPage is a TicketPage that must have tickets.
+type ticketPage struct{ TicketPage }
 
 func (p *ticketPage) missingKey() string {
 	if p.Tickets == nil {
@@ -24,56 +13,63 @@ func (p *ticketPage) missingKey() string {
 	return ""
 }
 
-func (p *ticketPage) page() TicketPage {
-	page := p.Fields
-	page.Tickets = make([]*Ticket, len(p.Tickets))
-	for i, ticket := range p.Tickets {
-		page.Tickets[i] = (*Ticket)(ticket)
-	}
-	return page
+// ticketAnswer is {"ticket": Ticket} or a bare Ticket.
+type ticketAnswer struct{ wrapped, bare *Ticket }
+
+func (r *reader) ticketAnswer(a *ticketAnswer) error {
+	return readObject(r, a, (*reader).ticketAnswerMember)
 }
 
-// ticketAnswer is {"ticket": Ticket} or a bare Ticket.
-type ticketAnswer struct{ ticket *Ticket }
+func (r *reader) ticketAnswerMember(a *ticketAnswer, name []byte) error {
+	if string(name) == "ticket" {
+		return r.ticketPointer(&a.wrapped)
+	}
+	if a.bare == nil {
+		a.bare = new(Ticket)
+	}
+	return r.ticketMember(a.bare, name)
+}
 
-func decodeTicketAnswer(dec *jsontext.Decoder, a *ticketAnswer) error {
-	var bare Ticket
-	wire := struct {
-		Wrapped *Ticket    `json:"ticket"`
-		Bare    ticketWire `json:",embed"`
-	}{Bare: wireOf(&bare)}
-	if err := jsonv2.UnmarshalDecode(dec, &wire); err != nil {
-		return err
+func (a *ticketAnswer) ticket() *Ticket {
+	if a.wrapped != nil {
+		return a.wrapped
 	}
-	wire.Bare.finish(&bare)
-	if a.ticket = wire.Wrapped; a.ticket == nil && bare.ID != 0 {
-		a.ticket = &bare
-	}
-	return nil
+	return a.bare
 }
 
 func (a *ticketAnswer) missingKey() string {
-	if a.ticket == nil {
+	if a.wrapped == nil && (a.bare == nil || a.bare.ID == 0) {
 		return "ticket"
 	}
 	return ""
 }
 
 // replyAnswer is {"reply": Reply} or a bare Reply.
-type replyAnswer struct {
-	Wrapped *Reply `json:"reply"`
-	Bare    *Reply `json:",embed"`
+type replyAnswer struct{ wrapped, bare *Reply }
+
+func (r *reader) replyAnswer(a *replyAnswer) error {
+	return readObject(r, a, (*reader).replyAnswerMember)
+}
+
+func (r *reader) replyAnswerMember(a *replyAnswer, name []byte) error {
+	if string(name) == "reply" {
+		return readPointer(r, &a.wrapped, (*reader).reply)
+	}
+	if a.bare == nil {
+		a.bare = new(Reply)
+	}
+	return r.replyMember(a.bare, name)
 }
 
 func (a *replyAnswer) reply() *Reply {
-	if a.Wrapped != nil {
-		return a.Wrapped
+	if a.wrapped != nil {
+		return a.wrapped
 	}
-	return a.Bare
+	return a.bare
 }
 
 func (a *replyAnswer) missingKey() string {
-	if r := a.reply(); a.Wrapped == nil && (r == nil || r.ID == 0) {
+	if a.wrapped == nil && (a.bare == nil || a.bare.ID == 0) {
 		return "reply"
 	}
 	return ""
@@ -144,29 +140,31 @@ func (a *userAnswer) missingKey() string {
 // userAssignmentAnswer holds the assignee in the envelope; the vendor's page shows a misspelt
 // one beside it.
 type userAssignmentAnswer struct {
-	Wrapped *struct {
-		UserAssignment
-		User    userAssignee `json:"assignee"`
-		Asignee userAssignee `json:"asignee"`
-	} `json:"user_assignment"`
-	Asignee userAssignee `json:"asignee"`
+	wrapped *UserAssignment
+	beside  *Person
+}
+
+func (r *reader) userAssignmentAnswer(a *userAssignmentAnswer) error {
+	return readObject(r, a, func(r *reader, a *userAssignmentAnswer, name []byte) error {
+		switch string(name) {
+		case "user_assignment":
+			return readPointer(r, &a.wrapped, (*reader).userAssignment)
+		case "asignee":
+			return r.assignedUser(&a.beside)
+		}
+		return r.SkipValue()
+	})
 }
 
 func (a *userAssignmentAnswer) assignment() *UserAssignment {
-	if a.Wrapped == nil {
-		return nil
+	if a.wrapped != nil && a.wrapped.User == nil {
+		a.wrapped.User = a.beside
 	}
-	made := a.Wrapped.UserAssignment
-	for _, assignee := range []userAssignee{a.Wrapped.User, a.Wrapped.Asignee, a.Asignee} {
-		if made.User == nil {
-			made.User = assignee.person
-		}
-	}
-	return &made
+	return a.wrapped
 }
 
 func (a *userAssignmentAnswer) missingKey() string {
-	if a.Wrapped == nil {
+	if a.wrapped == nil {
 		return "user_assignment"
 	}
 	return ""
@@ -174,29 +172,31 @@ func (a *userAssignmentAnswer) missingKey() string {
 
 // teamAssignmentAnswer is the same for teams.
 type teamAssignmentAnswer struct {
-	Wrapped *struct {
-		TeamAssignment
-		Team    *teamAssignee `json:"assignee"`
-		Asignee *teamAssignee `json:"asignee"`
-	} `json:"team_assignment"`
-	Asignee *teamAssignee `json:"asignee"`
+	wrapped *TeamAssignment
+	beside  *Team
+}
+
+func (r *reader) teamAssignmentAnswer(a *teamAssignmentAnswer) error {
+	return readObject(r, a, func(r *reader, a *teamAssignmentAnswer, name []byte) error {
+		switch string(name) {
+		case "team_assignment":
+			return readPointer(r, &a.wrapped, (*reader).teamAssignment)
+		case "asignee":
+			return r.assignedTeam(&a.beside)
+		}
+		return r.SkipValue()
+	})
 }
 
 func (a *teamAssignmentAnswer) assignment() *TeamAssignment {
-	if a.Wrapped == nil {
-		return nil
+	if a.wrapped != nil && a.wrapped.Team == nil {
+		a.wrapped.Team = a.beside
 	}
-	made := a.Wrapped.TeamAssignment
-	for _, assignee := range []*teamAssignee{a.Wrapped.Team, a.Wrapped.Asignee, a.Asignee} {
-		if made.Team == nil {
-			made.Team = assignee.team()
-		}
-	}
-	return &made
+	return a.wrapped
 }
 
 func (a *teamAssignmentAnswer) missingKey() string {
-	if a.Wrapped == nil {
+	if a.wrapped == nil {
 		return "team_assignment"
 	}
 	return ""
@@ -222,40 +222,14 @@ func (a *forwardingAddressesAnswer) missingKey() string {
 	return ""
 }
 
-// webhookPayload is a Webhook whose assignments hold their assignees in either form.
+// webhookPayload is a Webhook that must say what happened.
 type webhookPayload struct {
-	Webhook
-	UserAssignment *webhookUserAssignment `json:"user_assignment"`
-	TeamAssignment *webhookTeamAssignment `json:"team_assignment"`
+	Webhook Webhook `json:",embed"`
 }
 
-type (
-	webhookUserAssignment struct {
-		UserAssignment
-		User userAssignee `json:"assignee"`
-	}
-	webhookTeamAssignment struct {
-		TeamAssignment
-		Team *teamAssignee `json:"assignee"`
-	}
-)
-
 func (p *webhookPayload) missingKey() string {
-	if p.Action == "" {
+	if p.Webhook.Action == "" {
 		return "action_type"
 	}
 	return ""
-}
-
-func (p *webhookPayload) webhook() *Webhook {
-	event := p.Webhook
-	if a := p.UserAssignment; a != nil {
-		event.UserAssignment = &a.UserAssignment
-		event.UserAssignment.User = a.User.person
-	}
-	if a := p.TeamAssignment; a != nil {
-		event.TeamAssignment = &a.TeamAssignment
-		event.TeamAssignment.Team = a.Team.team()
-	}
-	return &event
 }

@@ -22,12 +22,23 @@ import (
 // record. They are options and not methods, so that no type of the JSON library shows in the
 // exported API.
 var decodeOptions = jsonv2.WithUnmarshalers(jsonv2.JoinUnmarshalers(
-	jsonv2.UnmarshalFromFunc(decodeTicket),
-	jsonv2.UnmarshalFromFunc(decodeTicketAnswer),
-	jsonv2.UnmarshalFromFunc(decodeContent),
-	jsonv2.UnmarshalFromFunc(decodePicture),
-	jsonv2.UnmarshalFromFunc(decodePeople),
-	jsonv2.UnmarshalFromFunc(decodeSource),
+	jsonv2.UnmarshalFromFunc(by((*reader).ticketPage)),
+	jsonv2.UnmarshalFromFunc(by((*reader).ticketAnswer)),
+	jsonv2.UnmarshalFromFunc(by((*reader).ticket)),
+	jsonv2.UnmarshalFromFunc(by((*reader).replyAnswer)),
+	jsonv2.UnmarshalFromFunc(by((*reader).reply)),
+	jsonv2.UnmarshalFromFunc(by((*reader).comment)),
+	jsonv2.UnmarshalFromFunc(by((*reader).userAssignmentAnswer)),
+	jsonv2.UnmarshalFromFunc(by((*reader).userAssignment)),
+	jsonv2.UnmarshalFromFunc(by((*reader).teamAssignmentAnswer)),
+	jsonv2.UnmarshalFromFunc(by((*reader).teamAssignment)),
+	jsonv2.UnmarshalFromFunc(by((*reader).person)),
+	jsonv2.UnmarshalFromFunc(by((*reader).recipients)),
+	jsonv2.UnmarshalFromFunc(by((*reader).team)),
+	jsonv2.UnmarshalFromFunc(by((*reader).picture)),
+	jsonv2.UnmarshalFromFunc(by((*reader).content)),
+	jsonv2.UnmarshalFromFunc(by((*reader).attachment)),
+	jsonv2.UnmarshalFromFunc(by((*reader).source)),
 	jsonv2.UnmarshalFromFunc(decodeDataPoint),
 	jsonv2.UnmarshalFromFunc(decodeText[RuleID]),
 	jsonv2.UnmarshalFromFunc(decodeText[ConsequenceID]),
@@ -69,16 +80,9 @@ func (s *scratch) release() {
 // keyed is an answer that knows which key it lacks, after it was decoded; "" if it is whole.
 type keyed interface{ missingKey() string }
 
-// methodical is an answer that decodes what may vary by methods alone, and needs no function.
-type methodical interface{ methodical() }
-
 // decode reads the body into out in one pass: the value of key, or the whole if key is "".
 func (s *scratch) decode(key string, out any) error {
-	options := decodeOptions
-	if _, ok := out.(methodical); ok {
-		options = nil
-	}
-	s.dec.Reset(&s.body, options)
+	s.dec.Reset(&s.body, decodeOptions)
 	if err := s.decodeAt(key, out); err != nil {
 		return err
 	}
@@ -210,17 +214,6 @@ func wantName(t reflect.Type) string {
 	return t.String()
 }
 
-// mismatch is the error of a value of a kind that none of the known forms has.
-func mismatch[T any](dec *jsontext.Decoder) error {
-	kind := dec.PeekKind()
-	if kind == 0 { // no value at all: the decoder knows why
-		if _, err := dec.ReadToken(); err != nil {
-			return err
-		}
-	}
-	return &jsonv2.SemanticError{JSONKind: kind, GoType: reflect.TypeFor[T]()}
-}
-
 // skipNull reads a null, if one is next.
 func skipNull(dec *jsontext.Decoder) (bool, error) {
 	if dec.PeekKind() != 'n' {
@@ -228,311 +221,6 @@ func skipNull(dec *jsontext.Decoder) (bool, error) {
 	}
 	_, err := dec.ReadToken()
 	return true, err
-}
-
-// plain turns the functions above off. Inside a ticket, where there are thousands of values, the
-// types below find them by their methods: looking the functions up for every value takes a tenth
-// of the time of a list.
-var plain = jsonv2.WithUnmarshalers(nil)
-
-type (
-	// The defined types below have the fields of their originals, but no function and no
-	// method, so that their objects are decoded in the plain way.
-	ticketFields  Ticket
-	personFields  Person
-	teamFields    Team
-	contentFields Content
-	pictureFields Picture
-
-	// These decode what may vary by their methods.
-	personWire  Person
-	teamWire    Team
-	peopleWire  []Person
-	pictureWire Picture
-	sourceWire  Source
-	ratingWire  map[string]any
-	ticketItem  Ticket // of a list
-
-	// ticketWire is a ticket with every spelling and shape that its parts have on record. Its
-	// own fields go before those of the same name in Fields, and point into the same ticket, so
-	// that nothing has to be copied.
-	ticketWire struct {
-		Fields       *ticketFields `json:",embed"`
-		Source       *sourceWire   `json:"source"`
-		CC           *peopleWire   `json:"cc"`
-		BCC          *peopleWire   `json:"bcc"`
-		Requester    personForm    `json:"requester"`
-		Content      contentForm   `json:"content"`
-		Rating       *ratingWire   `json:"customer_rating"`
-		UserAssignee userAssignee  `json:"current_user_assignee"`
-		UserAsignee  userAssignee  `json:"current_user_asignee"`
-		TeamAssignee *teamAssignee `json:"current_team_assignee"`
-		TeamAsignee  *teamAssignee `json:"current_team_asignee"`
-	}
-
-	// personForm is a person whose picture may vary.
-	personForm struct {
-		Fields  *personFields `json:",embed"`
-		Picture *pictureWire  `json:"picture"`
-	}
-
-	// contentForm is a content that may have its text in "body", as older ones have.
-	contentForm struct {
-		Fields *contentFields `json:",embed"`
-		Body   string         `json:"body"`
-	}
-
-	// userAssignee is {"user": Person} or a flat Person.
-	userAssignee struct{ person *Person }
-
-	// teamAssignee is {"team": Team} or a flat Team.
-	teamAssignee struct {
-		Team    *teamWire    `json:"team"`
-		Flat    *teamFields  `json:",embed"`
-		Picture *pictureWire `json:"picture"` // of the flat one
-	}
-)
-
-func (p *personWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	*p = personWire{}
-	form := formOf((*Person)(p))
-	return jsonv2.UnmarshalDecode(dec, &form)
-}
-
-func formOf(p *Person) personForm {
-	return personForm{(*personFields)(p), (*pictureWire)(&p.Picture)}
-}
-
-func (a *userAssignee) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	a.person = nil
-	if null, err := skipNull(dec); null {
-		return err
-	}
-	user := new(Person)
-	wire := struct {
-		User    personForm    `json:"user"`
-		Flat    *personFields `json:",embed"`
-		Picture *pictureWire  `json:"picture"` // of the flat one
-	}{User: formOf(user)}
-	if err := jsonv2.UnmarshalDecode(dec, &wire); err != nil {
-		return err
-	}
-	if wire.Flat != nil && wire.Flat.ID != 0 && user.ID == 0 {
-		user = (*Person)(wire.Flat)
-		if wire.Picture != nil {
-			user.Picture = Picture(*wire.Picture)
-		}
-	}
-	if *user != (Person{}) {
-		a.person = user
-	}
-	return nil
-}
-
-func (t *teamWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	*t = teamWire{}
-	return jsonv2.UnmarshalDecode(dec, &struct {
-		Fields  *teamFields  `json:",embed"`
-		Picture *pictureWire `json:"picture"`
-	}{(*teamFields)(t), (*pictureWire)(&t.Picture)})
-}
-
-func (p *peopleWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return decodePeople(dec, (*[]Person)(p))
-}
-
-func (p *pictureWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return decodePicture(dec, (*Picture)(p))
-}
-
-func (s *sourceWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return decodeSource(dec, (*Source)(s))
-}
-
-func (r *ratingWire) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	*r = nil
-	if null, err := skipNull(dec); null {
-		return err
-	}
-	if dec.PeekKind() != '{' {
-		return mismatch[map[string]any](dec)
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	*r = ratingWire{}
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		key := name.String() // the token is gone with the next one
-		var value any
-		// The functions are on again here: the library wants some wherever there is an any.
-		if err := jsonv2.UnmarshalDecode(dec, &value, decodeOptions); err != nil {
-			return err
-		}
-		(*r)[key] = value
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-// wireOf returns the form in which a ticket is decoded into t.
-func wireOf(t *Ticket) ticketWire {
-	return ticketWire{
-		Fields: (*ticketFields)(t),
-		Source: (*sourceWire)(&t.Source), CC: (*peopleWire)(&t.CC), BCC: (*peopleWire)(&t.BCC),
-		Requester: formOf(&t.Requester), Content: contentForm{Fields: (*contentFields)(&t.Content)}, Rating: (*ratingWire)(&t.CustomerRating),
-	}
-}
-
-func decodeTicket(dec *jsontext.Decoder, t *Ticket) error {
-	return decodeTicketWith(dec, t, plain)
-}
-
-func (t *ticketItem) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return decodeTicketWith(dec, (*Ticket)(t))
-}
-
-// decodeTicketWith decodes a ticket whose parts need no function, with options that say so where
-// the decoder has functions.
-func decodeTicketWith(dec *jsontext.Decoder, t *Ticket, opts ...jsonv2.Options) error {
-	*t = Ticket{}
-	wire := wireOf(t)
-	if err := jsonv2.UnmarshalDecode(dec, &wire, opts...); err != nil {
-		return err
-	}
-	wire.finish(t)
-	return nil
-}
-
-// finish gives t what could not be decoded in place.
-func (w *ticketWire) finish(t *Ticket) {
-	w.Content.finish(&t.Content)
-	t.AssignedUser, t.AssignedTeam = w.UserAssignee.person, w.TeamAssignee.team()
-	if t.AssignedUser == nil {
-		t.AssignedUser = w.UserAsignee.person
-	}
-	if t.AssignedTeam == nil {
-		t.AssignedTeam = w.TeamAsignee.team()
-	}
-}
-
-// team returns the team, or nil if there is none.
-func (a *teamAssignee) team() *Team {
-	switch {
-	case a == nil:
-		return nil
-	case a.Team != nil:
-		return (*Team)(a.Team)
-	case a.Flat == nil || a.Flat.ID == 0:
-		return nil
-	case a.Picture != nil:
-		a.Flat.Picture = Picture(*a.Picture)
-	}
-	return (*Team)(a.Flat)
-}
-
-// decodeContent takes "body" for "text", which older contents have.
-func decodeContent(dec *jsontext.Decoder, c *Content) error {
-	*c = Content{}
-	form := contentForm{Fields: (*contentFields)(c)}
-	if err := jsonv2.UnmarshalDecode(dec, &form); err != nil {
-		return err
-	}
-	form.finish(c)
-	return nil
-}
-
-func (f *contentForm) finish(c *Content) {
-	if c.Text == "" {
-		c.Text = f.Body
-	}
-}
-
-// decodePicture takes an object, an array of which the first counts, null, and "".
-func decodePicture(dec *jsontext.Decoder, p *Picture) error {
-	*p = Picture{}
-	switch dec.PeekKind() {
-	case '{':
-		return jsonv2.UnmarshalDecode(dec, (*pictureFields)(p))
-	case '[':
-		var all []pictureFields
-		err := jsonv2.UnmarshalDecode(dec, &all)
-		if len(all) > 0 {
-			*p = Picture(all[0])
-		}
-		return err
-	case 'n', '"':
-		return dec.SkipValue()
-	}
-	return mismatch[Picture](dec)
-}
-
-// decodePeople takes objects, and bare strings as addresses.
-func decodePeople(dec *jsontext.Decoder, people *[]Person) error {
-	*people = nil
-	if null, err := skipNull(dec); null {
-		return err
-	}
-	if dec.PeekKind() != '[' {
-		return mismatch[[]Person](dec)
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != ']' {
-		var p personWire
-		var err error
-		if dec.PeekKind() == '"' {
-			err = jsonv2.UnmarshalDecode(dec, &p.Email)
-		} else {
-			err = jsonv2.UnmarshalDecode(dec, &p)
-		}
-		if err != nil {
-			return err
-		}
-		*people = append(*people, Person(p))
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-// decodeSource takes the one key that the object has, whatever it is called.
-func decodeSource(dec *jsontext.Decoder, s *Source) error {
-	*s = Source{}
-	if null, err := skipNull(dec); null {
-		return err
-	}
-	if dec.PeekKind() != '{' {
-		return mismatch[Source](dec)
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		channel := name.String()
-		if s.Channel != "" || dec.PeekKind() != '"' {
-			if s.Channel == "" {
-				s.Channel = channel
-			}
-			if err := dec.SkipValue(); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := jsonv2.UnmarshalDecode(dec, &s.Address); err != nil {
-			return err
-		}
-		s.Channel = channel
-	}
-	_, err := dec.ReadToken()
-	return err
 }
 
 // readText reads a string, or a number as it is written; null is "".

@@ -53,7 +53,7 @@ func TestTolerance(t *testing.T) {
 		`"content":{"text":null,"html":null,"body":null,"attachments":null}`:      {},
 		`"content":null`:                                                          {},
 		`"cc":["a@b.c",{"id":12,"email":"ben@acme.example"}]`:                     {CC: []supportbee.Person{{Email: "a@b.c"}, *ben}},
-		`"cc":null,"bcc":[]`:                                                      {},
+		`"cc":null,"bcc":[]`:                                                      {BCC: []supportbee.Person{}},
 		`"bcc":["a@b.c"]`:                                                         {BCC: []supportbee.Person{{Email: "a@b.c"}}},
 		`"source":{"email":"help@acme.example"}`:                                  {Source: supportbee.Source{Channel: "email", Address: "help@acme.example"}},
 		`"source":{"api":{"key":1}}`:                                              {Source: supportbee.Source{Channel: "api"}},

@@ -265,7 +265,7 @@ type TicketsService struct{ service }
 // API: GET /tickets
 func (s *TicketsService) List(ctx context.Context, opts TicketListOptions) (*TicketPage, error) {
 	answer, err := do[ticketPage](ctx, s.client, call{op: "Tickets.List", route: "/tickets", invalid: opts.validate(), query: opts.query()})
-	return orNil(answer.page(), err)
+	return orNil(answer.TicketPage, err)
 }
 
 // All walks every ticket that opts selects, each once, page after page.
@@ -302,7 +302,7 @@ func (s *TicketsService) Search(ctx context.Context, text string, opts TicketSea
 		reason = invalid("text", "is required")
 	}
 	answer, err := do[ticketPage](ctx, s.client, call{op: "Tickets.Search", route: "/tickets/search", invalid: reason, query: opts.query(text)})
-	return orNil(answer.page(), err)
+	return orNil(answer.TicketPage, err)
 }
 
 // SearchAll walks every ticket that matches the text, as [TicketsService.All] does.
@@ -333,7 +333,7 @@ func (s *TicketsService) Create(ctx context.Context, ticket TicketCreate) (*Tick
 		op: "Tickets.Create", method: http.MethodPost, route: "/tickets", invalid: ticket.validate(),
 		wrap: "ticket", body: ticket, anonymous: true,
 	})
-	return answer.ticket, err
+	return answer.ticket(), err
 }
 
 // Delete removes a ticket for ever. The server wants it trashed before, and an admin's token.

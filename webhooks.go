@@ -77,5 +77,5 @@ func ParseWebhook(body io.Reader) (*Webhook, error) {
 		}
 		return nil, fmt.Errorf("supportbee: ParseWebhook: %w: %s", ErrMalformedResponse, describe(err))
 	}
-	return payload.webhook(), nil
+	return &payload.Webhook, nil
 }
