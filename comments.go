@@ -40,6 +40,6 @@ func (s *CommentsService) List(ctx context.Context, ticket TicketID) ([]*Comment
 func (s *CommentsService) Create(ctx context.Context, ticket TicketID, comment CommentCreate) (*Comment, error) {
 	return do[*Comment](ctx, s.client, call{
 		op: "Comments.Create", method: http.MethodPost, route: "/tickets/{id}/comments", args: []segment{ticket},
-		invalid: comment.Content.validate(), wrap: "comment", body: comment, key: "comment",
+		invalid: comment.Content.validate(), wrap: "comment", body: &comment, key: "comment",
 	})
 }

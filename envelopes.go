@@ -16,7 +16,7 @@ func (p *ticketPage) missingKey() string {
 // ticketAnswer is {"ticket": Ticket} or a bare Ticket.
 type ticketAnswer struct{ wrapped, bare *Ticket }
 
-func (r *reader) ticketAnswer(a *ticketAnswer) error {
+func (a *ticketAnswer) readFrom(r *reader) error {
 	return readObject(r, a, (*reader).ticketAnswerMember)
 }
 
@@ -47,7 +47,7 @@ func (a *ticketAnswer) missingKey() string {
 // replyAnswer is {"reply": Reply} or a bare Reply.
 type replyAnswer struct{ wrapped, bare *Reply }
 
-func (r *reader) replyAnswer(a *replyAnswer) error {
+func (a *replyAnswer) readFrom(r *reader) error {
 	return readObject(r, a, (*reader).replyAnswerMember)
 }
 
@@ -144,7 +144,7 @@ type userAssignmentAnswer struct {
 	beside  *Person
 }
 
-func (r *reader) userAssignmentAnswer(a *userAssignmentAnswer) error {
+func (a *userAssignmentAnswer) readFrom(r *reader) error {
 	return readObject(r, a, func(r *reader, a *userAssignmentAnswer, name []byte) error {
 		switch string(name) {
 		case "user_assignment":
@@ -176,7 +176,7 @@ type teamAssignmentAnswer struct {
 	beside  *Team
 }
 
-func (r *reader) teamAssignmentAnswer(a *teamAssignmentAnswer) error {
+func (a *teamAssignmentAnswer) readFrom(r *reader) error {
 	return readObject(r, a, func(r *reader, a *teamAssignmentAnswer, name []byte) error {
 		switch string(name) {
 		case "team_assignment":

@@ -131,7 +131,7 @@ type FiltersService struct{ service }
 // API: POST /rules
 func (s *FiltersService) CreateRule(ctx context.Context, rule RuleCreate) (*Rule, error) {
 	return do[*Rule](ctx, s.client, call{
-		op: "Filters.CreateRule", method: http.MethodPost, route: "/rules", invalid: rule.validate(), wrap: "rule", body: rule, key: "rule",
+		op: "Filters.CreateRule", method: http.MethodPost, route: "/rules", invalid: rule.validate(), wrap: "rule", body: &rule, key: "rule",
 	})
 }
 
@@ -152,7 +152,7 @@ func (s *FiltersService) CreateConsequence(ctx context.Context, consequence Cons
 // API: POST /filters
 func (s *FiltersService) Create(ctx context.Context, filter FilterCreate) (*Filter, error) {
 	answer, err := do[filterAnswer](ctx, s.client, call{
-		op: "Filters.Create", method: http.MethodPost, route: "/filters", invalid: filter.validate(), body: filter, mayBeEmpty: true,
+		op: "Filters.Create", method: http.MethodPost, route: "/filters", invalid: filter.validate(), body: &filter, mayBeEmpty: true,
 	})
 	if err != nil {
 		return nil, err

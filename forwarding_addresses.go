@@ -43,6 +43,6 @@ func (s *ForwardingAddressesService) List(ctx context.Context) ([]*ForwardingAdd
 func (s *ForwardingAddressesService) Create(ctx context.Context, address ForwardingAddressCreate) (*ForwardingAddress, error) {
 	return do[*ForwardingAddress](ctx, s.client, call{
 		op: "ForwardingAddresses.Create", method: http.MethodPost, route: "/emails",
-		invalid: validateEmail("Email", address.Email), wrap: "forwarding_address", body: address, key: "forwarding_address",
+		invalid: validateEmail("Email", address.Email), wrap: "forwarding_address", body: &address, key: "forwarding_address",
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,15 +23,10 @@ import (
 // record. They are options and not methods, so that no type of the JSON library shows in the
 // exported API.
 var decodeOptions = jsonv2.WithUnmarshalers(jsonv2.JoinUnmarshalers(
-	jsonv2.UnmarshalFromFunc(by((*reader).ticketPage)),
-	jsonv2.UnmarshalFromFunc(by((*reader).ticketAnswer)),
 	jsonv2.UnmarshalFromFunc(by((*reader).ticket)),
-	jsonv2.UnmarshalFromFunc(by((*reader).replyAnswer)),
 	jsonv2.UnmarshalFromFunc(by((*reader).reply)),
 	jsonv2.UnmarshalFromFunc(by((*reader).comment)),
-	jsonv2.UnmarshalFromFunc(by((*reader).userAssignmentAnswer)),
 	jsonv2.UnmarshalFromFunc(by((*reader).userAssignment)),
-	jsonv2.UnmarshalFromFunc(by((*reader).teamAssignmentAnswer)),
 	jsonv2.UnmarshalFromFunc(by((*reader).teamAssignment)),
 	jsonv2.UnmarshalFromFunc(by((*reader).person)),
 	jsonv2.UnmarshalFromFunc(by((*reader).recipients)),
@@ -54,22 +50,28 @@ var encodeOptions = jsonv2.WithMarshalers(jsonv2.MarshalToFunc(func(enc *jsontex
 
 // encodeBody returns {"key": value} as JSON, or the bare value for an empty key.
 func encodeBody(key string, value any) ([]byte, error) {
-	if key != "" {
-		value = map[string]any{key: value}
+	encoded, err := jsonv2.Marshal(value, encodeOptions)
+	if err != nil || key == "" {
+		return encoded, err
 	}
-	return jsonv2.Marshal(value, encodeOptions)
+	return slices.Concat([]byte(`{"`), []byte(key), []byte(`":`), encoded, []byte(`}`)), nil
 }
 
-// scratch is the memory of one answer: the body, and the decoder that reads it.
+// scratch is the memory of one answer: the body, and what reads it.
 type scratch struct {
-	body bytes.Buffer
-	dec  jsontext.Decoder
+	body   bytes.Buffer
+	dec    jsontext.Decoder
+	reader reader
 }
 
 // maxPooledBody keeps one huge answer from holding its memory for ever.
 const maxPooledBody = 4 << 20
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var scratches = sync.Pool{New: func() any {
+	s := new(scratch)
+	s.reader.Decoder = &s.dec
+	return s
+}}
 
 func (s *scratch) release() {
 	if s.body.Cap() <= maxPooledBody {
@@ -100,7 +102,7 @@ func (s *scratch) decode(key string, out any) error {
 
 func (s *scratch) decodeAt(key string, out any) error {
 	if key == "" {
-		return jsonv2.UnmarshalDecode(&s.dec, out)
+		return s.reader.read(out)
 	}
 	token, err := s.dec.ReadToken()
 	if err != nil {
@@ -118,7 +120,7 @@ func (s *scratch) decodeAt(key string, out any) error {
 		switch wanted := name.String() == key; {
 		case wanted && s.dec.PeekKind() != 'n':
 			found = true
-			err = jsonv2.UnmarshalDecode(&s.dec, out)
+			err = s.reader.read(out)
 		default:
 			null = null || wanted
 			err = s.dec.SkipValue()

@@ -48,6 +48,24 @@ func begin[T any](r *reader, want jsontext.Kind) (null bool, err error) {
 	return false, mismatch[T](r.Decoder)
 }
 
+// readable is an answer that is read without the JSON library's help.
+type readable interface{ readFrom(*reader) error }
+
+// read reads whatever answer is wanted, those that are wanted most without the detour.
+func (r *reader) read(out any) error {
+	switch out := out.(type) {
+	case readable:
+		return out.readFrom(r)
+	case **Ticket:
+		return r.ticketPointer(out)
+	case **Reply:
+		return readPointer(r, out, (*reader).reply)
+	case **Comment:
+		return readPointer(r, out, (*reader).comment)
+	}
+	return jsonv2.UnmarshalDecode(r.Decoder, out)
+}
+
 // readObject reads an object and hands the name of each member to member, which reads or skips
 // the value. Null is the zero value.
 func readObject[T any](r *reader, v *T, member func(r *reader, v *T, name []byte) error) error {
@@ -220,7 +238,7 @@ func misread[T any](r *reader, value jsontext.Value) error {
 	return &jsonv2.SemanticError{JSONPointer: r.StackPointer(), JSONKind: value.Kind(), GoType: reflect.TypeFor[T]()}
 }
 
-func (r *reader) ticketPage(p *ticketPage) error { return readObject(r, p, (*reader).ticketPageMember) }
+func (p *ticketPage) readFrom(r *reader) error { return readObject(r, p, (*reader).ticketPageMember) }
 
 func (r *reader) ticketPageMember(p *ticketPage, name []byte) error {
 	switch string(name) {

@@ -75,7 +75,7 @@ func (s *RepliesService) List(ctx context.Context, ticket TicketID) ([]*Reply, e
 func (s *RepliesService) Create(ctx context.Context, ticket TicketID, reply ReplyCreate) (*Reply, error) {
 	return do[*Reply](ctx, s.client, call{
 		op: "Replies.Create", method: http.MethodPost, route: "/tickets/{id}/replies", args: []segment{ticket},
-		invalid: reply.validate(), wrap: "reply", body: reply, key: "reply",
+		invalid: reply.validate(), wrap: "reply", body: &reply, key: "reply",
 	})
 }
 

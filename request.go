@@ -174,23 +174,25 @@ func (c *Client) resolve(ctx context.Context, ex *exchange) (string, error) {
 	if ex.target != "" {
 		return ex.target, nil
 	}
-	var err error
-	if ex.path, err = fillRoute(ex.route, ex.args); err != nil {
+	target, err := fillRoute(c.config.baseText, ex.route, ex.args)
+	if err != nil {
 		return "", refuse(ex.op, err)
 	}
-	target := c.config.baseText + ex.path
+	ex.path = target[len(c.config.baseText):]
 	if len(ex.query) > 0 {
 		target += "?" + ex.query.Encode()
 	}
 	return target, nil
 }
 
-// fillRoute puts the escaped arguments in place of the route's {…}.
-func fillRoute(route string, args []segment) (string, error) {
+// fillRoute puts the route behind base, with the escaped arguments in place of its {…}.
+func fillRoute(base, route string, args []segment) (string, error) {
 	if len(args) == 0 {
-		return route, nil
+		return base + route, nil
 	}
 	var b strings.Builder
+	b.Grow(len(base) + len(route) + 16) // an ID is longer than its {id}
+	b.WriteString(base)
 	for _, arg := range args {
 		before, rest, _ := strings.Cut(route, "{")
 		name, after, _ := strings.Cut(rest, "}")

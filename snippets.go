@@ -50,7 +50,7 @@ func (s *SnippetsService) List(ctx context.Context) ([]*Snippet, error) {
 func (s *SnippetsService) Create(ctx context.Context, snippet SnippetSave) (*Snippet, error) {
 	return do[*Snippet](ctx, s.client, call{
 		op: "Snippets.Create", method: http.MethodPost, route: "/snippets",
-		invalid: snippet.validate(), wrap: "snippet", body: snippet, key: "snippet",
+		invalid: snippet.validate(), wrap: "snippet", body: &snippet, key: "snippet",
 	})
 }
 
@@ -60,7 +60,7 @@ func (s *SnippetsService) Create(ctx context.Context, snippet SnippetSave) (*Sni
 func (s *SnippetsService) Update(ctx context.Context, id SnippetID, snippet SnippetSave) (*Snippet, error) {
 	return do[*Snippet](ctx, s.client, call{
 		op: "Snippets.Update", method: http.MethodPut, route: "/snippets/{id}", args: []segment{id},
-		invalid: snippet.validate(), wrap: "snippet", body: snippet, key: "snippet",
+		invalid: snippet.validate(), wrap: "snippet", body: &snippet, key: "snippet",
 	})
 }
 

@@ -331,7 +331,7 @@ func (s *TicketsService) Get(ctx context.Context, id TicketID) (*Ticket, error) 
 func (s *TicketsService) Create(ctx context.Context, ticket TicketCreate) (*Ticket, error) {
 	answer, err := do[ticketAnswer](ctx, s.client, call{
 		op: "Tickets.Create", method: http.MethodPost, route: "/tickets", invalid: ticket.validate(),
-		wrap: "ticket", body: ticket, anonymous: true,
+		wrap: "ticket", body: &ticket, anonymous: true,
 	})
 	return answer.ticket(), err
 }

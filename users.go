@@ -139,7 +139,7 @@ func (s *UsersService) List(ctx context.Context, opts UserListOptions) ([]*User,
 // API: POST /users
 func (s *UsersService) Create(ctx context.Context, user UserCreate) (*User, error) {
 	return do[*User](ctx, s.client, call{
-		op: "Users.Create", method: http.MethodPost, route: "/users", invalid: user.validate(), wrap: "user", body: user, key: "user",
+		op: "Users.Create", method: http.MethodPost, route: "/users", invalid: user.validate(), wrap: "user", body: &user, key: "user",
 	})
 }
 
@@ -169,7 +169,7 @@ func (s *UsersService) Get(ctx context.Context, id UserID, opts UserGetOptions) 
 func (s *UsersService) Update(ctx context.Context, id UserID, changes UserUpdate) (*User, error) {
 	return do[*User](ctx, s.client, call{
 		op: "Users.Update", method: http.MethodPut, route: "/users/{id}", args: []segment{id},
-		invalid: changes.validate(), wrap: "user", body: changes, key: "user",
+		invalid: changes.validate(), wrap: "user", body: &changes, key: "user",
 	})
 }
 

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,7 +30,7 @@ func (t *Authorize) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	clone := *req
 	clone.Header = cloneHeader(req.Header)
-	clone.Header.Set("Authorization", "Bearer "+t.Token.reveal())
+	clone.Header.Set("Authorization", t.Token.authorization())
 	return t.Next.RoundTrip(&clone)
 }
 
@@ -52,12 +53,12 @@ func withoutCredentials(req *http.Request) *http.Request {
 	return out
 }
 
-// cloneHeader differs from Header.Clone in that the copy of nil can be written to.
+// cloneHeader returns a copy that keys can be set in and taken from. The values are shared.
 func cloneHeader(h http.Header) http.Header {
 	if h == nil {
 		return http.Header{}
 	}
-	return h.Clone()
+	return maps.Clone(h)
 }
 
 // SameOrigin reports whether two URLs have the same scheme, host and port.

@@ -13,26 +13,29 @@ const redacted = "[redacted]"
 type Token struct {
 	// A closure, not a string: fmt and deep printers read unexported fields of enclosing
 	// structs without asking Format, and a func shows them only an address.
-	reveal func() string
+	authorization func() string // what the header of that name says
 }
+
+const scheme = "Bearer "
 
 // NewToken returns a Token that holds secret. An empty secret gives the zero Token.
 func NewToken(secret string) Token {
 	if secret == "" {
 		return Token{}
 	}
-	return Token{reveal: func() string { return secret }}
+	header := scheme + secret
+	return Token{func() string { return header }}
 }
 
 // IsZero reports whether there is no token.
-func (t Token) IsZero() bool { return t.reveal == nil }
+func (t Token) IsZero() bool { return t.authorization == nil }
 
 // Redact returns text without the secret in it.
 func (t Token) Redact(text string) string {
 	if t.IsZero() {
 		return text
 	}
-	return strings.ReplaceAll(text, t.reveal(), redacted)
+	return strings.ReplaceAll(text, t.authorization()[len(scheme):], redacted)
 }
 
 // String returns "[redacted]".
