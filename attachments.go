@@ -69,9 +69,8 @@ func (s *AttachmentsService) Upload(ctx context.Context, name string, source io.
 		return nil, refuse(op, err)
 	}
 	defer up.close()
-	buffer := scratches.Get().(*scratch)
-	defer buffer.release()
-	ex := exchange{call: call{op: op, method: http.MethodPost, route: "/attachments"}, buffer: buffer}
+	ex := exchange{call: call{op: op, method: http.MethodPost, route: "/attachments"}}
+	defer ex.report.Release()
 	if err := s.client.send(ctx, &ex, up, up.formType()); err != nil {
 		return nil, err
 	}
@@ -146,7 +145,7 @@ func (s *AttachmentsService) download(ctx context.Context, op string, attachment
 	for _, opt := range opts {
 		opt(&t)
 	}
-	ex := exchange{call: call{op: op, method: http.MethodGet, route: "(attachment)"}, path: "(attachment)"}
+	ex := exchange{call: call{op: op, method: http.MethodGet, route: "(attachment)"}, path: "(attachment)", stream: true}
 	ex.target, ex.invalid = s.client.attachmentURL(attachment.URL.Original)
 	switch {
 	case w == nil:

@@ -82,7 +82,7 @@ func TestAllocationBudgets(t *testing.T) { //nolint:paralleltest // it counts th
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	budgets := map[string]float64{"GetTicket": 58, "ListTickets100": 760, "Archive": 63}
+	budgets := map[string]float64{"GetTicket": 55, "ListTickets100": 760, "Archive": 58}
 	for name, call := range hotCalls(t) {
 		got := testing.AllocsPerRun(50, func() {
 			if err := call(); err != nil {

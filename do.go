@@ -45,18 +45,17 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		}
 		body = bytes.NewReader(encoded)
 	}
-	buffer := scratches.Get().(*scratch)
-	defer buffer.release()
 	ex := exchange{
-		call: call{op: op, method: method, route: routeOf(target.Path)}, path: target.EscapedPath(), buffer: buffer,
+		call: call{op: op, method: method, route: routeOf(target.Path)}, path: target.EscapedPath(),
 		target: c.config.baseText + target.RequestURI(),
 	}
+	defer ex.report.Release()
 	if body != nil {
 		err = c.send(ctx, &ex, body, "application/json")
 	} else {
 		err = c.send(ctx, &ex, nil, "")
 	}
-	if err != nil || out == nil || len(bytes.TrimSpace(buffer.body.Bytes())) == 0 {
+	if err != nil || out == nil || ex.isEmpty() {
 		return err
 	}
 	return ex.decode("", out)

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -57,38 +56,20 @@ func encodeBody(key string, value any) ([]byte, error) {
 	return slices.Concat([]byte(`{"`), []byte(key), []byte(`":`), encoded, []byte(`}`)), nil
 }
 
-// scratch is the memory of one answer: the body, and what reads it.
-type scratch struct {
-	body   bytes.Buffer
-	dec    jsontext.Decoder
-	reader reader
-}
-
-// maxPooledBody keeps one huge answer from holding its memory for ever.
-const maxPooledBody = 4 << 20
-
-var scratches = sync.Pool{New: func() any {
-	s := new(scratch)
-	s.reader.Decoder = &s.dec
-	return s
-}}
-
-func (s *scratch) release() {
-	if s.body.Cap() <= maxPooledBody {
-		scratches.Put(s)
-	}
-}
-
 // keyed is an answer that knows which key it lacks, after it was decoded; "" if it is whole.
 type keyed interface{ missingKey() string }
 
-// decode reads the body into out in one pass: the value of key, or the whole if key is "".
-func (s *scratch) decode(key string, out any) error {
-	s.dec.Reset(&s.body, decodeOptions)
-	if err := s.decodeAt(key, out); err != nil {
+// decode reads the body into out in one pass: the value of key, or the whole if key is "". It
+// empties the body.
+func decode(body *bytes.Buffer, key string, out any) error {
+	r := readers.Get().(*reader)
+	defer r.release()
+	r.own.Reset(body, decodeOptions)
+	r.Decoder = &r.own
+	if err := r.readAt(key, out); err != nil {
 		return err
 	}
-	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
+	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
 		if err == nil {
 			return errors.New("more JSON follows the answer's end")
 		}
@@ -96,44 +77,6 @@ func (s *scratch) decode(key string, out any) error {
 	}
 	if k, ok := out.(keyed); ok && k.missingKey() != "" {
 		return missingError{key: k.missingKey()}
-	}
-	return nil
-}
-
-func (s *scratch) decodeAt(key string, out any) error {
-	if key == "" {
-		return s.reader.read(out)
-	}
-	token, err := s.dec.ReadToken()
-	if err != nil {
-		return err
-	}
-	if token.Kind() != '{' {
-		return fmt.Errorf("want a JSON object with key %q, got %s", key, kindName(token.Kind()))
-	}
-	found, null := false, false
-	for s.dec.PeekKind() != '}' {
-		name, err := s.dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		switch wanted := name.String() == key; {
-		case wanted && s.dec.PeekKind() != 'n':
-			found = true
-			err = s.reader.read(out)
-		default:
-			null = null || wanted
-			err = s.dec.SkipValue()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if _, err := s.dec.ReadToken(); err != nil {
-		return err
-	}
-	if !found {
-		return missingError{key, null}
 	}
 	return nil
 }

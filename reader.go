@@ -3,6 +3,8 @@ package supportbee
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"reflect"
 	"strconv"
 	"sync"
@@ -16,7 +18,8 @@ import (
 // parts. The JSON library finds the field of each name and the function of each value anew, which
 // takes longer than reading them; here a switch does both. All other types have their tags.
 type reader struct {
-	*jsontext.Decoder
+	*jsontext.Decoder                  // own, or the library's where that calls a reader
+	own               jsontext.Decoder // of a whole answer
 
 	// known holds strings that were read before: people, labels and addresses come again and
 	// again, and need no memory of their own then.
@@ -28,11 +31,24 @@ const maxKnown = 128
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
+func (r *reader) release() {
+	if r.Decoder == &r.own {
+		r.own.Reset(nothing{}) // the body's memory belongs to others now
+	}
+	r.Decoder = nil
+	readers.Put(r)
+}
+
+// nothing is an [io.Reader] at its end.
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
+
 // by makes a method of a reader a function for the JSON library.
 func by[T any](read func(*reader, *T) error) func(*jsontext.Decoder, *T) error {
 	return func(dec *jsontext.Decoder, v *T) error {
 		r := readers.Get().(*reader)
-		defer readers.Put(r)
+		defer r.release()
 		r.Decoder = dec
 		return read(r, v)
 	}
@@ -64,6 +80,45 @@ func (r *reader) read(out any) error {
 		return readPointer(r, out, (*reader).comment)
 	}
 	return jsonv2.UnmarshalDecode(r.Decoder, out)
+}
+
+// readAt reads the value of key in an object, or the whole value if key is "".
+func (r *reader) readAt(key string, out any) error {
+	if key == "" {
+		return r.read(out)
+	}
+	token, err := r.ReadToken()
+	if err != nil {
+		return err
+	}
+	if token.Kind() != '{' {
+		return fmt.Errorf("want a JSON object with key %q, got %s", key, kindName(token.Kind()))
+	}
+	found, null := false, false
+	for r.PeekKind() != '}' {
+		name, err := r.name()
+		if err != nil {
+			return err
+		}
+		switch wanted := string(name) == key; {
+		case wanted && r.PeekKind() != 'n':
+			found = true
+			err = r.read(out)
+		default:
+			null = null || wanted
+			err = r.SkipValue()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	if !found {
+		return missingError{key, null}
+	}
+	return nil
 }
 
 // readObject reads an object and hands the name of each member to member, which reads or skips

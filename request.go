@@ -75,9 +75,8 @@ func (c *Client) call(ctx context.Context, in call, out any) error {
 		}
 		body = bytes.NewReader(encoded)
 	}
-	buffer := scratches.Get().(*scratch)
-	defer buffer.release()
-	ex := exchange{call: in, buffer: buffer}
+	ex := exchange{call: in}
+	defer ex.report.Release()
 	if err := c.send(ctx, &ex, body, "application/json"); err != nil {
 		gone := ex.method == http.MethodDelete && ex.status == http.StatusNotFound && ex.report.Unanswered
 		if gone && out == nil {
@@ -88,7 +87,7 @@ func (c *Client) call(ctx context.Context, in call, out any) error {
 	if out == nil {
 		return nil
 	}
-	if len(bytes.TrimSpace(buffer.body.Bytes())) == 0 && in.mayBeEmpty {
+	if in.mayBeEmpty && ex.isEmpty() {
 		return nil
 	}
 	return ex.decode(in.key, out)
@@ -99,9 +98,9 @@ type exchange struct {
 	call
 	path   string         // "/tickets/7", as errors show it; made from the route unless set
 	target string         // the URL; made from the route and the query unless set
-	buffer *scratch       // takes the answer; nil to stream it
-	report transport.Call // what the transport chain tells of the attempts
-	res    *http.Response // the answer; its body is open only where it is streamed
+	stream bool           // leaves the answer's body to be read from res
+	report transport.Call // what the transport chain tells of the attempts, and the answer's body
+	res    *http.Response
 	status int
 	header http.Header
 	redact func(string) string
@@ -118,14 +117,14 @@ func (c *Client) send(ctx context.Context, ex *exchange, body io.Reader, content
 		return err
 	}
 	up, isUpload := body.(*upload)
-	ex.report = transport.Call{Op: ex.op, Route: ex.route, Class: ex.class(), Streaming: isUpload || ex.buffer == nil}
-	if ex.buffer != nil {
-		ex.report.Body, ex.report.MaxBody = &ex.buffer.body, c.config.maxResponse
+	ex.report = transport.Call{Op: ex.op, Route: ex.route, Class: ex.class(), Streaming: isUpload || ex.stream}
+	if !ex.stream {
+		ex.report.MaxBody = c.config.maxResponse
 	}
 	ex.redact = c.config.token.Redact
 	ctx = transport.WithCall(ctx, &ex.report)
 	req := c.http.R().SetDoNotParseResponse(true)
-	if ex.buffer == nil {
+	if ex.stream {
 		req.SetHeader("Accept-Encoding", "identity") // a file comes as it is, and with its length
 	}
 	if body != nil {
@@ -266,8 +265,8 @@ func (ex *exchange) failed(cause error) error {
 func (ex *exchange) refused(base *url.URL) error {
 	e := ex.newError()
 	e.Header = ex.safeHeader()
-	if ex.buffer != nil {
-		e.Body = ex.buffer.body.Bytes()
+	if !ex.stream {
+		e.Body = ex.report.Body.Bytes()
 	} else {
 		// A body that breaks off must not hide the status.
 		e.Body, _ = io.ReadAll(io.LimitReader(ex.res.Body, maxErrorBody))
@@ -287,10 +286,13 @@ func (ex *exchange) refused(base *url.URL) error {
 	return asRateLimit(e)
 }
 
+// isEmpty reports whether the answer holds nothing.
+func (ex *exchange) isEmpty() bool { return len(bytes.TrimSpace(ex.report.Body.Bytes())) == 0 }
+
 // decode reads the answer into out.
 func (ex *exchange) decode(key string, out any) error {
-	body := ex.buffer.body.Bytes()
-	err := ex.buffer.decode(key, out)
+	body := ex.report.Body.Bytes() // stays when the buffer is read
+	err := decode(ex.report.Body, key, out)
 	switch {
 	case err == nil:
 		return nil

@@ -1,6 +1,7 @@
 package supportbee
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -60,10 +61,8 @@ type WebhookCompany struct {
 //
 // A body that is no such event is [ErrMalformedResponse], a larger one [ErrResponseTooLarge].
 func ParseWebhook(body io.Reader) (*Webhook, error) {
-	buffer := scratches.Get().(*scratch)
-	defer buffer.release()
-	buffer.body.Reset()
-	n, err := buffer.body.ReadFrom(io.LimitReader(body, defaultMaxResponseSize+1))
+	var buffer bytes.Buffer
+	n, err := buffer.ReadFrom(io.LimitReader(body, defaultMaxResponseSize+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("supportbee: ParseWebhook: reading the body: %w", err)
@@ -71,7 +70,7 @@ func ParseWebhook(body io.Reader) (*Webhook, error) {
 		return nil, fmt.Errorf("supportbee: ParseWebhook: %w: more than %d bytes", transport.ErrTooLarge, defaultMaxResponseSize)
 	}
 	var payload webhookPayload
-	if err := buffer.decode("payload", &payload); err != nil {
+	if err := decode(&buffer, "payload", &payload); err != nil {
 		if absent, ok := errors.AsType[missingError](err); ok && absent.null {
 			return &Webhook{Action: WebhookCheck}, nil
 		}

@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 )
 
 // ErrTooLarge reports an answer whose body is larger than its Call allows.
@@ -13,9 +15,14 @@ var ErrTooLarge = errors.New("response too large")
 // maxErrorBody is how much of the body of an answer other than 2xx is kept.
 const maxErrorBody = 64 << 10
 
+// maxPooledBody keeps one huge answer from holding its memory for ever.
+const maxPooledBody = 4 << 20
+
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // Buffer reads the body of each answer into its Call's Body, within the attempt: a body that
 // breaks off then fails the attempt and can be retried, and the attempt's timeout covers it. A
-// Call without a Body streams.
+// Call without a MaxBody streams.
 type Buffer struct {
 	Next http.RoundTripper
 }
@@ -38,8 +45,11 @@ func (e *BodyError) Unwrap() error { return e.Err }
 func (t *Buffer) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.Next.RoundTrip(req)
 	call := CallFrom(req.Context())
-	if err != nil || resp == nil || call == nil || call.Body == nil {
+	if err != nil || resp == nil || call == nil || call.MaxBody == 0 {
 		return resp, err
+	}
+	if call.Body == nil {
+		call.Body = bodies.Get().(*bytes.Buffer)
 	}
 	call.Body.Reset()
 	if resp.Body == nil {

@@ -59,12 +59,13 @@ type Call struct {
 	// attempt timeout applies, only the context ends it.
 	Streaming bool
 
-	// Body takes the answer's body, which then is read within the attempt; nil leaves it to
-	// the caller. It must not be touched before RoundTrip returns.
-	Body *bytes.Buffer
-
-	// MaxBody is the largest body that Body takes, in bytes.
+	// MaxBody is the largest body of an answer, in bytes. It has the body read into Body,
+	// within the attempt; zero leaves it to the caller.
 	MaxBody int64
+
+	// Body holds the body of the last answer. Its memory is taken when the answer comes, not
+	// when it is waited for, and given back by Release.
+	Body *bytes.Buffer
 
 	// Attempts counts the requests that were started. One that was refused while it waited for
 	// the limiter or the gate does not count. Redirects add up.
@@ -83,6 +84,14 @@ type Call struct {
 	// RetryAfter is the wait that the server asked for in the last answer when that was a 429
 	// or 503; zero if it named none. It is at most one year.
 	RetryAfter time.Duration
+}
+
+// Release gives back the memory of Body, which must not be used any more.
+func (c *Call) Release() {
+	if c.Body != nil && c.Body.Cap() <= maxPooledBody {
+		bodies.Put(c.Body)
+	}
+	c.Body = nil
 }
 
 type callKey struct{}
