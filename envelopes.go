@@ -1,7 +1,7 @@
 package supportbee
 
-// Answers of which more than one form is on record. Each is decoded in one pass: the envelope's
-// key and the bare object's fields are members of one struct.
+// Answers of which more than one form is on record. Each is decoded in one pass, whichever form it
+// has.
 
 // ticketPage is a TicketPage that must have tickets.
 type ticketPage struct{ TicketPage }
@@ -14,62 +14,36 @@ func (p *ticketPage) missingKey() string {
 }
 
 // ticketAnswer is {"ticket": Ticket} or a bare Ticket.
-type ticketAnswer struct{ wrapped, bare *Ticket }
+type ticketAnswer struct{ ticket *Ticket }
 
 func (a *ticketAnswer) readFrom(r *reader) error {
-	return readObject(r, a, (*reader).ticketAnswerMember)
-}
-
-func (r *reader) ticketAnswerMember(a *ticketAnswer, name []byte) error {
-	if string(name) == "ticket" {
-		return r.ticketPointer(&a.wrapped)
+	under, itself, err := readEither(r, "ticket", (*reader).ticket, (*reader).ticketMember)
+	if a.ticket = under; under == nil && itself != nil && itself.ID != 0 {
+		a.ticket = itself
 	}
-	if a.bare == nil {
-		a.bare = new(Ticket)
-	}
-	return r.ticketMember(a.bare, name)
-}
-
-func (a *ticketAnswer) ticket() *Ticket {
-	if a.wrapped != nil {
-		return a.wrapped
-	}
-	return a.bare
+	return err
 }
 
 func (a *ticketAnswer) missingKey() string {
-	if a.wrapped == nil && (a.bare == nil || a.bare.ID == 0) {
+	if a.ticket == nil {
 		return "ticket"
 	}
 	return ""
 }
 
 // replyAnswer is {"reply": Reply} or a bare Reply.
-type replyAnswer struct{ wrapped, bare *Reply }
+type replyAnswer struct{ reply *Reply }
 
 func (a *replyAnswer) readFrom(r *reader) error {
-	return readObject(r, a, (*reader).replyAnswerMember)
-}
-
-func (r *reader) replyAnswerMember(a *replyAnswer, name []byte) error {
-	if string(name) == "reply" {
-		return readPointer(r, &a.wrapped, (*reader).reply)
+	under, itself, err := readEither(r, "reply", (*reader).reply, (*reader).replyMember)
+	if a.reply = under; under == nil && itself != nil && itself.ID != 0 {
+		a.reply = itself
 	}
-	if a.bare == nil {
-		a.bare = new(Reply)
-	}
-	return r.replyMember(a.bare, name)
-}
-
-func (a *replyAnswer) reply() *Reply {
-	if a.wrapped != nil {
-		return a.wrapped
-	}
-	return a.bare
+	return err
 }
 
 func (a *replyAnswer) missingKey() string {
-	if a.wrapped == nil && (a.bare == nil || a.bare.ID == 0) {
+	if a.reply == nil {
 		return "reply"
 	}
 	return ""

@@ -17,10 +17,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What may vary in the server's answers is decoded here, and nowhere else. Result types have
-// plain tags for the usual form; a function below stands for each part that has other forms on
-// record. They are options and not methods, so that no type of the JSON library shows in the
-// exported API.
+// Result types have plain tags for the usual form. A function below stands for each part that has
+// other forms on record, or is read by hand. They are options and not methods, so that no type of
+// the JSON library shows in the exported API.
 var decodeOptions = jsonv2.WithUnmarshalers(jsonv2.JoinUnmarshalers(
 	jsonv2.UnmarshalFromFunc(by((*reader).ticket)),
 	jsonv2.UnmarshalFromFunc(by((*reader).reply)),

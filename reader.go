@@ -168,6 +168,21 @@ func readPointer[T any](r *reader, p **T, read func(*reader, *T) error) error {
 	return read(r, *p)
 }
 
+// readEither reads an object that has the value under key, or is the value itself. Both are nil if
+// there is none, and the second is zero if only keys came that it does not have.
+func readEither[T any](r *reader, key string, read func(*reader, *T) error, member func(*reader, *T, []byte) error) (under, itself *T, err error) {
+	err = readObject(r, new(struct{}), func(r *reader, _ *struct{}, name []byte) error {
+		if string(name) == key {
+			return readPointer(r, &under, read)
+		}
+		if itself == nil {
+			itself = new(T)
+		}
+		return member(r, itself, name)
+	})
+	return under, itself, err
+}
+
 // name reads the name of a member. It is good until the next read.
 func (r *reader) name() ([]byte, error) {
 	quoted, err := r.ReadValue()
@@ -518,19 +533,10 @@ func (r *reader) assignedTeam(p **Team) error {
 	return readAssignee(r, p, "team", (*reader).team, (*reader).teamMember)
 }
 
-// readAssignee reads an assignee, who lies under key or is the object itself. Where nobody is
-// named, what p says is left, since the other spelling may have named somebody.
+// readAssignee reads an assignee in either form. Where nobody is named, what p says is left, since
+// the other spelling of the key may have named somebody.
 func readAssignee[T comparable](r *reader, p **T, key string, read func(*reader, *T) error, member func(*reader, *T, []byte) error) error {
-	var under, itself *T
-	err := readObject(r, new(struct{}), func(r *reader, _ *struct{}, name []byte) error {
-		if string(name) == key {
-			return readPointer(r, &under, read)
-		}
-		if itself == nil {
-			itself = new(T)
-		}
-		return member(r, itself, name)
-	})
+	under, itself, err := readEither(r, key, read, member)
 	for _, assignee := range []*T{itself, under} {
 		if assignee != nil && *assignee != *new(T) {
 			*p = assignee

@@ -84,5 +84,5 @@ func (s *RepliesService) Create(ctx context.Context, ticket TicketID, reply Repl
 // API: GET /tickets/{id}/replies/{reply_id}
 func (s *RepliesService) Get(ctx context.Context, ticket TicketID, reply ReplyID) (*Reply, error) {
 	answer, err := do[replyAnswer](ctx, s.client, call{op: "Replies.Get", route: "/tickets/{id}/replies/{reply_id}", args: []segment{ticket, reply}})
-	return answer.reply(), err
+	return answer.reply, err
 }

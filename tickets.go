@@ -333,7 +333,7 @@ func (s *TicketsService) Create(ctx context.Context, ticket TicketCreate) (*Tick
 		op: "Tickets.Create", method: http.MethodPost, route: "/tickets", invalid: ticket.validate(),
 		wrap: "ticket", body: &ticket, anonymous: true,
 	})
-	return answer.ticket(), err
+	return answer.ticket, err
 }
 
 // Delete removes a ticket for ever. The server wants it trashed before, and an admin's token.
