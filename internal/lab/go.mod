@@ -9,6 +9,7 @@ require (
 	github.com/go-faster/errors v0.8.0
 	github.com/go-faster/jx v1.2.0
 	github.com/go-resty/resty/v2 v2.17.2
+	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
 	github.com/oapi-codegen/runtime v1.8.0
 	github.com/ogen-go/ogen v1.24.0
 	github.com/pb33f/libopenapi v0.41.8

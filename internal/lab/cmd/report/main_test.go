@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/pprof/profile"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +21,11 @@ func twice(share float64) *results {
 	r := &results{
 		names: []string{yardstick, subject}, samples: map[string]map[string][]bench.Sample{}, known: map[string]bool{subject: true},
 		uploads: map[string]float64{yardstick: 150, subject: 2 * share}, costs: []cost{{name: subject, modules: 4, size: 8.5}},
-		growth: growth{[]point{{1, 9}, {100, 7}}, []point{{10, 1}, {100, 1}}, []point{{1, 10}, {512, 20}}, []point{{1, 11}, {512, 21}}, []point{{1, 9}, {512, 19}}, []point{{1, 8}, {512, 18}}, []point{{1, 90}, {512, 190}}, []point{{1, 1}, {512, 512}}},
+		growth: growth{
+			perTicket: []point{{1, 9}, {100, 7}}, walkHeld: []point{{10, 1}, {100, 1}}, walkMemory: []point{{10, 1}, {100, 1}}, calls: []point{{1, 10}, {512, 20}}, bare: []point{{1, 11}, {512, 21}},
+			uncollected: []point{{1, 9}, {512, 19}}, capped: []point{{1, 8}, {512, 18}}, canned: []point{{1, 90}, {512, 190}}, connections: []point{{1, 1}, {512, 512}},
+			costs: []callCost{{64, 10, make([]float64, len(parts))}, {512, 20, make([]float64, len(parts))}},
+		},
 	}
 	for _, work := range bench.Works {
 		r.samples[work.Name] = map[string][]bench.Sample{}
@@ -63,7 +70,8 @@ func TestTheReportSaysWhatWasFound(t *testing.T) {
 	text := twice(0.43).markdown(8)
 	for _, part := range []string{
 		"| List of 100 tickets, time | ≤ 0.42 | 0.43 | **missed** |", "| One ticket, time | ≤ 0.85 | 0.43 | met |", "| 64 goroutines, calls a second | ≥ 1.6 | 2.33 | met |",
-		"| supportbee | 4 | 8.5 MiB |", "| connections opened | 1 | 512 |", "8 rounds",
+		"| supportbee | 4 | 8.5 MiB |", "| connections opened | 1 | 512 |", "8 rounds", "| MiB in use, the most of ten looks | 1.00 | 1.00 |", "The dearest is 29 % above the cheapest.",
+		"| together | 0.0 | 0.0 | +0.0 |", "| MiB held by client and server, stacks included | 10.0 | 20.0 | +10.0 |",
 	} {
 		assert.Contains(t, text, part)
 	}
@@ -77,4 +85,47 @@ func TestTheReportSaysWhatWasFound(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
+}
+
+func TestSamplesBelongToOnePart(t *testing.T) {
+	t.Parallel()
+	sdk, http, serve := "github.com/supportbee-go/supportbee.(*Client).call", "net/http.(*Client).do", "net/http.(*conn).serve"
+	for _, tt := range []struct {
+		want   string
+		frames []string // innermost first
+	}{
+		{"system calls", []string{"internal/runtime/syscall/linux.Syscall6", "syscall.write", serve}},
+		{"system calls", []string{"runtime.futex", "runtime.findRunnable", "runtime.mcall"}},
+		{"collecting and allocating memory", []string{"runtime.memclrNoHeapPointers", "runtime.mallocgc", sdk}},
+		{"growing stacks", []string{"runtime.memmove", "runtime.copystack", "runtime.newstack", http}},
+		{"scheduling goroutines", []string{"runtime.lock2", "runtime.findRunnable", "runtime.schedule", "runtime.mcall"}},
+		{"the server", []string{"net/textproto.readMIMEHeader", "net/http.readRequest", serve}},
+		{"the SDK's JSON", []string{"github.com/go-json-experiment/json/jsontext.(*decoderState).ReadValue", "github.com/supportbee-go/supportbee.decode", sdk}},
+		{"the rest of the SDK, and resty", []string{"internal/runtime/maps.newTable", "github.com/go-resty/resty/v2.(*Client).R", sdk}},
+		{"the rest of the SDK, and resty", []string{"github.com/supportbee-go/supportbee/internal/transport.(*Retry).RoundTrip", http, sdk}},
+		{"net/http's client", []string{"bufio.(*Reader).Peek", "net/http.(*persistConn).readLoop"}},
+		{"net/http's client", []string{"runtime.memmove", "net/http.(*Transport).roundTrip", "github.com/supportbee-go/supportbee/internal/transport.(*Retry).RoundTrip", sdk}},
+		{"what is left", []string{"main.main"}},
+	} {
+		assert.Equal(t, tt.want, parts[slices.IndexFunc(parts, func(p part) bool { return p.takes(tt.frames) })].name, tt.frames)
+	}
+}
+
+func TestAProfileIsDividedAmongTheCalls(t *testing.T) {
+	t.Parallel()
+	function := &profile.Function{ID: 1, Name: "net/http.(*persistConn).readLoop"}
+	location := &profile.Location{ID: 1, Line: []profile.Line{{Function: function}}}
+	var raw bytes.Buffer
+	require.NoError(t, (&profile.Profile{
+		SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}},
+		Sample:     []*profile.Sample{{Location: []*profile.Location{location}, Value: []int64{3, 30_000_000}}},
+		Location:   []*profile.Location{location}, Function: []*profile.Function{function},
+	}).Write(&raw))
+	got, err := split(raw.Bytes(), 1000)
+	require.NoError(t, err)
+	want := make([]float64, len(parts))
+	want[slices.IndexFunc(parts, func(p part) bool { return p.name == "net/http's client" })] = 30
+	assert.Equal(t, want, got)
+	_, err = split([]byte("no profile"), 1)
+	assert.Error(t, err)
 }
