@@ -79,8 +79,8 @@ func fill(v reflect.Value, n *int) {
 			v.Set(reflect.ValueOf(supportbee.Source{Channel: "web", Address: "help@acme.example"}))
 			return
 		}
-		for i := range v.NumField() {
-			fill(v.Field(i), n)
+		for _, field := range v.Fields() {
+			fill(field, n)
 		}
 	default:
 		panic(v.Kind())
