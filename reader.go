@@ -660,16 +660,10 @@ func (r *reader) userAssignment(a *UserAssignment) error {
 
 func (r *reader) userAssignmentMember(a *UserAssignment, name []byte) error {
 	switch string(name) {
-	case "id":
-		return readInt(r, &a.ID)
-	case "created_at":
-		return readTime(r, &a.CreatedAt)
-	case "ticket":
-		return readObject(r, &a.Ticket, (*reader).ticketRefMember)
 	case "assignee", "asignee":
 		return r.assignedUser(&a.User)
 	}
-	return r.SkipValue()
+	return r.assignmentMember(name, &a.ID, &a.CreatedAt, &a.Ticket)
 }
 
 func (r *reader) teamAssignment(a *TeamAssignment) error {
@@ -678,14 +672,21 @@ func (r *reader) teamAssignment(a *TeamAssignment) error {
 
 func (r *reader) teamAssignmentMember(a *TeamAssignment, name []byte) error {
 	switch string(name) {
-	case "id":
-		return readInt(r, &a.ID)
-	case "created_at":
-		return readTime(r, &a.CreatedAt)
-	case "ticket":
-		return readObject(r, &a.Ticket, (*reader).ticketRefMember)
 	case "assignee", "asignee":
 		return r.assignedTeam(&a.Team)
+	}
+	return r.assignmentMember(name, &a.ID, &a.CreatedAt, &a.Ticket)
+}
+
+// assignmentMember reads what both kinds of assignment have.
+func (r *reader) assignmentMember(name []byte, id *AssignmentID, createdAt *time.Time, ticket *TicketRef) error {
+	switch string(name) {
+	case "id":
+		return readInt(r, id)
+	case "created_at":
+		return readTime(r, createdAt)
+	case "ticket":
+		return readObject(r, ticket, (*reader).ticketRefMember)
 	}
 	return r.SkipValue()
 }
