@@ -59,6 +59,13 @@ func Benchmark(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
+				if work.Name == "upload" {
+					peak, err := bench.PeakHeap(func() error { return once(b.Context()) })
+					if err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(float64(peak)/(1<<20), "MiB-peak-heap")
+				}
 			})
 		}
 	}

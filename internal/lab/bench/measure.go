@@ -38,6 +38,9 @@ var Works = []Work{
 	{Name: "goroutines", Title: "64 goroutines, one ticket each", Calls: 64, Start: plain(func(c Contestant) func(context.Context) error {
 		return func(ctx context.Context) error { return Together(64, func() error { return c.Get(ctx) }) }
 	})},
+	{Name: "upload", Title: "Upload of 64 MiB", Calls: 1, Start: plain(func(c Contestant) func(context.Context) error {
+		return func(ctx context.Context) error { return c.Upload(ctx, File(FileSize)) }
+	})},
 	walkWork(0), walkWork(20 * time.Microsecond), walkWork(50 * time.Microsecond),
 	{Name: "canned-get", Title: "Get one ticket, no network", Canned: true, Calls: 1, Start: plain(func(c Contestant) func(context.Context) error { return c.Get })},
 	{Name: "canned-list", Title: "List of 100 tickets, no network", Canned: true, Calls: 1, Start: plain(listOnce)},
@@ -156,6 +159,9 @@ func PeakHeap(do func() error) (uint64, error) {
 	sampler.Wait()
 	return max(peak, start) - start, err
 }
+
+// FileSize is how large the uploaded file is, in bytes.
+const FileSize = 64 << 20
 
 // File is a file of zeros that takes no memory. It can be read from any place.
 func File(size int64) *io.SectionReader { return io.NewSectionReader(zeros{}, 0, size) }
