@@ -127,6 +127,21 @@ func TestBufferPassesOnWhatHasNoBody(t *testing.T) {
 	assert.Empty(t, call.Body.String())
 }
 
+// Many may wait for an answer at once; none of them holds memory for it.
+func TestBufferTakesMemoryWhenTheAnswerComes(t *testing.T) {
+	t.Parallel()
+	call := &transport.Call{MaxBody: 10}
+	_, err := (&transport.Buffer{Next: play(t, func(req *http.Request) (*http.Response, error) {
+		assert.Nil(t, call.Body, "while it waits")
+		return answersBody(http.StatusOK, -1, strings.NewReader("answer"))(req)
+	})}).RoundTrip(request(t, http.MethodGet, call, ""))
+	require.NoError(t, err)
+	assert.Equal(t, "answer", call.Body.String())
+	call.Release()
+	assert.Nil(t, call.Body, "released")
+	call.Release() // nothing is left to give back
+}
+
 // A body that breaks off fails the attempt: a read is made again, a write was carried out.
 func TestChainRetriesABrokenBody(t *testing.T) {
 	t.Parallel()
