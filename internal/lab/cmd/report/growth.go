@@ -297,8 +297,8 @@ func (g growth) markdown() string {
 	line("\nThe best of four rounds of a quarter of a second. Client and server share the processors here. From the best to %.0f goroutines the", g.calls[len(g.calls)-1].x)
 	line("SDK keeps %.0f %% of its calls a second, net/http alone %.0f %%, the SDK with garbage collection off %.0f %%, and the SDK without a", kept(g.calls), kept(g.bare), kept(g.uncollected))
 	line("network %.0f %%. A program that holds its calls back to %d at a time keeps %.0f %% of the best.", kept(g.canned), inFlight, 100*g.capped[len(g.capped)-1].y/highest(g.calls))
-	line("\nWhere more connections are opened than there are goroutines, it is net/http's doing: it dials while another connection is just")
-	line("becoming idle, and keeps both. None is opened for a second time.")
+	line("\nConnections are kept, and not opened anew for each call. Where there are more than goroutines, net/http has dialed while another")
+	line("was just becoming idle, and keeps both.")
 
 	few, many := g.costs[0], g.costs[1]
 	line("\n| processor time of a call, µs | %d goroutines | %d | more |\n|---|---|---|---|", few.goroutines, many.goroutines)
