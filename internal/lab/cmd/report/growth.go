@@ -33,6 +33,7 @@ type growth struct {
 	capped      []point // the same of the SDK with at most inFlight calls at a time
 	canned      []point // the same of the SDK without a network: what its own code can do
 	connections []point // opened by goroutines
+	dialed      []point // the same by net/http alone
 	costs       []callCost
 }
 
@@ -154,7 +155,11 @@ func (g *growth) measureCalls(ctx context.Context) error {
 				points    *[]point
 				client    func(url string) (func() error, error)
 				gcPercent int
-			}{{&g.calls, client, 100}, {&g.bare, bare, 100}, {&g.uncollected, client, -1}, {&g.capped, capped, 100}, {&g.canned, canned, 100}} {
+				opened    *[]point // may be nil
+			}{
+				{&g.calls, client, 100, &g.connections}, {&g.bare, bare, 100, &g.dialed},
+				{&g.uncollected, client, -1, nil}, {&g.capped, capped, 100, nil}, {&g.canned, canned, 100, nil},
+			} {
 				debug.SetGCPercent(what.gcPercent)
 				calls, connections, err := throughput(n, what.client)
 				debug.SetGCPercent(100)
@@ -165,13 +170,13 @@ func (g *growth) measureCalls(ctx context.Context) error {
 					*what.points = append(*what.points, point{float64(n), 0})
 				}
 				(*what.points)[i].y = max((*what.points)[i].y, calls)
-				if what.points != &g.calls {
+				if what.opened == nil {
 					continue
 				}
 				if round == 0 {
-					g.connections = append(g.connections, point{float64(n), 0})
+					*what.opened = append(*what.opened, point{float64(n), 0})
 				}
-				g.connections[i].y = max(g.connections[i].y, connections)
+				(*what.opened)[i].y = max((*what.opened)[i].y, connections)
 			}
 		}
 	}
@@ -294,11 +299,12 @@ func (g growth) markdown() string {
 	row(fmt.Sprintf("at most %d calls at a time", inFlight), "%.0f", g.capped)
 	row("without a network", "%.0f", g.canned)
 	row("connections opened", "%.0f", g.connections)
+	row("by net/http alone", "%.0f", g.dialed)
 	line("\nThe best of four rounds of a quarter of a second. Client and server share the processors here. From the best to %.0f goroutines the", g.calls[len(g.calls)-1].x)
 	line("SDK keeps %.0f %% of its calls a second, net/http alone %.0f %%, the SDK with garbage collection off %.0f %%, and the SDK without a", kept(g.calls), kept(g.bare), kept(g.uncollected))
 	line("network %.0f %%. A program that holds its calls back to %d at a time keeps %.0f %% of the best.", kept(g.canned), inFlight, 100*g.capped[len(g.capped)-1].y/highest(g.calls))
-	line("\nConnections are kept, and not opened anew for each call. Where there are more than goroutines, net/http has dialed while another")
-	line("was just becoming idle, and keeps both.")
+	line("\nThe most connections of any round. They are kept, and not opened anew for each call. Where there are more than goroutines, net/http")
+	line("has dialed while another was just becoming idle, and keeps both; the SDK leaves that to it.")
 
 	few, many := g.costs[0], g.costs[1]
 	line("\n| processor time of a call, µs | %d goroutines | %d | more |\n|---|---|---|---|", few.goroutines, many.goroutines)

@@ -23,7 +23,7 @@ func twice(share float64) *results {
 		uploads: map[string]float64{yardstick: 150, subject: 2 * share}, costs: []cost{{name: subject, listed: 9, linked: 4, size: 8.5}},
 		growth: growth{
 			perTicket: []point{{1, 9}, {100, 7}}, walkHeld: []point{{10, 1}, {100, 1}}, walkMemory: []point{{10, 1}, {100, 1}}, calls: []point{{1, 10}, {512, 20}}, bare: []point{{1, 11}, {512, 21}},
-			uncollected: []point{{1, 9}, {512, 19}}, capped: []point{{1, 8}, {512, 18}}, canned: []point{{1, 90}, {512, 190}}, connections: []point{{1, 1}, {512, 512}},
+			uncollected: []point{{1, 9}, {512, 19}}, capped: []point{{1, 8}, {512, 18}}, canned: []point{{1, 90}, {512, 190}}, connections: []point{{1, 1}, {512, 512}}, dialed: []point{{1, 1}, {512, 513}},
 			costs: []callCost{{64, 10, make([]float64, len(parts))}, {512, 20, make([]float64, len(parts))}},
 		},
 	}
@@ -70,7 +70,7 @@ func TestTheReportSaysWhatWasFound(t *testing.T) {
 	text := twice(0.43).markdown(8)
 	for _, part := range []string{
 		"| List of 100 tickets, time | ≤ 0.42 | 0.43 | **missed** |", "| One ticket, time | ≤ 0.85 | 0.43 | met |", "| 64 goroutines, calls a second | ≥ 1.6 | 2.33 | met |",
-		"| supportbee | 9 | 4 | 8.5 MiB |", "| connections opened | 1 | 512 |", "8 rounds", "| MiB in use, the most of ten looks | 1.00 | 1.00 |", "The dearest is 29 % above the cheapest.",
+		"| supportbee | 9 | 4 | 8.5 MiB |", "| connections opened | 1 | 512 |", "| by net/http alone | 1 | 513 |", "8 rounds", "| MiB in use, the most of ten looks | 1.00 | 1.00 |", "The dearest is 29 % above the cheapest.",
 		"| together | 0.0 | 0.0 | +0.0 |", "| MiB held by client and server, stacks included | 10.0 | 20.0 | +10.0 |",
 	} {
 		assert.Contains(t, text, part)
