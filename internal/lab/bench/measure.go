@@ -103,17 +103,27 @@ func Together(n int, do func() error) error {
 	return nil
 }
 
-// Sample is what one round of a work took, for each doing of it.
+// Sample is what doing a work took, on the average of its runs.
 type Sample struct {
+	Runs        int
 	Nanoseconds float64
 	Bytes       float64 // allocated, by the client and the server
 	Allocs      float64
 }
 
+// Took is how long all runs took.
+func (s Sample) Took() time.Duration { return time.Duration(s.Nanoseconds * float64(s.Runs)) }
+
+// Plus is the sample of the runs of both.
+func (s Sample) Plus(o Sample) Sample {
+	runs := s.Runs + o.Runs
+	average := func(a, b float64) float64 { return (a*float64(s.Runs) + b*float64(o.Runs)) / float64(runs) }
+	return Sample{runs, average(s.Nanoseconds, o.Nanoseconds), average(s.Bytes, o.Bytes), average(s.Allocs, o.Allocs)}
+}
+
 // Measure does something for about the given time, at least once.
 func Measure(ctx context.Context, atLeast time.Duration, once func(context.Context) error) (Sample, error) {
 	var before, after runtime.MemStats
-	runtime.GC()
 	runtime.ReadMemStats(&before)
 	n := 0
 	start := time.Now()
@@ -126,7 +136,7 @@ func Measure(ctx context.Context, atLeast time.Duration, once func(context.Conte
 	took := time.Since(start)
 	runtime.ReadMemStats(&after)
 	count := float64(n)
-	return Sample{float64(took.Nanoseconds()) / count, float64(after.TotalAlloc-before.TotalAlloc) / count, float64(after.Mallocs-before.Mallocs) / count}, nil
+	return Sample{n, float64(took.Nanoseconds()) / count, float64(after.TotalAlloc-before.TotalAlloc) / count, float64(after.Mallocs-before.Mallocs) / count}, nil
 }
 
 // PeakHeap does something once and returns by how many bytes the heap rose at most meanwhile.

@@ -90,31 +90,38 @@ func measureGrowth(ctx context.Context) (g growth, err error) {
 }
 
 // measureTickets returns what a ticket costs on pages of these sizes, without the cost of the call
-// itself, which is that of an empty page. The least of many short turns counts: what disturbs the
-// machine only adds.
+// itself, which is that of an empty page. The median of many short turns counts, each beside an
+// empty page at that moment.
 func measureTickets(ctx context.Context, sizes ...int) ([]point, error) {
-	least := map[int]float64{}
-	for range 100 {
-		for _, n := range append(sizes, 0) {
-			client, err := supportbee.New("acme", "token", supportbee.WithTransport(onePage(bench.Page(1, n, 1))))
+	list := func(n int) (float64, error) {
+		client, err := supportbee.New("acme", "token", supportbee.WithTransport(onePage(bench.Page(1, n, 1))))
+		if err != nil {
+			return 0, err
+		}
+		once := func(ctx context.Context) error { return check(client.Tickets.List(ctx, supportbee.TicketListOptions{})) }
+		if err := once(ctx); err != nil { // takes the memory that the next ones use again
+			return 0, err
+		}
+		sample, err := bench.Measure(ctx, 10*time.Millisecond, once)
+		return sample.Nanoseconds, err
+	}
+	costs := make([][]float64, len(sizes))
+	for range 60 {
+		for i, n := range sizes {
+			empty, err := list(0)
 			if err != nil {
 				return nil, err
 			}
-			sample, err := bench.Measure(ctx, 8*time.Millisecond, func(ctx context.Context) error {
-				_, err := client.Tickets.List(ctx, supportbee.TicketListOptions{})
-				return err
-			})
+			full, err := list(n)
 			if err != nil {
 				return nil, err
 			}
-			if least[n] == 0 || sample.Nanoseconds < least[n] {
-				least[n] = sample.Nanoseconds
-			}
+			costs[i] = append(costs[i], (full-empty)/float64(n))
 		}
 	}
 	points := make([]point, len(sizes))
 	for i, n := range sizes {
-		points[i] = point{float64(n), (least[n] - least[0]) / float64(n)}
+		points[i] = point{float64(n), median(costs[i])}
 	}
 	return points, nil
 }
@@ -157,8 +164,11 @@ func (g *growth) measureCalls(ctx context.Context) error {
 				gcPercent int
 				opened    *[]point // may be nil
 			}{
-				{&g.calls, client, 100, &g.connections}, {&g.bare, bare, 100, &g.dialed},
-				{&g.uncollected, client, -1, nil}, {&g.capped, capped, 100, nil}, {&g.canned, canned, 100, nil},
+				{&g.calls, client, 100, &g.connections},
+				{&g.bare, bare, 100, &g.dialed},
+				{&g.uncollected, client, -1, nil},
+				{&g.capped, capped, 100, nil},
+				{&g.canned, canned, 100, nil},
 			} {
 				debug.SetGCPercent(what.gcPercent)
 				calls, connections, err := throughput(n, what.client)

@@ -157,8 +157,7 @@ func run(ctx context.Context, rounds int, each time.Duration, folder string) (mi
 	return missed, os.WriteFile(filepath.Join(folder, "REPORT.md"), []byte(r.markdown(rounds)), 0o644) //nolint:gosec // a report to read
 }
 
-// measure lets the contestants take turns: in every round each does each work once more, and
-// every round begins with another one.
+// measure lets every contestant do every work, in so many rounds.
 func measure(ctx context.Context, rounds int, each time.Duration) (*results, error) {
 	server := bench.NewServer()
 	defer server.Close()
@@ -173,18 +172,17 @@ func measure(ctx context.Context, rounds int, each time.Duration) (*results, err
 			if r.samples[work.Name] == nil {
 				r.samples[work.Name] = map[string][]bench.Sample{}
 			}
-			for i := range contestants {
-				at := (i + round + 1) % len(contestants)
-				c := contestants[at]
-				if work.Canned {
-					c = canned[at]
-				}
-				sample, err := bench.Measure(ctx, each, work.Start(server, c))
-				if err != nil {
-					return nil, fmt.Errorf("%s: %s: %w", work.Name, c.Name, err)
-				}
+			who := contestants
+			if work.Canned {
+				who = canned
+			}
+			taken, err := takeTurns(ctx, server, work, who, round+1, each)
+			if err != nil {
+				return nil, err
+			}
+			for i, c := range who {
 				if round >= 0 {
-					r.samples[work.Name][c.Name] = append(r.samples[work.Name][c.Name], sample)
+					r.samples[work.Name][c.Name] = append(r.samples[work.Name][c.Name], taken[i])
 				}
 			}
 		}
@@ -202,6 +200,31 @@ func measure(ctx context.Context, rounds int, each time.Duration) (*results, err
 		r.uploads[name] = median(values)
 	}
 	return r, nil
+}
+
+// takeTurns lets each contestant do a work for so long, in short turns: the machine's pace changes
+// by the second, and is to be the same for all. The collector is left to run when it will, since
+// what it costs belongs to those who allocate. First says who begins.
+func takeTurns(ctx context.Context, server *bench.Server, work bench.Work, contestants []bench.Contestant, first int, each time.Duration) ([]bench.Sample, error) {
+	const turns = 6
+	runtime.GC()
+	samples := make([]bench.Sample, len(contestants))
+	for busy := true; busy; first++ {
+		busy = false
+		for i := range contestants {
+			at := (first + i) % len(contestants)
+			if samples[at].Took() >= each {
+				continue
+			}
+			busy = true
+			sample, err := bench.Measure(ctx, each/turns, work.Start(server, contestants[at]))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", work.Name, contestants[at].Name, err)
+			}
+			samples[at] = samples[at].Plus(sample)
+		}
+	}
+	return samples, nil
 }
 
 func (r *results) markdown(rounds int) string {

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"io"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/pprof/profile"
 	"github.com/stretchr/testify/assert"
@@ -128,4 +131,38 @@ func TestAProfileIsDividedAmongTheCalls(t *testing.T) {
 	assert.Equal(t, want, got)
 	_, err = split([]byte("no profile"), 1)
 	assert.Error(t, err)
+}
+
+func TestEverybodyTakesTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		work := bench.Work{Name: "work", Start: func(_ *bench.Server, c bench.Contestant) func(context.Context) error {
+			return func(ctx context.Context) error {
+				order = append(order, c.Name)
+				return c.Get(ctx)
+			}
+		}}
+		takes := func(d time.Duration) func(context.Context) error {
+			return func(context.Context) error { <-time.After(d); return nil }
+		}
+		samples, err := takeTurns(t.Context(), nil, work, []bench.Contestant{{Name: "a", Get: takes(time.Millisecond)}, {Name: "b", Get: takes(4 * time.Millisecond)}}, 1, 6*time.Millisecond)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"b", "a", "a", "b", "a", "a", "a", "a"}, order, "who comes first changes, and who has had the time is out")
+		assert.Equal(t, []int{6, 2}, []int{samples[0].Runs, samples[1].Runs})
+		assert.Equal(t, []time.Duration{6 * time.Millisecond, 8 * time.Millisecond}, []time.Duration{samples[0].Took(), samples[1].Took()})
+
+		fails := func(context.Context) error { return io.ErrUnexpectedEOF }
+		_, err = takeTurns(t.Context(), nil, work, []bench.Contestant{{Name: "a", Get: fails}}, 0, time.Millisecond)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.ErrorContains(t, err, "work: a: ")
+	})
+}
+
+func TestSamplesAddUp(t *testing.T) {
+	t.Parallel()
+	one, three := bench.Sample{Runs: 1, Nanoseconds: 100, Bytes: 40, Allocs: 4}, bench.Sample{Runs: 3, Nanoseconds: 20, Bytes: 80, Allocs: 8}
+	assert.Equal(t, bench.Sample{Runs: 4, Nanoseconds: 40, Bytes: 70, Allocs: 7}, one.Plus(three))
+	assert.Equal(t, one, bench.Sample{}.Plus(one))
+	assert.Equal(t, 60*time.Nanosecond, three.Took())
 }
