@@ -98,7 +98,9 @@ func measureTickets(ctx context.Context, sizes ...int) ([]point, error) {
 		if err != nil {
 			return 0, err
 		}
-		once := func(ctx context.Context) error { return check(client.Tickets.List(ctx, supportbee.TicketListOptions{})) }
+		once := func(ctx context.Context) error {
+			return check(client.Tickets.List(ctx, supportbee.TicketListOptions{}))
+		}
 		if err := once(ctx); err != nil { // takes the memory that the next ones use again
 			return 0, err
 		}
