@@ -76,13 +76,12 @@ func BenchmarkCanned(b *testing.B) {
 	}
 }
 
-// A change that makes a call allocate more is seen here. The budgets leave no room for one
-// allocation more a ticket.
+// A change that makes a call allocate more is seen here: the budgets are what calls allocate today.
 func TestAllocationBudgets(t *testing.T) { //nolint:paralleltest // it counts the whole program's allocations
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	budgets := map[string]float64{"GetTicket": 55, "ListTickets100": 760, "Archive": 58}
+	budgets := map[string]float64{"GetTicket": 54, "ListTickets100": 756, "Archive": 57}
 	for name, call := range hotCalls(t) {
 		got := testing.AllocsPerRun(50, func() {
 			if err := call(); err != nil {
