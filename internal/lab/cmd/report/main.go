@@ -36,7 +36,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(2)
 	case missed > 0:
-		fmt.Fprintf(os.Stderr, "report: %d targets are missed\n", missed)
+		fmt.Fprintf(os.Stderr, "report: targets missed: %d\n", missed)
 		os.Exit(1)
 	}
 }
