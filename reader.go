@@ -248,12 +248,9 @@ func readInt[T ~int | ~int64](r *reader, n *T) error {
 	if err != nil {
 		return err
 	}
-	switch value[0] {
-	case 'n':
+	if value[0] == 'n' {
 		*n = 0
 		return nil
-	case '"', '{', '[', 't', 'f':
-		return misread[T](r, value)
 	}
 	whole, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil || int64(T(whole)) != whole {

@@ -87,6 +87,28 @@ func fill(v reflect.Value, n *int) {
 	}
 }
 
+// What out held before must not show through what the answer leaves out.
+func TestReadersLeaveNothingOfBefore(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		body      string
+		out, want any
+	}{
+		"object":           {`{"id":7}`, &supportbee.Ticket{ID: 1, Subject: "old", Labels: []supportbee.Label{{Name: "old"}}}, &supportbee.Ticket{ID: 7}},
+		"null":             {`null`, &supportbee.Reply{ID: 1, Summary: "old"}, &supportbee.Reply{}},
+		"array":            {`[{"email":"a@b.c"}]`, &[]supportbee.Person{{ID: 1}, {ID: 2}}, &[]supportbee.Person{{Email: "a@b.c"}}},
+		"array of nothing": {`null`, &[]supportbee.Person{{ID: 1}}, new([]supportbee.Person)},
+		"picture":          {`[]`, &supportbee.Picture{Thumb20: "old"}, &supportbee.Picture{}},
+		"no picture":       {`""`, &supportbee.Picture{Thumb20: "old"}, &supportbee.Picture{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, always(t, http.StatusOK, tt.body).Do(t.Context(), http.MethodGet, "/", nil, tt.out))
+			assert.Equal(t, tt.want, tt.out)
+		})
+	}
+}
+
 func TestEscapesAreRead(t *testing.T) {
 	t.Parallel()
 	body := `{"\u0074icket":{"\u0069d":7,"subject":"\"\u00e9\"\n\ud83d\udc1d","created_at":"2026\u002d03-01T10:00:00Z","source":{"w\u0065b":"a\tb"},` +

@@ -66,8 +66,8 @@ type callCost struct {
 }
 
 func (c callCost) total() (sum float64) {
-	for _, µs := range c.parts {
-		sum += µs
+	for _, micros := range c.parts {
+		sum += micros
 	}
 	return sum
 }
@@ -87,8 +87,8 @@ func profileCalls(ctx context.Context, goroutines ...int) ([]callCost, error) {
 				costs[i] = callCost{goroutines: n, parts: make([]float64, len(parts))}
 			}
 			costs[i].memory = max(costs[i].memory, memory)
-			for k, µs := range parts {
-				costs[i].parts[k] += µs / turns
+			for k, micros := range parts {
+				costs[i].parts[k] += micros / turns
 			}
 		}
 	}
@@ -142,7 +142,7 @@ func split(raw []byte, calls int64) ([]float64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the profile: %w", err)
 	}
-	µs := make([]float64, len(parts))
+	micros := make([]float64, len(parts))
 	for _, sample := range p.Sample {
 		var frames []string
 		for _, location := range sample.Location {
@@ -154,7 +154,7 @@ func split(raw []byte, calls int64) ([]float64, error) {
 			continue
 		}
 		i := slices.IndexFunc(parts, func(p part) bool { return p.takes(frames) })
-		µs[i] += float64(sample.Value[1]) / 1e3 / float64(calls)
+		micros[i] += float64(sample.Value[1]) / 1e3 / float64(calls)
 	}
-	return µs, nil
+	return micros, nil
 }
