@@ -53,7 +53,7 @@ func ContentType(contentType string) TransferOption {
 type AttachmentsService struct{ service }
 
 // Upload sends a file under the given name. The ID of the result goes into
-// [ContentCreate.AttachmentIDs].
+// [ContentParams.AttachmentIDs].
 //
 // The file is streamed: it is never held in memory. The request has a Content-Length if the
 // source's length is known, as with *os.File, *bytes.Reader and every other [io.Seeker]. It can

@@ -129,7 +129,7 @@ func TestUploadOfAFileThatChanges(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "0123456789", seen.file)
 
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	_, err = desk.Client().Attachments.Upload(t.Context(), "a.txt", &restless{strings.NewReader("0123"), 10})
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, supportbee.ErrMalformedResponse)
@@ -215,7 +215,7 @@ func (f *failing) Read(p []byte) (int, error) {
 
 func TestUploadOfASourceThatBreaks(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	_, err := desk.Client().Attachments.Upload(t.Context(), "a.bin", plain{&failing{left: 100_000}})
 	require.ErrorContains(t, err, "the disk is gone")
 	_, err = desk.Client().Attachments.Upload(t.Context(), "a.bin", plain{strings.NewReader(strings.Repeat("x", 100_000))}, supportbee.MaxSize(99_999))
@@ -226,7 +226,7 @@ func TestUploadOfASourceThatBreaks(t *testing.T) {
 
 func TestUploadFileAndProgress(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	content := bytes.Repeat([]byte("0123456789abcdef"), 50_000)
 	path := filepath.Join(t.TempDir(), "notes.txt")
 	require.NoError(t, os.WriteFile(path, content, 0o600))
@@ -265,7 +265,7 @@ func TestUploadsAreRepeatedWhole(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			desk := supportbeetest.Run(t)
+			desk := supportbeetest.New(t)
 			tt.fault.Op, tt.fault.Times = "Attachments.Upload", 1
 			desk.Inject(tt.fault)
 			file, err := desk.Client().Attachments.Upload(t.Context(), "a.bin", tt.source)

@@ -175,7 +175,7 @@ func TestAnotherOriginIsNotHeldBack(t *testing.T) {
 // A session cookie is a secret, too.
 func TestErrorsKeepNoCookies(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	_, err := desk.Client().Tickets.Get(t.Context(), 7)
 	var apiErr *supportbee.Error
 	require.ErrorAs(t, err, &apiErr)
@@ -208,7 +208,7 @@ func TestWithSharesConnections(t *testing.T) {
 
 func TestTheCallersHTTPClientIsCopied(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	redirected := func(*http.Request, []*http.Request) error {
@@ -249,7 +249,7 @@ func TestTheCallersTimeoutBoundsTheWholeCall(t *testing.T) {
 
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	client := desk.Client()
 	var all sync.WaitGroup
 	for i := range 64 {
@@ -258,7 +258,7 @@ func TestConcurrentUse(t *testing.T) {
 			if i%2 == 0 {
 				c = client.With(supportbee.WithUserAgent(fmt.Sprint("bot/", i)), supportbee.WithObserver(func(supportbee.Exchange) {}))
 			}
-			ticket, err := c.Tickets.Create(t.Context(), supportbee.TicketCreate{Subject: fmt.Sprint(i), RequesterEmail: "a@b.c", Content: supportbee.Text("x")})
+			ticket, err := c.Tickets.Create(t.Context(), supportbee.TicketParams{Subject: fmt.Sprint(i), RequesterEmail: "a@b.c", Content: supportbee.Text("x")})
 			if !assert.NoError(t, err) {
 				return
 			}
@@ -341,7 +341,7 @@ func (r *recordingT) Errorf(format string, args ...any) { r.text += fmt.Sprintf(
 
 func TestLogsAndObserversSeeEveryAttempt(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	var logs bytes.Buffer
 	var exchanges []supportbee.Exchange
 	client := desk.Client(
@@ -387,7 +387,7 @@ func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
 
 func TestTheLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	desk.Inject(supportbeetest.Fault{Times: 2, Status: http.StatusBadGateway})
 	asked := 0
 	client := desk.Client(supportbee.WithRetry(supportbee.RetryPolicy{MinBackoff: time.Millisecond}), supportbee.WithLimiter(limiterFunc(func(context.Context) error { asked++; return nil })))

@@ -19,9 +19,9 @@ type Comment struct {
 	Content   Content      `json:"content"`
 }
 
-// CommentCreate is a comment to make. Content is required.
-type CommentCreate struct {
-	Content ContentCreate `json:"content"`
+// CommentParams is a comment to make. Content is required.
+type CommentParams struct {
+	Content ContentParams `json:"content"`
 }
 
 // CommentsService reads and makes comments. They can be neither changed nor deleted.
@@ -37,7 +37,7 @@ func (s *CommentsService) List(ctx context.Context, ticket TicketID) ([]*Comment
 // Create comments on the ticket. The customer does not see it.
 //
 // API: POST /tickets/{id}/comments
-func (s *CommentsService) Create(ctx context.Context, ticket TicketID, comment CommentCreate) (*Comment, error) {
+func (s *CommentsService) Create(ctx context.Context, ticket TicketID, comment CommentParams) (*Comment, error) {
 	return do[*Comment](ctx, s.client, call{
 		op: "Comments.Create", method: http.MethodPost, route: "/tickets/{id}/comments", args: []segment{ticket},
 		invalid: comment.Content.validate(), wrap: "comment", body: &comment, key: "comment",

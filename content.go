@@ -79,22 +79,22 @@ type AttachmentURL struct {
 	Thumb    string `json:"thumb"` // a small picture, where there is one
 }
 
-// ContentCreate is a body to send. [Text] and [HTML] make the simple ones.
+// ContentParams is a body to send. [Text] and [HTML] make the simple ones.
 //
 // Text or HTML is required; the server uses the text for both when only text is sent.
-type ContentCreate struct {
+type ContentParams struct {
 	Text          string         `json:"text,omitzero"`
 	HTML          string         `json:"html,omitzero"`
 	AttachmentIDs []AttachmentID `json:"attachment_ids,omitzero"` // from [AttachmentsService.Upload]
 }
 
 // Text returns a plain-text body.
-func Text(text string) ContentCreate { return ContentCreate{Text: text} }
+func Text(text string) ContentParams { return ContentParams{Text: text} }
 
 // HTML returns an HTML body. The server sends it as it is: escape what comes from others.
-func HTML(html string) ContentCreate { return ContentCreate{HTML: html} }
+func HTML(html string) ContentParams { return ContentParams{HTML: html} }
 
-func (c ContentCreate) validate() error {
+func (c ContentParams) validate() error {
 	if isBlank(c.Text) && isBlank(c.HTML) {
 		return invalid("Content", "needs Text or HTML")
 	}

@@ -10,7 +10,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	ticket, err := client.Tickets.Create(ctx, supportbee.TicketCreate{
+//	ticket, err := client.Tickets.Create(ctx, supportbee.TicketParams{
 //		Subject:        "Refund",
 //		RequesterEmail: "ann@example.com",
 //		Content:        supportbee.Text("Hello, can I get a refund?"),

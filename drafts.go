@@ -23,23 +23,23 @@ type Draft struct {
 
 // DraftGetOptions says how a new draft is made where none has been saved.
 type DraftGetOptions struct {
-	WithoutQuote bool   // does not quote the last message
-	TimeZone     string // IANA name for the times in the quote, such as "Europe/Berlin"; default UTC
+	OmitQuote bool   // does not quote the last message
+	TimeZone  string // IANA name for the times in the quote, such as "Europe/Berlin"; default UTC
 }
 
-// DraftSave is a draft to keep.
-type DraftSave struct {
-	Content ContentCreate
+// DraftParams is a draft to keep.
+type DraftParams struct {
+	Content ContentParams
 	CC      []string // at most 25; nil leaves the field out, empty clears it
 	BCC     []string // the same
 }
 
-func (d DraftSave) validate() error {
+func (d DraftParams) validate() error {
 	return firstError(d.Content.validate(), validateCopies("CC", d.CC), validateCopies("BCC", d.BCC))
 }
 
 // wire is the draft as requests take it: addresses in one string.
-func (d DraftSave) wire() any {
+func (d DraftParams) wire() any {
 	join := func(addresses []string) *string {
 		if addresses == nil {
 			return nil
@@ -47,7 +47,7 @@ func (d DraftSave) wire() any {
 		return new(strings.Join(addresses, ", "))
 	}
 	return struct {
-		Content ContentCreate `json:"content"`
+		Content ContentParams `json:"content"`
 		CC      *string       `json:"cc,omitzero"`
 		BCC     *string       `json:"bcc,omitzero"`
 	}{d.Content, join(d.CC), join(d.BCC)}
@@ -62,7 +62,7 @@ type DraftsService struct{ service }
 // API: GET /tickets/{id}/draft
 func (s *DraftsService) Get(ctx context.Context, ticket TicketID, opts DraftGetOptions) (*Draft, error) {
 	query := url.Values{}
-	if opts.WithoutQuote {
+	if opts.OmitQuote {
 		query.Set("quote", "false")
 	}
 	setIf(query, "time_zone", opts.TimeZone)
@@ -72,14 +72,14 @@ func (s *DraftsService) Get(ctx context.Context, ticket TicketID, opts DraftGetO
 // Create saves a draft where there is none.
 //
 // API: POST /tickets/{id}/draft
-func (s *DraftsService) Create(ctx context.Context, ticket TicketID, draft DraftSave) (*Draft, error) {
+func (s *DraftsService) Create(ctx context.Context, ticket TicketID, draft DraftParams) (*Draft, error) {
 	return s.save(ctx, "Drafts.Create", http.MethodPost, ticket, draft)
 }
 
 // Update replaces the ticket's draft.
 //
 // API: PUT /tickets/{id}/draft
-func (s *DraftsService) Update(ctx context.Context, ticket TicketID, draft DraftSave) (*Draft, error) {
+func (s *DraftsService) Update(ctx context.Context, ticket TicketID, draft DraftParams) (*Draft, error) {
 	return s.save(ctx, "Drafts.Update", http.MethodPut, ticket, draft)
 }
 
@@ -90,7 +90,7 @@ func (s *DraftsService) Delete(ctx context.Context, ticket TicketID) error {
 	return exec(ctx, s.client, call{op: "Drafts.Delete", method: http.MethodDelete, route: "/tickets/{id}/draft", args: []segment{ticket}})
 }
 
-func (s *DraftsService) save(ctx context.Context, op, method string, ticket TicketID, draft DraftSave) (*Draft, error) {
+func (s *DraftsService) save(ctx context.Context, op, method string, ticket TicketID, draft DraftParams) (*Draft, error) {
 	return do[*Draft](ctx, s.client, call{
 		op: op, method: method, route: "/tickets/{id}/draft", args: []segment{ticket},
 		invalid: draft.validate(), wrap: "draft", body: draft.wire(), key: "draft",

@@ -80,7 +80,7 @@ type filterAnswer struct {
 }
 
 // filter returns the filter as made, with what the server tells of it.
-func (a *filterAnswer) filter(made FilterCreate) *Filter {
+func (a *filterAnswer) filter(made FilterParams) *Filter {
 	filter := Filter{RuleID: made.RuleID, ConsequenceID: made.ConsequenceID}
 	switch {
 	case a.Wrapped != nil:

@@ -224,7 +224,7 @@ func TestContextsEndCalls(t *testing.T) {
 
 		ctx, cancel = context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		_, err = client.Replies.Create(ctx, 7, supportbee.ReplyCreate{Content: supportbee.Text("x")})
+		_, err = client.Replies.Create(ctx, 7, supportbee.ReplyParams{Content: supportbee.Text("x")})
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, err, supportbee.ErrOutcomeUnknown)
 		require.ErrorContains(t, err, "outcome unknown, the request may have been carried out")
@@ -277,12 +277,12 @@ func TestRetries(t *testing.T) {
 	action := func(ctx context.Context, c client) error { return c.Tickets.Archive(ctx, 7) }
 	label := func(ctx context.Context, c client) error { _, err := c.Labels.Add(ctx, 7, "x"); return err }
 	put := func(ctx context.Context, c client) error {
-		_, err := c.Snippets.Update(ctx, 7, supportbee.SnippetSave{Name: "n", Content: supportbee.Text("x")})
+		_, err := c.Snippets.Update(ctx, 7, supportbee.SnippetParams{Name: "n", Content: supportbee.Text("x")})
 		return err
 	}
 	remove := func(ctx context.Context, c client) error { return c.Tickets.Delete(ctx, 7) }
 	create := func(ctx context.Context, c client) error {
-		_, err := c.Replies.Create(ctx, 7, supportbee.ReplyCreate{Content: supportbee.Text("x")})
+		_, err := c.Replies.Create(ctx, 7, supportbee.ReplyParams{Content: supportbee.Text("x")})
 		return err
 	}
 	do := func(ctx context.Context, c client) error {
@@ -418,7 +418,7 @@ func TestA429HoldsBackTheWholeClient(t *testing.T) {
 // The answer 201 was on its way: the ticket exists, whatever became of the rest.
 func TestABrokenAnswerToAWrite(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	desk.Inject(supportbeetest.Fault{Op: "Tickets.Create", Cut: supportbeetest.MidBody})
 	before := len(desk.Tickets())
 	_, err := open(desk.Client())
@@ -620,7 +620,7 @@ func TestDo(t *testing.T) {
 
 func TestDoRoutesNameNobody(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	var routes []string
 	client := desk.Client(supportbee.WithObserver(func(e supportbee.Exchange) { routes = append(routes, e.Route) }))
 	_ = client.Do(t.Context(), http.MethodPost, "/tickets/7/labels/Ann%20Archer?x=1", nil, nil)

@@ -28,7 +28,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ticket, err := client.Tickets.Create(ctx, supportbee.TicketCreate{
+	ticket, err := client.Tickets.Create(ctx, supportbee.TicketParams{
 		Subject:        "Refund",
 		RequesterEmail: "ann@example.com",
 		Content:        supportbee.Text("Hello, can I get a refund?"),
@@ -36,7 +36,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	reply, err := client.Replies.Create(ctx, ticket.ID, supportbee.ReplyCreate{Content: supportbee.Text("Of course.")})
+	reply, err := client.Replies.Create(ctx, ticket.ID, supportbee.ReplyParams{Content: supportbee.Text("Of course.")})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func ExampleCollect() {
 	defer desk.Close()
 	client, ctx := desk.Client(), context.Background()
 
-	newest, err := supportbee.Collect(client.Tickets.All(ctx, supportbee.TicketListOptions{Archived: supportbee.Any}), 3)
+	newest, err := supportbee.Collect(client.Tickets.All(ctx, supportbee.TicketListOptions{Archived: supportbee.ArchivedAny}), 3)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func ExampleError() {
 		fmt.Println(apiErr.Op, apiErr.Path, apiErr.StatusCode)
 	}
 
-	_, err = client.Tickets.Create(ctx, supportbee.TicketCreate{Content: supportbee.Text("Hello")})
+	_, err = client.Tickets.Create(ctx, supportbee.TicketParams{Content: supportbee.Text("Hello")})
 	fmt.Println(err)
 	// Output:
 	// no such ticket
@@ -103,9 +103,9 @@ func ExampleAttachmentsService_Upload() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ticket, err := client.Tickets.Create(ctx, supportbee.TicketCreate{
+	ticket, err := client.Tickets.Create(ctx, supportbee.TicketParams{
 		RequesterEmail: "ann@example.com",
-		Content:        supportbee.ContentCreate{Text: "See the file.", AttachmentIDs: []supportbee.AttachmentID{file.ID}},
+		Content:        supportbee.ContentParams{Text: "See the file.", AttachmentIDs: []supportbee.AttachmentID{file.ID}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -156,7 +156,7 @@ func ExampleParseWebhook() {
 }
 
 func Example_testing() {
-	desk := supportbeetest.NewServer() // in a test: supportbeetest.Run(t), which closes it at the end
+	desk := supportbeetest.NewServer() // in a test: supportbeetest.New(t), which closes it at the end
 	defer desk.Close()
 	ctx := context.Background()
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
@@ -184,7 +184,7 @@ func readmeFirstCall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ticket, err := client.Tickets.Create(ctx, supportbee.TicketCreate{
+	ticket, err := client.Tickets.Create(ctx, supportbee.TicketParams{
 		Subject:        "Refund",
 		RequesterEmail: "ann@example.com",
 		Content:        supportbee.Text("Hello, can I get a refund?"),
@@ -195,7 +195,7 @@ func readmeFirstCall(ctx context.Context) error {
 
 func readmeLists(ctx context.Context, client *supportbee.Client) error {
 	for ticket, err := range client.Tickets.All(ctx, supportbee.TicketListOptions{
-		Archived:     supportbee.Any,
+		Archived:     supportbee.ArchivedAny,
 		AssignedUser: supportbee.AssignedToMe,
 		Label:        "refund",
 		Since:        time.Now().AddDate(0, 0, -7),
@@ -230,8 +230,8 @@ func readmeFiles(ctx context.Context, client *supportbee.Client, ticketID suppor
 	if err != nil {
 		return err
 	}
-	_, err = client.Replies.Create(ctx, ticketID, supportbee.ReplyCreate{
-		Content: supportbee.ContentCreate{Text: "Here it is.", AttachmentIDs: []supportbee.AttachmentID{file.ID}},
+	_, err = client.Replies.Create(ctx, ticketID, supportbee.ReplyParams{
+		Content: supportbee.ContentParams{Text: "Here it is.", AttachmentIDs: []supportbee.AttachmentID{file.ID}},
 	})
 	return err
 }
@@ -246,13 +246,13 @@ func triage(ctx context.Context, client *supportbee.Client, id supportbee.Ticket
 	if _, err := client.Labels.Add(ctx, id, "refund"); err != nil {
 		return err
 	}
-	_, err := client.Replies.Create(ctx, id, supportbee.ReplyCreate{Content: supportbee.Text("We are looking into it.")})
+	_, err := client.Replies.Create(ctx, id, supportbee.ReplyParams{Content: supportbee.Text("We are looking into it.")})
 	return err
 }
 
 //nolint:paralleltest // as the README shows it
 func TestTriage(t *testing.T) {
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
 	desk.Inject(supportbeetest.Fault{Op: "Labels.Add", Times: 1, Status: http.StatusBadGateway})
 

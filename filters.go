@@ -21,18 +21,18 @@ type Rule struct {
 	ID RuleID `json:"id"`
 }
 
-// RuleCreate is a rule to make: what an incoming ticket is compared with. At least one field is
+// RuleParams is a rule to make: what an incoming ticket is compared with. At least one field is
 // required.
-type RuleCreate struct {
+type RuleParams struct {
 	RequesterEmail string `json:"requester_email,omitzero"`
 	DeliveredTo    string `json:"delivered_to,omitzero"`
 	Subject        string `json:"subject,omitzero"`
 	Body           string `json:"body,omitzero"`
 }
 
-func (r RuleCreate) validate() error {
-	if r == (RuleCreate{}) {
-		return invalid("RuleCreate", "needs at least one field")
+func (r RuleParams) validate() error {
+	if r == (RuleParams{}) {
+		return invalid("RuleParams", "needs at least one field")
 	}
 	return nil
 }
@@ -42,9 +42,9 @@ type Consequence struct {
 	ID ConsequenceID `json:"id"`
 }
 
-// ConsequenceCreate is a consequence to make: what happens to the tickets that a rule fits. At
+// ConsequenceParams is a consequence to make: what happens to the tickets that a rule fits. At
 // least one field is required; the label must exist.
-type ConsequenceCreate struct {
+type ConsequenceParams struct {
 	Archive    bool
 	Spam       bool
 	Trash      bool
@@ -53,10 +53,10 @@ type ConsequenceCreate struct {
 	AssignTeam TeamID
 }
 
-func (c ConsequenceCreate) validate() error {
+func (c ConsequenceParams) validate() error {
 	switch {
-	case c == (ConsequenceCreate{}):
-		return invalid("ConsequenceCreate", "needs at least one field")
+	case c == (ConsequenceParams{}):
+		return invalid("ConsequenceParams", "needs at least one field")
 	case c.AssignUser < 0:
 		return invalid("AssignUser", "must be positive, got %d", c.AssignUser)
 	case c.AssignTeam < 0:
@@ -66,7 +66,7 @@ func (c ConsequenceCreate) validate() error {
 }
 
 // wire is the consequence as requests take it: IDs as strings.
-func (c ConsequenceCreate) wire() any {
+func (c ConsequenceParams) wire() any {
 	return struct {
 		Archive    bool   `json:"archive,omitzero"`
 		Spam       bool   `json:"spam,omitzero"`
@@ -84,13 +84,13 @@ type Filter struct {
 	ConsequenceID ConsequenceID `json:"consequence_id"`
 }
 
-// FilterCreate is a filter to make. Both fields are required.
-type FilterCreate struct {
+// FilterParams is a filter to make. Both fields are required.
+type FilterParams struct {
 	RuleID        RuleID        `json:"rule_id"`
 	ConsequenceID ConsequenceID `json:"consequence_id"`
 }
 
-func (f FilterCreate) validate() error {
+func (f FilterParams) validate() error {
 	switch {
 	case isBlank(string(f.RuleID)):
 		return invalid("RuleID", "is required")
@@ -129,7 +129,7 @@ type FiltersService struct{ service }
 // CreateRule makes a rule.
 //
 // API: POST /rules
-func (s *FiltersService) CreateRule(ctx context.Context, rule RuleCreate) (*Rule, error) {
+func (s *FiltersService) CreateRule(ctx context.Context, rule RuleParams) (*Rule, error) {
 	return do[*Rule](ctx, s.client, call{
 		op: "Filters.CreateRule", method: http.MethodPost, route: "/rules", invalid: rule.validate(), wrap: "rule", body: &rule, key: "rule",
 	})
@@ -138,7 +138,7 @@ func (s *FiltersService) CreateRule(ctx context.Context, rule RuleCreate) (*Rule
 // CreateConsequence makes a consequence.
 //
 // API: POST /consequences
-func (s *FiltersService) CreateConsequence(ctx context.Context, consequence ConsequenceCreate) (*Consequence, error) {
+func (s *FiltersService) CreateConsequence(ctx context.Context, consequence ConsequenceParams) (*Consequence, error) {
 	return do[*Consequence](ctx, s.client, call{
 		op: "Filters.CreateConsequence", method: http.MethodPost, route: "/consequences",
 		invalid: consequence.validate(), wrap: "consequence", body: consequence.wire(), key: "consequence",
@@ -150,7 +150,7 @@ func (s *FiltersService) CreateConsequence(ctx context.Context, consequence Cons
 // The server may answer with nothing; the filter returned then holds no ID.
 //
 // API: POST /filters
-func (s *FiltersService) Create(ctx context.Context, filter FilterCreate) (*Filter, error) {
+func (s *FiltersService) Create(ctx context.Context, filter FilterParams) (*Filter, error) {
 	answer, err := do[filterAnswer](ctx, s.client, call{
 		op: "Filters.Create", method: http.MethodPost, route: "/filters", invalid: filter.validate(), body: &filter, mayBeEmpty: true,
 	})
@@ -162,7 +162,7 @@ func (s *FiltersService) Create(ctx context.Context, filter FilterCreate) (*Filt
 
 // CreateWith makes a rule, a consequence and the filter that joins them, in three calls. When a
 // later one fails, the error is a [*FilterError] with the IDs of what exists already.
-func (s *FiltersService) CreateWith(ctx context.Context, rule RuleCreate, consequence ConsequenceCreate) (*Filter, error) {
+func (s *FiltersService) CreateWith(ctx context.Context, rule RuleParams, consequence ConsequenceParams) (*Filter, error) {
 	if err := firstError(rule.validate(), consequence.validate()); err != nil {
 		return nil, refuse("Filters.CreateWith", err)
 	}
@@ -174,7 +174,7 @@ func (s *FiltersService) CreateWith(ctx context.Context, rule RuleCreate, conseq
 	if err != nil {
 		return nil, &FilterError{RuleID: made.ID, Err: err}
 	}
-	filter, err := s.Create(ctx, FilterCreate{RuleID: made.ID, ConsequenceID: does.ID})
+	filter, err := s.Create(ctx, FilterParams{RuleID: made.ID, ConsequenceID: does.ID})
 	if err != nil {
 		return nil, &FilterError{RuleID: made.ID, ConsequenceID: does.ID, Err: err}
 	}

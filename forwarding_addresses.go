@@ -15,8 +15,8 @@ type ForwardingAddress struct {
 	Name  string              `json:"name"`
 }
 
-// ForwardingAddressCreate is a forwarding address to make. Email is required.
-type ForwardingAddressCreate struct {
+// ForwardingAddressParams is a forwarding address to make. Email is required.
+type ForwardingAddressParams struct {
 	Email        string `json:"email"`
 	Name         string `json:"name,omitzero"`
 	FilterSpam   bool   `json:"filter_spam,omitzero"`
@@ -40,7 +40,7 @@ func (s *ForwardingAddressesService) List(ctx context.Context) ([]*ForwardingAdd
 // Create makes a forwarding address.
 //
 // API: POST /emails
-func (s *ForwardingAddressesService) Create(ctx context.Context, address ForwardingAddressCreate) (*ForwardingAddress, error) {
+func (s *ForwardingAddressesService) Create(ctx context.Context, address ForwardingAddressParams) (*ForwardingAddress, error) {
 	return do[*ForwardingAddress](ctx, s.client, call{
 		op: "ForwardingAddresses.Create", method: http.MethodPost, route: "/emails",
 		invalid: validateEmail("Email", address.Email), wrap: "forwarding_address", body: &address, key: "forwarding_address",

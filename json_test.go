@@ -100,7 +100,7 @@ func TestTolerance(t *testing.T) {
 }
 
 func open(c *supportbee.Client) (*supportbee.Ticket, error) {
-	return c.Tickets.Create(context.Background(), supportbee.TicketCreate{RequesterEmail: "a@b.c", Content: supportbee.Text("x")})
+	return c.Tickets.Create(context.Background(), supportbee.TicketParams{RequesterEmail: "a@b.c", Content: supportbee.Text("x")})
 }
 
 func first(page *supportbee.TicketPage, err error) (*supportbee.Ticket, error) {
@@ -186,7 +186,7 @@ func TestMalformedAnswers(t *testing.T) {
 		}, "want an RFC 3339 time"},
 		{"an address without an ID", `{"emails":[{"id":"x"}]}`, func(c *supportbee.Client) error { _, err := c.ForwardingAddresses.List(t.Context()); return err }, "at /emails/0/id: got a string, want an integer"},
 		{"a rule that is an object", `{"rule":{"id":{}}}`, func(c *supportbee.Client) error {
-			_, err := c.Filters.CreateRule(t.Context(), supportbee.RuleCreate{Body: "x"})
+			_, err := c.Filters.CreateRule(t.Context(), supportbee.RuleParams{Body: "x"})
 			return err
 		}, "at /rule/id: got an object, want a string"},
 	} {
@@ -293,7 +293,7 @@ var fuzzCalls = []func(context.Context, *supportbee.Client) (any, error){
 		return c.Reports.TicketsCount(ctx, supportbee.ReportOptions{})
 	},
 	func(ctx context.Context, c *supportbee.Client) (any, error) {
-		return c.Filters.Create(ctx, supportbee.FilterCreate{RuleID: "1", ConsequenceID: "2"})
+		return c.Filters.Create(ctx, supportbee.FilterParams{RuleID: "1", ConsequenceID: "2"})
 	},
 	func(ctx context.Context, c *supportbee.Client) (any, error) {
 		return c.Attachments.Upload(ctx, "a", strings.NewReader("x"))
@@ -376,7 +376,7 @@ func TestTicketParts(t *testing.T) {
 			c.want.ID = 7
 			for form, body := range map[string]string{"wrapped": `{"ticket":{"id":7,` + c.body + `}}`, "bare": `{"id":7,` + c.body + `}`} {
 				client := newClient(t, supportbee.WithTransport(canned{http.StatusCreated, body}))
-				got, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{
+				got, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{
 					Subject: "Hello", RequesterName: "Ann", RequesterEmail: "ann@example.com", Content: supportbee.Text("Hello"),
 				})
 				require.NoError(t, err, form)

@@ -44,7 +44,7 @@ func TestReadmeListsEveryOperation(t *testing.T) {
 
 // The README's code is not only compiled, it runs.
 func TestReadmeCodeRuns(t *testing.T) {
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	t.Setenv("SUPPORTBEE_TOKEN", "")
 	require.ErrorIs(t, readmeFirstCallOffline(t), context.Canceled)
 	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Kettle"})

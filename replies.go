@@ -31,9 +31,9 @@ type TicketCounts struct {
 	CommentsCount     int `json:"comments_count"`
 }
 
-// ReplyCreate is a reply to send. Content is required.
-type ReplyCreate struct {
-	Content ContentCreate `json:"content"`
+// ReplyParams is a reply to send. Content is required.
+type ReplyParams struct {
+	Content ContentParams `json:"content"`
 	CC      []string      `json:"cc,omitzero"`  // "a@b.c" or "Name <a@b.c>", at most 25
 	BCC     []string      `json:"bcc,omitzero"` // the same
 
@@ -47,7 +47,7 @@ type AgentRef struct {
 	Email string `json:"email,omitzero"`
 }
 
-func (r ReplyCreate) validate() error {
+func (r ReplyParams) validate() error {
 	if r.OnBehalfOf != nil {
 		if (r.OnBehalfOf.ID > 0) == (r.OnBehalfOf.Email != "") || r.OnBehalfOf.ID < 0 {
 			return invalid("OnBehalfOf", "needs either a positive ID or an Email")
@@ -72,7 +72,7 @@ func (s *RepliesService) List(ctx context.Context, ticket TicketID) ([]*Reply, e
 // [ErrOutcomeUnknown], and the SDK does not send it again.
 //
 // API: POST /tickets/{id}/replies
-func (s *RepliesService) Create(ctx context.Context, ticket TicketID, reply ReplyCreate) (*Reply, error) {
+func (s *RepliesService) Create(ctx context.Context, ticket TicketID, reply ReplyParams) (*Reply, error) {
 	return do[*Reply](ctx, s.client, call{
 		op: "Replies.Create", method: http.MethodPost, route: "/tickets/{id}/replies", args: []segment{ticket},
 		invalid: reply.validate(), wrap: "reply", body: &reply, key: "reply",

@@ -93,8 +93,8 @@ func none(err error) (any, error) { return nil, err }
 
 func everyField() supportbee.TicketListOptions {
 	return supportbee.TicketListOptions{
-		Page: 2, PerPage: 30, Archived: supportbee.Any, Spam: true, Trash: true, Replies: new(true), MaxReplies: 4,
-		AssignedUser: supportbee.AssignedTo(12), AssignedTeam: supportbee.AssignedToTeam(21), Label: "very important",
+		Page: 2, PerPage: 30, Archived: supportbee.ArchivedAny, Spam: true, Trash: true, Replies: new(true), MaxReplies: 4,
+		AssignedUser: supportbee.AssignedToUser(12), AssignedTeam: supportbee.AssignedToTeam(21), Label: "very important",
 		Since: at(9, 0, 0).In(time.FixedZone("", 3600)), Until: at(10, 0, 0), SortBy: supportbee.SortByCreationTime,
 		RequesterEmails: []string{"ann@example.com", "bo@example.com"},
 	}
@@ -104,7 +104,7 @@ func everyField() supportbee.TicketListOptions {
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	type client = *supportbee.Client
-	long := supportbee.ContentCreate{Text: "Hi", HTML: "<p>Hi</p>", AttachmentIDs: []supportbee.AttachmentID{31, 32}}
+	long := supportbee.ContentParams{Text: "Hi", HTML: "<p>Hi</p>", AttachmentIDs: []supportbee.AttachmentID{31, 32}}
 	const longJSON = `{"text":"Hi","html":"<p>Hi</p>","attachment_ids":[31,32]}`
 	page := &supportbee.TicketPage{Total: 31, Page: 2, PerPage: 15, TotalPages: 3, Tickets: []*supportbee.Ticket{&theTicket}}
 	tests := []struct {
@@ -130,7 +130,7 @@ func TestOperations(t *testing.T) {
 			exchange{"GET", "/tickets?archived=true&assigned_team=mine&assigned_user=me&replies=false", "", 200, "tickets.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Tickets.List(ctx, supportbee.TicketListOptions{
-					Archived: supportbee.OnlyArchived, Replies: new(false), AssignedUser: supportbee.AssignedToMe, AssignedTeam: supportbee.AssignedToMyTeams,
+					Archived: supportbee.ArchivedOnly, Replies: new(false), AssignedUser: supportbee.AssignedToMe, AssignedTeam: supportbee.AssignedToMyTeams,
 				}))
 			}, page,
 		},
@@ -138,7 +138,7 @@ func TestOperations(t *testing.T) {
 			"Tickets.List",
 			exchange{"GET", "/tickets?archived=any&label=x&total_only=true", "", 200, `{"total":42}`, nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Tickets.Count(ctx, supportbee.TicketListOptions{Archived: supportbee.Any, Label: "x"}))
+				return one(c.Tickets.Count(ctx, supportbee.TicketListOptions{Archived: supportbee.ArchivedAny, Label: "x"}))
 			}, 42,
 		},
 		{
@@ -157,7 +157,7 @@ func TestOperations(t *testing.T) {
 			"Tickets.Create",
 			exchange{"POST", "/tickets", `{"ticket":{"subject":"S","requester_name":"Ann","requester_email":"ann@example.com","cc":["a@b.c"],"bcc":["Bo <bo@b.c>"],"notify_requester":true,"content":` + longJSON + `,"forwarding_address_id":"91"}}`, 201, "ticket.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Tickets.Create(ctx, supportbee.TicketCreate{
+				return one(c.Tickets.Create(ctx, supportbee.TicketParams{
 					Subject: "S", RequesterName: "Ann", RequesterEmail: "ann@example.com", CC: []string{"a@b.c"}, BCC: []string{"Bo <bo@b.c>"},
 					NotifyRequester: true, Content: long, ForwardingAddressID: 91,
 				}))
@@ -167,7 +167,7 @@ func TestOperations(t *testing.T) {
 			"Tickets.Create",
 			exchange{"POST", "/tickets", `{"ticket":{"requester_email":"ann@example.com","content":{"html":"<b>"}}}`, 201, "ticket_bare.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Tickets.Create(ctx, supportbee.TicketCreate{RequesterEmail: "ann@example.com", Content: supportbee.HTML("<b>")}))
+				return one(c.Tickets.Create(ctx, supportbee.TicketParams{RequesterEmail: "ann@example.com", Content: supportbee.HTML("<b>")}))
 			}, &theTicket,
 		},
 		{"Tickets.Delete", exchange{"DELETE", "/tickets/7", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.Delete(ctx, 7)) }, nil},
@@ -175,8 +175,8 @@ func TestOperations(t *testing.T) {
 		{"Tickets.Unarchive", exchange{"DELETE", "/tickets/7/archive", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.Unarchive(ctx, 7)) }, nil},
 		{"Tickets.MarkAnswered", exchange{"POST", "/tickets/7/answered", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.MarkAnswered(ctx, 7)) }, nil},
 		{"Tickets.MarkUnanswered", exchange{"DELETE", "/tickets/7/answered", "", 200, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.MarkUnanswered(ctx, 7)) }, nil},
-		{"Tickets.Spam", exchange{"POST", "/tickets/7/spam", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.Spam(ctx, 7)) }, nil},
-		{"Tickets.Unspam", exchange{"DELETE", "/tickets/7/spam", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.Unspam(ctx, 7)) }, nil},
+		{"Tickets.MarkSpam", exchange{"POST", "/tickets/7/spam", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.MarkSpam(ctx, 7)) }, nil},
+		{"Tickets.UnmarkSpam", exchange{"DELETE", "/tickets/7/spam", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.UnmarkSpam(ctx, 7)) }, nil},
 		{"Tickets.Trash", exchange{"POST", "/tickets/7/trash", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.Trash(ctx, 7)) }, nil},
 		{"Tickets.Untrash", exchange{"DELETE", "/tickets/7/trash", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Tickets.Untrash(ctx, 7)) }, nil},
 		{
@@ -223,7 +223,7 @@ func TestOperations(t *testing.T) {
 			"Drafts.Get",
 			exchange{"GET", "/tickets/7/draft?quote=false&time_zone=Europe%2FBerlin", "", 200, "draft.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Drafts.Get(ctx, 7, supportbee.DraftGetOptions{WithoutQuote: true, TimeZone: "Europe/Berlin"}))
+				return one(c.Drafts.Get(ctx, 7, supportbee.DraftGetOptions{OmitQuote: true, TimeZone: "Europe/Berlin"}))
 			}, &theDraft,
 		},
 		{
@@ -237,14 +237,14 @@ func TestOperations(t *testing.T) {
 			"Drafts.Create",
 			exchange{"POST", "/tickets/7/draft", `{"draft":{"content":` + longJSON + `,"cc":"a@b.c, Bo <bo@b.c>","bcc":""}}`, 201, "draft.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Drafts.Create(ctx, 7, supportbee.DraftSave{Content: long, CC: []string{"a@b.c", "Bo <bo@b.c>"}, BCC: []string{}}))
+				return one(c.Drafts.Create(ctx, 7, supportbee.DraftParams{Content: long, CC: []string{"a@b.c", "Bo <bo@b.c>"}, BCC: []string{}}))
 			}, &theDraft,
 		},
 		{
 			"Drafts.Update",
 			exchange{"PUT", "/tickets/7/draft", `{"draft":{"content":{"text":"x"}}}`, 200, "draft.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Drafts.Update(ctx, 7, supportbee.DraftSave{Content: supportbee.Text("x")}))
+				return one(c.Drafts.Update(ctx, 7, supportbee.DraftParams{Content: supportbee.Text("x")}))
 			}, &theDraft,
 		},
 		{"Drafts.Delete", exchange{"DELETE", "/tickets/7/draft", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Drafts.Delete(ctx, 7)) }, nil},
@@ -258,14 +258,14 @@ func TestOperations(t *testing.T) {
 			"Replies.Create",
 			exchange{"POST", "/tickets/7/replies", `{"reply":{"content":` + longJSON + `,"cc":["a@b.c"],"bcc":["b@b.c"],"on_behalf_of":{"id":12}}}`, 201, "reply.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Replies.Create(ctx, 7, supportbee.ReplyCreate{Content: long, CC: []string{"a@b.c"}, BCC: []string{"b@b.c"}, OnBehalfOf: &supportbee.AgentRef{ID: 12}}))
+				return one(c.Replies.Create(ctx, 7, supportbee.ReplyParams{Content: long, CC: []string{"a@b.c"}, BCC: []string{"b@b.c"}, OnBehalfOf: &supportbee.AgentRef{ID: 12}}))
 			}, &theReply,
 		},
 		{
 			"Replies.Create",
 			exchange{"POST", "/tickets/7/replies", `{"reply":{"content":{"text":"x"},"on_behalf_of":{"email":"ben@acme.example"}}}`, 201, "reply.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Replies.Create(ctx, 7, supportbee.ReplyCreate{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{Email: "ben@acme.example"}}))
+				return one(c.Replies.Create(ctx, 7, supportbee.ReplyParams{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{Email: "ben@acme.example"}}))
 			}, &theReply,
 		},
 		{
@@ -288,7 +288,7 @@ func TestOperations(t *testing.T) {
 			"Comments.Create",
 			exchange{"POST", "/tickets/7/comments", `{"comment":{"content":` + longJSON + `}}`, 201, "comment.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Comments.Create(ctx, 7, supportbee.CommentCreate{Content: long}))
+				return one(c.Comments.Create(ctx, 7, supportbee.CommentParams{Content: long}))
 			}, &theComment,
 		},
 		{
@@ -296,7 +296,7 @@ func TestOperations(t *testing.T) {
 			exchange{"GET", "/users?type=user&with_invited=true&with_roles=admin%2Ccustomer", "", 200, "users.json", nil},
 			func(ctx context.Context, c client) (any, error) {
 				return one(c.Users.List(ctx, supportbee.UserListOptions{
-					WithInvited: true, Roles: []supportbee.Role{supportbee.RoleAdmin, supportbee.RoleCustomer}, Type: supportbee.UserTypeUser,
+					IncludeInvited: true, Roles: []supportbee.Role{supportbee.RoleAdmin, supportbee.RoleCustomer}, Type: supportbee.UserTypeUser,
 				}))
 			},
 			[]*supportbee.User{&theUser},
@@ -305,7 +305,7 @@ func TestOperations(t *testing.T) {
 			"Users.Create",
 			exchange{"POST", "/users", `{"user":{"type":"user","email":"ben@acme.example","name":"Ben","role":20,"team_ids":[21,22]}}`, 201, "user.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Users.Create(ctx, supportbee.UserCreate{
+				return one(c.Users.Create(ctx, supportbee.UserParams{
 					Type: supportbee.UserTypeUser, Email: "ben@acme.example", Name: "Ben", Role: supportbee.RoleAdmin, TeamIDs: []supportbee.TeamID{21, 22},
 				}))
 			}, &theUser,
@@ -314,7 +314,7 @@ func TestOperations(t *testing.T) {
 			"Users.Create",
 			exchange{"POST", "/users", `{"user":{"type":"customer_group","name":"Example","can_members_access_group_tickets":true,"email_domains":["example.com"]}}`, 201, "user.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Users.Create(ctx, supportbee.UserCreate{
+				return one(c.Users.Create(ctx, supportbee.UserParams{
 					Type: supportbee.UserTypeCustomerGroup, Name: "Example", CanMembersAccessGroupTickets: true, EmailDomains: []string{"example.com"},
 				}))
 			}, &theUser,
@@ -337,7 +337,7 @@ func TestOperations(t *testing.T) {
 			"Users.Update",
 			exchange{"PUT", "/users/12", `{"user":{"email":"b@acme.example","name":"","role":9,"team_ids":[],"can_members_access_group_tickets":false,"email_domains":[]}}`, 200, "user.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Users.Update(ctx, 12, supportbee.UserUpdate{
+				return one(c.Users.Update(ctx, 12, supportbee.UserUpdateParams{
 					Email: new("b@acme.example"), Name: new(""), Role: supportbee.RoleCollaborator, TeamIDs: []supportbee.TeamID{},
 					CanMembersAccessGroupTickets: new(false), EmailDomains: []string{},
 				}))
@@ -347,7 +347,7 @@ func TestOperations(t *testing.T) {
 			"Users.Update",
 			exchange{"PUT", "/users/12", `{"user":{"role":10}}`, 200, "user.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Users.Update(ctx, 12, supportbee.UserUpdate{Role: supportbee.RoleAgent}))
+				return one(c.Users.Update(ctx, 12, supportbee.UserUpdateParams{Role: supportbee.RoleAgent}))
 			}, &theUser,
 		},
 		{
@@ -385,14 +385,14 @@ func TestOperations(t *testing.T) {
 			"Snippets.Create",
 			exchange{"POST", "/snippets", `{"snippet":{"name":"Thanks","tags":"a, b","content":{"html":"<p>"}}}`, 201, "snippet.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Snippets.Create(ctx, supportbee.SnippetSave{Name: "Thanks", Tags: "a, b", Content: supportbee.HTML("<p>")}))
+				return one(c.Snippets.Create(ctx, supportbee.SnippetParams{Name: "Thanks", Tags: "a, b", Content: supportbee.HTML("<p>")}))
 			}, &theSnippet,
 		},
 		{
 			"Snippets.Update",
 			exchange{"PUT", "/snippets/71", `{"snippet":{"name":"Thanks","content":{"text":"x"}}}`, 200, "snippet.json", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Snippets.Update(ctx, 71, supportbee.SnippetSave{Name: "Thanks", Content: supportbee.Text("x")}))
+				return one(c.Snippets.Update(ctx, 71, supportbee.SnippetParams{Name: "Thanks", Content: supportbee.Text("x")}))
 			}, &theSnippet,
 		},
 		{"Snippets.Delete", exchange{"DELETE", "/snippets/71", "", 204, "", nil}, func(ctx context.Context, c client) (any, error) { return none(c.Snippets.Delete(ctx, 71)) }, nil},
@@ -412,42 +412,42 @@ func TestOperations(t *testing.T) {
 			"ForwardingAddresses.Create",
 			exchange{"POST", "/emails", `{"forwarding_address":{"email":"help@acme.example","name":"Help","filter_spam":true,"use_agent_name":true}}`, 201, `{"forwarding_address":{"id":91,"email":"help@acme.example","name":"Help"}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.ForwardingAddresses.Create(ctx, supportbee.ForwardingAddressCreate{Email: "help@acme.example", Name: "Help", FilterSpam: true, UseAgentName: true}))
+				return one(c.ForwardingAddresses.Create(ctx, supportbee.ForwardingAddressParams{Email: "help@acme.example", Name: "Help", FilterSpam: true, UseAgentName: true}))
 			}, &supportbee.ForwardingAddress{ID: 91, Email: "help@acme.example", Name: "Help"},
 		},
 		{
 			"Filters.CreateRule",
 			exchange{"POST", "/rules", `{"rule":{"requester_email":"a","delivered_to":"b","subject":"c","body":"d"}}`, 201, `{"rule":{"id":"5_20130430051603"}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Filters.CreateRule(ctx, supportbee.RuleCreate{RequesterEmail: "a", DeliveredTo: "b", Subject: "c", Body: "d"}))
+				return one(c.Filters.CreateRule(ctx, supportbee.RuleParams{RequesterEmail: "a", DeliveredTo: "b", Subject: "c", Body: "d"}))
 			}, &supportbee.Rule{ID: "5_20130430051603"},
 		},
 		{
 			"Filters.CreateConsequence",
 			exchange{"POST", "/consequences", `{"consequence":{"archive":true,"spam":true,"trash":true,"label":"refund","assign_user":"12","assign_team":"21"}}`, 201, `{"consequence":{"id":6}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Filters.CreateConsequence(ctx, supportbee.ConsequenceCreate{Archive: true, Spam: true, Trash: true, Label: "refund", AssignUser: 12, AssignTeam: 21}))
+				return one(c.Filters.CreateConsequence(ctx, supportbee.ConsequenceParams{Archive: true, Spam: true, Trash: true, Label: "refund", AssignUser: 12, AssignTeam: 21}))
 			}, &supportbee.Consequence{ID: "6"},
 		},
 		{
 			"Filters.Create",
 			exchange{"POST", "/filters", `{"rule_id":"5","consequence_id":"6"}`, 201, `{"filter":{"id":"8_2026"}}`, nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Filters.Create(ctx, supportbee.FilterCreate{RuleID: "5", ConsequenceID: "6"}))
+				return one(c.Filters.Create(ctx, supportbee.FilterParams{RuleID: "5", ConsequenceID: "6"}))
 			}, &supportbee.Filter{ID: "8_2026", RuleID: "5", ConsequenceID: "6"},
 		},
 		{
 			"Filters.Create",
 			exchange{"POST", "/filters", `{"rule_id":"5","consequence_id":"6"}`, 201, `{"id":8}`, nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Filters.Create(ctx, supportbee.FilterCreate{RuleID: "5", ConsequenceID: "6"}))
+				return one(c.Filters.Create(ctx, supportbee.FilterParams{RuleID: "5", ConsequenceID: "6"}))
 			}, &supportbee.Filter{ID: "8", RuleID: "5", ConsequenceID: "6"},
 		},
 		{
 			"Filters.Create",
 			exchange{"POST", "/filters", `{"rule_id":"5","consequence_id":"6"}`, 201, "", nil},
 			func(ctx context.Context, c client) (any, error) {
-				return one(c.Filters.Create(ctx, supportbee.FilterCreate{RuleID: "5", ConsequenceID: "6"}))
+				return one(c.Filters.Create(ctx, supportbee.FilterParams{RuleID: "5", ConsequenceID: "6"}))
 			}, &supportbee.Filter{RuleID: "5", ConsequenceID: "6"},
 		},
 		{
@@ -591,79 +591,79 @@ func TestValidation(t *testing.T) {
 			_, err := c.Tickets.Search(ctx, "x", supportbee.TicketSearchOptions{PerPage: 200})
 			return err
 		},
-		"Tickets.Create: invalid argument: RequesterEmail is required":              opening(supportbee.TicketCreate{Content: text}),
-		"Tickets.Create: invalid argument: RequesterEmail is not an e-mail address": opening(supportbee.TicketCreate{RequesterEmail: "a@b.c\r\nX: y", Content: text}),
-		"Tickets.Create: invalid argument: Content needs Text or HTML":              opening(supportbee.TicketCreate{RequesterEmail: "a@b.c", Content: supportbee.Text(" \n")}),
-		"Tickets.Create: invalid argument: Content.AttachmentIDs must be positive, got 0": opening(supportbee.TicketCreate{
-			RequesterEmail: "a@b.c", Content: supportbee.ContentCreate{Text: "x", AttachmentIDs: []supportbee.AttachmentID{0}},
+		"Tickets.Create: invalid argument: RequesterEmail is required":              opening(supportbee.TicketParams{Content: text}),
+		"Tickets.Create: invalid argument: RequesterEmail is not an e-mail address": opening(supportbee.TicketParams{RequesterEmail: "a@b.c\r\nX: y", Content: text}),
+		"Tickets.Create: invalid argument: Content needs Text or HTML":              opening(supportbee.TicketParams{RequesterEmail: "a@b.c", Content: supportbee.Text(" \n")}),
+		"Tickets.Create: invalid argument: Content.AttachmentIDs must be positive, got 0": opening(supportbee.TicketParams{
+			RequesterEmail: "a@b.c", Content: supportbee.ContentParams{Text: "x", AttachmentIDs: []supportbee.AttachmentID{0}},
 		}),
-		"Tickets.Create: invalid argument: CC takes at most 25 addresses, got 26":             opening(supportbee.TicketCreate{RequesterEmail: "a@b.c", Content: text, CC: many}),
-		"Tickets.Create: invalid argument: BCC takes at most 25 addresses, got 26":            opening(supportbee.TicketCreate{RequesterEmail: "a@b.c", Content: text, BCC: many}),
-		`Tickets.Create: invalid argument: CC [1] is neither "a@b.c" nor "Name <a@b.c>"`:      opening(supportbee.TicketCreate{RequesterEmail: "a@b.c", Content: text, CC: []string{"a@b.c", "b"}}),
-		"Tickets.Create: invalid argument: ForwardingAddressID must be positive, got -1":      opening(supportbee.TicketCreate{RequesterEmail: "a@b.c", Content: text, ForwardingAddressID: -1}),
-		"Replies.Create: invalid argument: Content needs Text or HTML":                        replying(supportbee.ReplyCreate{}),
-		"Replies.Create: invalid argument: CC takes at most 25 addresses, got 26":             replying(supportbee.ReplyCreate{Content: text, CC: many}),
-		"Replies.Create: invalid argument: OnBehalfOf needs either a positive ID or an Email": replying(supportbee.ReplyCreate{Content: text, OnBehalfOf: &supportbee.AgentRef{}}),
+		"Tickets.Create: invalid argument: CC takes at most 25 addresses, got 26":             opening(supportbee.TicketParams{RequesterEmail: "a@b.c", Content: text, CC: many}),
+		"Tickets.Create: invalid argument: BCC takes at most 25 addresses, got 26":            opening(supportbee.TicketParams{RequesterEmail: "a@b.c", Content: text, BCC: many}),
+		`Tickets.Create: invalid argument: CC [1] is neither "a@b.c" nor "Name <a@b.c>"`:      opening(supportbee.TicketParams{RequesterEmail: "a@b.c", Content: text, CC: []string{"a@b.c", "b"}}),
+		"Tickets.Create: invalid argument: ForwardingAddressID must be positive, got -1":      opening(supportbee.TicketParams{RequesterEmail: "a@b.c", Content: text, ForwardingAddressID: -1}),
+		"Replies.Create: invalid argument: Content needs Text or HTML":                        replying(supportbee.ReplyParams{}),
+		"Replies.Create: invalid argument: CC takes at most 25 addresses, got 26":             replying(supportbee.ReplyParams{Content: text, CC: many}),
+		"Replies.Create: invalid argument: OnBehalfOf needs either a positive ID or an Email": replying(supportbee.ReplyParams{Content: text, OnBehalfOf: &supportbee.AgentRef{}}),
 		"Comments.Create: invalid argument: Content needs Text or HTML": func(ctx context.Context, c client) error {
-			_, err := c.Comments.Create(ctx, 1, supportbee.CommentCreate{})
+			_, err := c.Comments.Create(ctx, 1, supportbee.CommentParams{})
 			return err
 		},
 		"Drafts.Create: invalid argument: Content needs Text or HTML": func(ctx context.Context, c client) error {
-			_, err := c.Drafts.Create(ctx, 1, supportbee.DraftSave{})
+			_, err := c.Drafts.Create(ctx, 1, supportbee.DraftParams{})
 			return err
 		},
 		"Drafts.Update: invalid argument: BCC takes at most 25 addresses, got 26": func(ctx context.Context, c client) error {
-			_, err := c.Drafts.Update(ctx, 1, supportbee.DraftSave{Content: text, BCC: many})
+			_, err := c.Drafts.Update(ctx, 1, supportbee.DraftParams{Content: text, BCC: many})
 			return err
 		},
-		"Users.Create: invalid argument: Email is required":                                               inviting(supportbee.UserCreate{Name: "x"}),
-		"Users.Create: invalid argument: Name is required for a customer group":                           inviting(supportbee.UserCreate{Type: supportbee.UserTypeCustomerGroup}),
-		"Users.Create: invalid argument: Email must be empty for a customer group":                        inviting(supportbee.UserCreate{Type: supportbee.UserTypeCustomerGroup, Name: "x", Email: "a@b.c"}),
-		`Users.Create: invalid argument: Role must be "admin", "agent" or "collaborator", got "customer"`: inviting(supportbee.UserCreate{Email: "a@b.c", Role: supportbee.RoleCustomer}),
-		"Users.Create: invalid argument: TeamIDs must be positive, got 0":                                 inviting(supportbee.UserCreate{Email: "a@b.c", TeamIDs: []supportbee.TeamID{0}}),
-		"Users.Update: invalid argument: UserUpdate changes nothing: set at least one field":              updating(supportbee.UserUpdate{}),
-		"Users.Update: invalid argument: Email is required":                                               updating(supportbee.UserUpdate{Email: new("")}),
-		`Users.Update: invalid argument: Role must be "admin", "agent" or "collaborator", got "boss"`:     updating(supportbee.UserUpdate{Role: "boss"}),
+		"Users.Create: invalid argument: Email is required":                                               inviting(supportbee.UserParams{Name: "x"}),
+		"Users.Create: invalid argument: Name is required for a customer group":                           inviting(supportbee.UserParams{Type: supportbee.UserTypeCustomerGroup}),
+		"Users.Create: invalid argument: Email must be empty for a customer group":                        inviting(supportbee.UserParams{Type: supportbee.UserTypeCustomerGroup, Name: "x", Email: "a@b.c"}),
+		`Users.Create: invalid argument: Role must be "admin", "agent" or "collaborator", got "customer"`: inviting(supportbee.UserParams{Email: "a@b.c", Role: supportbee.RoleCustomer}),
+		"Users.Create: invalid argument: TeamIDs must be positive, got 0":                                 inviting(supportbee.UserParams{Email: "a@b.c", TeamIDs: []supportbee.TeamID{0}}),
+		"Users.Update: invalid argument: UserUpdateParams changes nothing: set at least one field":        updating(supportbee.UserUpdateParams{}),
+		"Users.Update: invalid argument: Email is required":                                               updating(supportbee.UserUpdateParams{Email: new("")}),
+		`Users.Update: invalid argument: Role must be "admin", "agent" or "collaborator", got "boss"`:     updating(supportbee.UserUpdateParams{Role: "boss"}),
 		"Users.Get: invalid argument: MaxTickets must not be negative, got -1":                            reading(supportbee.UserGetOptions{MaxTickets: -1}),
 		"Users.Get: invalid argument: MaxTickets cannot be combined with AllTickets":                      reading(supportbee.UserGetOptions{MaxTickets: 1, AllTickets: true}),
 		"Snippets.Create: invalid argument: Name is required": func(ctx context.Context, c client) error {
-			_, err := c.Snippets.Create(ctx, supportbee.SnippetSave{Content: text})
+			_, err := c.Snippets.Create(ctx, supportbee.SnippetParams{Content: text})
 			return err
 		},
 		"Snippets.Update: invalid argument: Content needs Text or HTML": func(ctx context.Context, c client) error {
-			_, err := c.Snippets.Update(ctx, 1, supportbee.SnippetSave{Name: "x"})
+			_, err := c.Snippets.Update(ctx, 1, supportbee.SnippetParams{Name: "x"})
 			return err
 		},
 		"ForwardingAddresses.Create: invalid argument: Email is required": func(ctx context.Context, c client) error {
-			_, err := c.ForwardingAddresses.Create(ctx, supportbee.ForwardingAddressCreate{})
+			_, err := c.ForwardingAddresses.Create(ctx, supportbee.ForwardingAddressParams{})
 			return err
 		},
-		"Filters.CreateRule: invalid argument: RuleCreate needs at least one field": func(ctx context.Context, c client) error {
-			_, err := c.Filters.CreateRule(ctx, supportbee.RuleCreate{})
+		"Filters.CreateRule: invalid argument: RuleParams needs at least one field": func(ctx context.Context, c client) error {
+			_, err := c.Filters.CreateRule(ctx, supportbee.RuleParams{})
 			return err
 		},
-		"Filters.CreateConsequence: invalid argument: ConsequenceCreate needs at least one field": func(ctx context.Context, c client) error {
-			_, err := c.Filters.CreateConsequence(ctx, supportbee.ConsequenceCreate{})
+		"Filters.CreateConsequence: invalid argument: ConsequenceParams needs at least one field": func(ctx context.Context, c client) error {
+			_, err := c.Filters.CreateConsequence(ctx, supportbee.ConsequenceParams{})
 			return err
 		},
 		"Filters.CreateConsequence: invalid argument: AssignUser must be positive, got -1": func(ctx context.Context, c client) error {
-			_, err := c.Filters.CreateConsequence(ctx, supportbee.ConsequenceCreate{AssignUser: -1})
+			_, err := c.Filters.CreateConsequence(ctx, supportbee.ConsequenceParams{AssignUser: -1})
 			return err
 		},
 		"Filters.CreateConsequence: invalid argument: AssignTeam must be positive, got -1": func(ctx context.Context, c client) error {
-			_, err := c.Filters.CreateConsequence(ctx, supportbee.ConsequenceCreate{AssignTeam: -1})
+			_, err := c.Filters.CreateConsequence(ctx, supportbee.ConsequenceParams{AssignTeam: -1})
 			return err
 		},
 		"Filters.Create: invalid argument: RuleID is required": func(ctx context.Context, c client) error {
-			_, err := c.Filters.Create(ctx, supportbee.FilterCreate{ConsequenceID: "6"})
+			_, err := c.Filters.Create(ctx, supportbee.FilterParams{ConsequenceID: "6"})
 			return err
 		},
 		"Filters.Create: invalid argument: ConsequenceID is required": func(ctx context.Context, c client) error {
-			_, err := c.Filters.Create(ctx, supportbee.FilterCreate{RuleID: "5"})
+			_, err := c.Filters.Create(ctx, supportbee.FilterParams{RuleID: "5"})
 			return err
 		},
-		"Filters.CreateWith: invalid argument: ConsequenceCreate needs at least one field": func(ctx context.Context, c client) error {
-			_, err := c.Filters.CreateWith(ctx, supportbee.RuleCreate{Subject: "x"}, supportbee.ConsequenceCreate{})
+		"Filters.CreateWith: invalid argument: ConsequenceParams needs at least one field": func(ctx context.Context, c client) error {
+			_, err := c.Filters.CreateWith(ctx, supportbee.RuleParams{Subject: "x"}, supportbee.ConsequenceParams{})
 			return err
 		},
 		"Reports.TicketsCount: invalid argument: UserID and TeamID must not be negative": func(ctx context.Context, c client) error {
@@ -688,25 +688,25 @@ func listing(opts supportbee.TicketListOptions) func(context.Context, *supportbe
 	return func(ctx context.Context, c *supportbee.Client) error { _, err := c.Tickets.List(ctx, opts); return err }
 }
 
-func opening(ticket supportbee.TicketCreate) func(context.Context, *supportbee.Client) error {
+func opening(ticket supportbee.TicketParams) func(context.Context, *supportbee.Client) error {
 	return func(ctx context.Context, c *supportbee.Client) error {
 		_, err := c.Tickets.Create(ctx, ticket)
 		return err
 	}
 }
 
-func replying(reply supportbee.ReplyCreate) func(context.Context, *supportbee.Client) error {
+func replying(reply supportbee.ReplyParams) func(context.Context, *supportbee.Client) error {
 	return func(ctx context.Context, c *supportbee.Client) error {
 		_, err := c.Replies.Create(ctx, 1, reply)
 		return err
 	}
 }
 
-func inviting(user supportbee.UserCreate) func(context.Context, *supportbee.Client) error {
+func inviting(user supportbee.UserParams) func(context.Context, *supportbee.Client) error {
 	return func(ctx context.Context, c *supportbee.Client) error { _, err := c.Users.Create(ctx, user); return err }
 }
 
-func updating(changes supportbee.UserUpdate) func(context.Context, *supportbee.Client) error {
+func updating(changes supportbee.UserUpdateParams) func(context.Context, *supportbee.Client) error {
 	return func(ctx context.Context, c *supportbee.Client) error {
 		_, err := c.Users.Update(ctx, 1, changes)
 		return err
@@ -727,7 +727,7 @@ func TestCreateWithTellsWhatExists(t *testing.T) {
 		return x
 	}
 	create := func(c *supportbee.Client) (*supportbee.Filter, error) {
-		return c.Filters.CreateWith(t.Context(), supportbee.RuleCreate{Subject: "x"}, supportbee.ConsequenceCreate{Archive: true})
+		return c.Filters.CreateWith(t.Context(), supportbee.RuleParams{Subject: "x"}, supportbee.ConsequenceParams{Archive: true})
 	}
 	got, err := create(newScript(t, rule, consequence, filter))
 	require.NoError(t, err)
@@ -770,7 +770,7 @@ func TestWithoutATokenOnlyCreateWorks(t *testing.T) {
 		return respond(req, http.StatusCreated, `{"ticket":{"id":7}}`), nil
 	})))
 	require.NoError(t, err)
-	ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{RequesterEmail: "a@b.c", Content: supportbee.Text("x")})
+	ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{RequesterEmail: "a@b.c", Content: supportbee.Text("x")})
 	require.NoError(t, err)
 	assert.Equal(t, supportbee.TicketID(7), ticket.ID)
 }

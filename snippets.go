@@ -20,14 +20,14 @@ type Snippet struct {
 	Content   Content   `json:"content"`
 }
 
-// SnippetSave is a snippet to make, or what one is to become. Name and Content are required.
-type SnippetSave struct {
+// SnippetParams is a snippet to make, or what one is to become. Name and Content are required.
+type SnippetParams struct {
 	Name    string        `json:"name"`
 	Tags    string        `json:"tags,omitzero"` // separated by commas
-	Content ContentCreate `json:"content"`
+	Content ContentParams `json:"content"`
 }
 
-func (s SnippetSave) validate() error {
+func (s SnippetParams) validate() error {
 	if isBlank(s.Name) {
 		return invalid("Name", "is required")
 	}
@@ -47,7 +47,7 @@ func (s *SnippetsService) List(ctx context.Context) ([]*Snippet, error) {
 // Create makes a snippet.
 //
 // API: POST /snippets
-func (s *SnippetsService) Create(ctx context.Context, snippet SnippetSave) (*Snippet, error) {
+func (s *SnippetsService) Create(ctx context.Context, snippet SnippetParams) (*Snippet, error) {
 	return do[*Snippet](ctx, s.client, call{
 		op: "Snippets.Create", method: http.MethodPost, route: "/snippets",
 		invalid: snippet.validate(), wrap: "snippet", body: &snippet, key: "snippet",
@@ -57,7 +57,7 @@ func (s *SnippetsService) Create(ctx context.Context, snippet SnippetSave) (*Sni
 // Update replaces a snippet.
 //
 // API: PUT /snippets/{id}
-func (s *SnippetsService) Update(ctx context.Context, id SnippetID, snippet SnippetSave) (*Snippet, error) {
+func (s *SnippetsService) Update(ctx context.Context, id SnippetID, snippet SnippetParams) (*Snippet, error) {
 	return do[*Snippet](ctx, s.client, call{
 		op: "Snippets.Update", method: http.MethodPut, route: "/snippets/{id}", args: []segment{id},
 		invalid: snippet.validate(), wrap: "snippet", body: &snippet, key: "snippet",

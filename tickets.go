@@ -71,42 +71,42 @@ func (t *ticketTotal) missingKey() string {
 	return ""
 }
 
-// ArchivedFilter says whether archived tickets are listed.
-type ArchivedFilter string
+// Archived says whether archived tickets are listed.
+type Archived string
 
 // The choices of [TicketListOptions.Archived]; the zero value lists what is not archived.
 const (
-	NotArchived  ArchivedFilter = "false"
-	OnlyArchived ArchivedFilter = "true"
-	Any          ArchivedFilter = "any" // archived or not
+	NotArchived  Archived = "false"
+	ArchivedOnly Archived = "true"
+	ArchivedAny  Archived = "any" // archived or not
 )
 
-// UserFilter says which tickets to list by the user they are assigned to. [AssignedTo] makes
+// AssignedUser says which tickets to list by the user they are assigned to. [AssignedToUser] makes
 // one for a given user.
-type UserFilter string
+type AssignedUser string
 
 // The choices of [TicketListOptions.AssignedUser] besides a given user.
 const (
-	AssignedToMe     UserFilter = "me"   // the token's user
-	AssignedToAnyone UserFilter = "any"  // some user
-	AssignedToNobody UserFilter = "none" // no user
+	AssignedToMe      AssignedUser = "me"   // the token's user
+	AssignedToAnyUser AssignedUser = "any"  // some user
+	AssignedToNoUser  AssignedUser = "none" // no user
 )
 
-// AssignedTo lists what is assigned to the user.
-func AssignedTo(id UserID) UserFilter { return UserFilter(strconv.FormatInt(int64(id), 10)) }
+// AssignedToUser lists what is assigned to the user.
+func AssignedToUser(id UserID) AssignedUser { return AssignedUser(strconv.FormatInt(int64(id), 10)) }
 
-// TeamFilter says which tickets to list by the team they are assigned to. [AssignedToTeam]
+// AssignedTeam says which tickets to list by the team they are assigned to. [AssignedToTeam]
 // makes one for a given team.
-type TeamFilter string
+type AssignedTeam string
 
 // The choices of [TicketListOptions.AssignedTeam] besides a given team.
 const (
-	AssignedToMyTeams TeamFilter = "mine" // a team of the token's user
-	AssignedToNoTeam  TeamFilter = "none"
+	AssignedToMyTeams AssignedTeam = "mine" // a team of the token's user
+	AssignedToNoTeam  AssignedTeam = "none"
 )
 
 // AssignedToTeam lists what is assigned to the team.
-func AssignedToTeam(id TeamID) TeamFilter { return TeamFilter(strconv.FormatInt(int64(id), 10)) }
+func AssignedToTeam(id TeamID) AssignedTeam { return AssignedTeam(strconv.FormatInt(int64(id), 10)) }
 
 // TicketSort says what tickets are sorted by, newest first.
 type TicketSort string
@@ -120,18 +120,18 @@ const (
 // TicketListOptions selects tickets; the zero value lists what is neither archived nor spam nor
 // trash. All fields combine.
 type TicketListOptions struct {
-	Page            int            // 1 is the first; 0 leaves it to the server. All starts here
-	PerPage         int            // 1 to 100; 0 is 15 in List and 100 in All
-	Archived        ArchivedFilter // see Any
-	Spam            bool           // with spam
-	Trash           bool           // with trashed ones
-	Replies         *bool          // only with replies (true), only without (false), nil for both
-	MaxReplies      int            // at most so many replies; not together with Replies false
-	AssignedUser    UserFilter     // see AssignedToMe
-	AssignedTeam    TeamFilter     // see AssignedToMyTeams
-	Label           string         // only with this label
-	Since           time.Time      // last active, or created with SortByCreationTime, at this time or later
-	Until           time.Time      // the same, at this time or earlier
+	Page            int          // 1 is the first; 0 leaves it to the server. All starts here
+	PerPage         int          // 1 to 100; 0 is 15 in List and 100 in All
+	Archived        Archived     // see ArchivedAny
+	Spam            bool         // with spam
+	Trash           bool         // with trashed ones
+	Replies         *bool        // only with replies (true), only without (false), nil for both
+	MaxReplies      int          // at most so many replies; not together with Replies false
+	AssignedUser    AssignedUser // see AssignedToMe
+	AssignedTeam    AssignedTeam // see AssignedToMyTeams
+	Label           string       // only with this label
+	Since           time.Time    // last active, or created with SortByCreationTime, at this time or later
+	Until           time.Time    // the same, at this time or earlier
 	SortBy          TicketSort
 	RequesterEmails []string // only from these requesters
 }
@@ -189,14 +189,14 @@ func (o TicketSearchOptions) query(text string) url.Values {
 	return query
 }
 
-// TicketCreate is a ticket to open. RequesterEmail and Content are required.
-type TicketCreate struct {
+// TicketParams is a ticket to open. RequesterEmail and Content are required.
+type TicketParams struct {
 	Subject        string        `json:"subject,omitzero"`
 	RequesterName  string        `json:"requester_name,omitzero"`
 	RequesterEmail string        `json:"requester_email"`
 	CC             []string      `json:"cc,omitzero"`  // "a@b.c" or "Name <a@b.c>", at most 25
 	BCC            []string      `json:"bcc,omitzero"` // the same
-	Content        ContentCreate `json:"content"`
+	Content        ContentParams `json:"content"`
 
 	// NotifyRequester mails a copy to the requester and to the addresses of CC and BCC, and
 	// suppresses the help desk's automatic response.
@@ -206,7 +206,7 @@ type TicketCreate struct {
 	ForwardingAddressID ForwardingAddressID `json:"forwarding_address_id,omitzero,string"`
 }
 
-func (t TicketCreate) validate() error {
+func (t TicketParams) validate() error {
 	if t.ForwardingAddressID < 0 {
 		return invalid("ForwardingAddressID", "must be positive, got %d", t.ForwardingAddressID)
 	}
@@ -328,7 +328,7 @@ func (s *TicketsService) Get(ctx context.Context, id TicketID) (*Ticket, error) 
 // beyond that it is [ErrRateLimited].
 //
 // API: POST /tickets
-func (s *TicketsService) Create(ctx context.Context, ticket TicketCreate) (*Ticket, error) {
+func (s *TicketsService) Create(ctx context.Context, ticket TicketParams) (*Ticket, error) {
 	answer, err := do[ticketAnswer](ctx, s.client, call{
 		op: "Tickets.Create", method: http.MethodPost, route: "/tickets", invalid: ticket.validate(),
 		wrap: "ticket", body: &ticket, anonymous: true,
@@ -371,18 +371,18 @@ func (s *TicketsService) MarkUnanswered(ctx context.Context, id TicketID) error 
 	return s.act(ctx, "Tickets.MarkUnanswered", http.MethodDelete, "/tickets/{id}/answered", id)
 }
 
-// Spam marks the ticket as spam.
+// MarkSpam marks the ticket as spam.
 //
 // API: POST /tickets/{id}/spam
-func (s *TicketsService) Spam(ctx context.Context, id TicketID) error {
-	return s.act(ctx, "Tickets.Spam", http.MethodPost, "/tickets/{id}/spam", id)
+func (s *TicketsService) MarkSpam(ctx context.Context, id TicketID) error {
+	return s.act(ctx, "Tickets.MarkSpam", http.MethodPost, "/tickets/{id}/spam", id)
 }
 
-// Unspam says that the ticket is no spam.
+// UnmarkSpam says that the ticket is no spam.
 //
 // API: DELETE /tickets/{id}/spam
-func (s *TicketsService) Unspam(ctx context.Context, id TicketID) error {
-	return s.act(ctx, "Tickets.Unspam", http.MethodDelete, "/tickets/{id}/spam", id)
+func (s *TicketsService) UnmarkSpam(ctx context.Context, id TicketID) error {
+	return s.act(ctx, "Tickets.UnmarkSpam", http.MethodDelete, "/tickets/{id}/spam", id)
 }
 
 // Trash moves the ticket to the trash.

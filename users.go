@@ -40,9 +40,9 @@ type User struct {
 
 // UserListOptions selects users; the zero value lists admins, agents and collaborators.
 type UserListOptions struct {
-	WithInvited bool // also those who have not accepted their invitation
-	Roles       []Role
-	Type        UserType
+	IncludeInvited bool // also those who have not accepted their invitation
+	Roles          []Role
+	Type           UserType
 }
 
 // UserGetOptions says how many of the user's tickets come along.
@@ -51,9 +51,9 @@ type UserGetOptions struct {
 	AllTickets bool // instead of MaxTickets
 }
 
-// UserCreate is a user to invite, or a customer group to make. Email is required for a user,
+// UserParams is a user to invite, or a customer group to make. Email is required for a user,
 // Name for a group.
-type UserCreate struct {
+type UserParams struct {
 	Type                         UserType `json:"type,omitzero"` // the server's default is a user
 	Email                        string   `json:"email,omitzero"`
 	Name                         string   `json:"name,omitzero"`
@@ -63,7 +63,7 @@ type UserCreate struct {
 	EmailDomains                 []string `json:"email_domains,omitzero"`
 }
 
-func (u UserCreate) validate() error {
+func (u UserParams) validate() error {
 	if u.Type == UserTypeCustomerGroup {
 		if isBlank(u.Name) {
 			return invalid("Name", "is required for a customer group")
@@ -77,8 +77,8 @@ func (u UserCreate) validate() error {
 	return firstError(validateRole(u.Role), validateTeams(u.TeamIDs))
 }
 
-// UserUpdate changes the fields that are set. In lists, nil leaves them and empty clears them.
-type UserUpdate struct {
+// UserUpdateParams changes the fields that are set. In lists, nil leaves them and empty clears them.
+type UserUpdateParams struct {
 	Email                        *string  `json:"email,omitzero"`
 	Name                         *string  `json:"name,omitzero"`
 	Role                         Role     `json:"role,omitzero"` // not RoleCustomer
@@ -87,10 +87,10 @@ type UserUpdate struct {
 	EmailDomains                 []string `json:"email_domains,omitzero"`
 }
 
-func (u UserUpdate) validate() error {
+func (u UserUpdateParams) validate() error {
 	if u.Email == nil && u.Name == nil && u.Role == "" && u.TeamIDs == nil &&
 		u.CanMembersAccessGroupTickets == nil && u.EmailDomains == nil {
-		return invalid("UserUpdate", "changes nothing: set at least one field")
+		return invalid("UserUpdateParams", "changes nothing: set at least one field")
 	}
 	if u.Email != nil {
 		if err := validateEmail("Email", *u.Email); err != nil {
@@ -124,7 +124,7 @@ type UsersService struct{ service }
 // API: GET /users
 func (s *UsersService) List(ctx context.Context, opts UserListOptions) ([]*User, error) {
 	query := url.Values{}
-	setBool(query, "with_invited", opts.WithInvited)
+	setBool(query, "with_invited", opts.IncludeInvited)
 	roles := make([]string, len(opts.Roles))
 	for i, role := range opts.Roles {
 		roles[i] = string(role)
@@ -137,7 +137,7 @@ func (s *UsersService) List(ctx context.Context, opts UserListOptions) ([]*User,
 // Create invites a user or makes a customer group.
 //
 // API: POST /users
-func (s *UsersService) Create(ctx context.Context, user UserCreate) (*User, error) {
+func (s *UsersService) Create(ctx context.Context, user UserParams) (*User, error) {
 	return do[*User](ctx, s.client, call{
 		op: "Users.Create", method: http.MethodPost, route: "/users", invalid: user.validate(), wrap: "user", body: &user, key: "user",
 	})
@@ -166,7 +166,7 @@ func (s *UsersService) Get(ctx context.Context, id UserID, opts UserGetOptions) 
 // Update changes a user or customer group. The server refuses to change the token's own user.
 //
 // API: PUT /users/{id}
-func (s *UsersService) Update(ctx context.Context, id UserID, changes UserUpdate) (*User, error) {
+func (s *UsersService) Update(ctx context.Context, id UserID, changes UserUpdateParams) (*User, error) {
 	return do[*User](ctx, s.client, call{
 		op: "Users.Update", method: http.MethodPut, route: "/users/{id}", args: []segment{id},
 		invalid: changes.validate(), wrap: "user", body: &changes, key: "user",

@@ -12,7 +12,7 @@ import (
 // that a test can go on or not.
 
 // AssertReplied checks that an agent has replied to the ticket, with a text that holds part.
-func (s *Server) AssertReplied(tb testing.TB, id TicketID, part string) bool {
+func (s *Desk) AssertReplied(tb testing.TB, id TicketID, part string) bool {
 	tb.Helper()
 	var texts []string
 	for _, reply := range s.Replies(id) {
@@ -24,7 +24,7 @@ func (s *Server) AssertReplied(tb testing.TB, id TicketID, part string) bool {
 }
 
 // AssertCommented checks that the ticket has a comment with a text that holds part.
-func (s *Server) AssertCommented(tb testing.TB, id TicketID, part string) bool {
+func (s *Desk) AssertCommented(tb testing.TB, id TicketID, part string) bool {
 	tb.Helper()
 	var texts []string
 	for _, comment := range s.Comments(id) {
@@ -45,19 +45,19 @@ func assertText(tb testing.TB, what string, texts []string, part string) bool {
 }
 
 // AssertArchived checks that the ticket is archived.
-func (s *Server) AssertArchived(tb testing.TB, id TicketID) bool {
+func (s *Desk) AssertArchived(tb testing.TB, id TicketID) bool {
 	tb.Helper()
 	return s.assertTicket(tb, id, "archived", func(t *ticket) bool { return t.Archived })
 }
 
 // AssertAnswered checks that the ticket waits for no answer.
-func (s *Server) AssertAnswered(tb testing.TB, id TicketID) bool {
+func (s *Desk) AssertAnswered(tb testing.TB, id TicketID) bool {
 	tb.Helper()
 	return s.assertTicket(tb, id, "answered", func(t *ticket) bool { return !t.Unanswered })
 }
 
 // AssertLabeled checks that the ticket carries the label.
-func (s *Server) AssertLabeled(tb testing.TB, id TicketID, name string) bool {
+func (s *Desk) AssertLabeled(tb testing.TB, id TicketID, name string) bool {
 	tb.Helper()
 	return s.assertTicket(tb, id, fmt.Sprintf("labeled %q", name), func(t *ticket) bool {
 		return slices.Contains(t.Labels, name)
@@ -65,12 +65,12 @@ func (s *Server) AssertLabeled(tb testing.TB, id TicketID, name string) bool {
 }
 
 // AssertAssigned checks that the ticket is assigned to the user.
-func (s *Server) AssertAssigned(tb testing.TB, id TicketID, user UserID) bool {
+func (s *Desk) AssertAssigned(tb testing.TB, id TicketID, user UserID) bool {
 	tb.Helper()
 	return s.assertTicket(tb, id, fmt.Sprintf("assigned to user %d", user), func(t *ticket) bool { return t.User == int64(user) })
 }
 
-func (s *Server) assertTicket(tb testing.TB, id TicketID, what string, holds func(*ticket) bool) bool {
+func (s *Desk) assertTicket(tb testing.TB, id TicketID, what string, holds func(*ticket) bool) bool {
 	tb.Helper()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -88,7 +88,7 @@ func (s *Server) assertTicket(tb testing.TB, id TicketID, what string, holds fun
 
 // AssertRequests checks how often an operation was requested, faulted requests included. The
 // operation is the SDK's name of it, such as "Replies.Create".
-func (s *Server) AssertRequests(tb testing.TB, op string, want int) bool {
+func (s *Desk) AssertRequests(tb testing.TB, op string, want int) bool {
 	tb.Helper()
 	got := 0
 	for _, r := range s.Requests() {
@@ -103,7 +103,7 @@ func (s *Server) AssertRequests(tb testing.TB, op string, want int) bool {
 }
 
 // AssertNoWrites checks that there were no requests but reads.
-func (s *Server) AssertNoWrites(tb testing.TB) bool {
+func (s *Desk) AssertNoWrites(tb testing.TB) bool {
 	tb.Helper()
 	holds := true
 	for _, r := range s.Requests() {

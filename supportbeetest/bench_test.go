@@ -12,7 +12,7 @@ import (
 // The desk's own speed: what it takes from the request to the answer, without sockets.
 
 func BenchmarkDeskListPage(b *testing.B) {
-	desk := supportbeetest.Run(b)
+	desk := supportbeetest.New(b)
 	desk.Seed(100_000)
 	b.Run("first", func(b *testing.B) { serve(b, desk, "/tickets?per_page=100") })
 	b.Run("deep", func(b *testing.B) { serve(b, desk, "/tickets?per_page=100&page=500") })
@@ -20,7 +20,7 @@ func BenchmarkDeskListPage(b *testing.B) {
 }
 
 func BenchmarkDeskGetTicket(b *testing.B) {
-	desk := supportbeetest.Run(b)
+	desk := supportbeetest.New(b)
 	path := fmt.Sprintf("/tickets/%d", desk.Tickets()[0].ID)
 	b.Run("handler", func(b *testing.B) { serve(b, desk, path) })
 	b.Run("http", func(b *testing.B) {
@@ -46,7 +46,7 @@ func BenchmarkSeed100000(b *testing.B) {
 	}
 }
 
-func serve(b *testing.B, desk *supportbeetest.Server, path string) {
+func serve(b *testing.B, desk *supportbeetest.Desk, path string) {
 	b.Helper()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -16,24 +16,24 @@ import (
 )
 
 // everyDesk runs a test on both dialects, over HTTP and in memory.
-func everyDesk(t *testing.T, test func(t *testing.T, desk *supportbeetest.Server)) {
+func everyDesk(t *testing.T, test func(t *testing.T, desk *supportbeetest.Desk)) {
 	t.Helper()
 	for name, opts := range map[string][]supportbeetest.Option{
 		"recorded":             nil,
-		"documented":           {supportbeetest.WithDialect(supportbeetest.Documented)},
+		"documented":           {supportbeetest.WithDialect(supportbeetest.DialectDocumented)},
 		"recorded in memory":   {supportbeetest.InMemory()},
-		"documented in memory": {supportbeetest.InMemory(), supportbeetest.WithDialect(supportbeetest.Documented)},
+		"documented in memory": {supportbeetest.InMemory(), supportbeetest.WithDialect(supportbeetest.DialectDocumented)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, supportbeetest.Run(t, opts...))
+			test(t, supportbeetest.New(t, opts...))
 		})
 	}
 }
 
 func open(t *testing.T, client *supportbee.Client, subject string) *supportbee.Ticket {
 	t.Helper()
-	ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{
+	ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{
 		Subject: subject, RequesterEmail: "ann@example.com", RequesterName: "Ann Archer", Content: supportbee.Text("Hello, " + subject),
 	})
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func open(t *testing.T, client *supportbee.Client, subject string) *supportbee.T
 
 func TestEveryOperationChangesTheDesk(t *testing.T) {
 	t.Parallel()
-	everyDesk(t, func(t *testing.T, desk *supportbeetest.Server) {
+	everyDesk(t, func(t *testing.T, desk *supportbeetest.Desk) {
 		ctx, client := t.Context(), desk.Client()
 
 		file, err := client.Attachments.Upload(ctx, "a \"b\".txt", strings.NewReader("bytes of the file"))
@@ -52,9 +52,9 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 		require.NoError(t, client.Attachments.Download(ctx, *file, &back))
 		assert.Equal(t, "bytes of the file", back.String())
 
-		ticket, err := client.Tickets.Create(ctx, supportbee.TicketCreate{
+		ticket, err := client.Tickets.Create(ctx, supportbee.TicketParams{
 			Subject: "Refund", RequesterEmail: "ann@example.com", RequesterName: "Ann Archer", CC: []string{"Bo <bo@example.com>"},
-			Content: supportbee.ContentCreate{Text: strings.Repeat("long ", 40), AttachmentIDs: []supportbee.AttachmentID{file.ID}},
+			Content: supportbee.ContentParams{Text: strings.Repeat("long ", 40), AttachmentIDs: []supportbee.AttachmentID{file.ID}},
 		})
 		require.NoError(t, err)
 		assert.Len(t, ticket.Summary, 100)
@@ -88,12 +88,12 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 		assert.False(t, state().Unanswered)
 		require.NoError(t, client.Tickets.MarkUnanswered(ctx, ticket.ID))
 		assert.True(t, state().Unanswered)
-		require.NoError(t, client.Tickets.Spam(ctx, ticket.ID))
+		require.NoError(t, client.Tickets.MarkSpam(ctx, ticket.ID))
 		assert.False(t, listed())
-		require.NoError(t, client.Tickets.Unspam(ctx, ticket.ID))
+		require.NoError(t, client.Tickets.UnmarkSpam(ctx, ticket.ID))
 		assert.True(t, listed())
 
-		reply, err := client.Replies.Create(ctx, ticket.ID, supportbee.ReplyCreate{Content: supportbee.Text("Done."), BCC: []string{"boss@acme.example"}})
+		reply, err := client.Replies.Create(ctx, ticket.ID, supportbee.ReplyParams{Content: supportbee.Text("Done."), BCC: []string{"boss@acme.example"}})
 		require.NoError(t, err)
 		assert.Equal(t, supportbeetest.AdminEmail, reply.Replier.Email)
 		assert.Equal(t, supportbee.TicketCounts{RepliesCount: 1, AgentRepliesCount: 1}, reply.Ticket)
@@ -104,7 +104,7 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []*supportbee.Reply{reply}, replies)
 		assert.False(t, state().Unanswered)
-		comment, err := client.Comments.Create(ctx, ticket.ID, supportbee.CommentCreate{Content: supportbee.Text("Between us")})
+		comment, err := client.Comments.Create(ctx, ticket.ID, supportbee.CommentParams{Content: supportbee.Text("Between us")})
 		require.NoError(t, err)
 		comments, err := client.Comments.List(ctx, ticket.ID)
 		require.NoError(t, err)
@@ -158,13 +158,13 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 		require.NoError(t, err)
 		assert.Zero(t, draft.ID)
 		assert.Contains(t, draft.Content.Text, "> Done.")
-		draft, err = client.Drafts.Get(ctx, ticket.ID, supportbee.DraftGetOptions{WithoutQuote: true})
+		draft, err = client.Drafts.Get(ctx, ticket.ID, supportbee.DraftGetOptions{OmitQuote: true})
 		require.NoError(t, err)
 		assert.Empty(t, draft.Content.Text)
-		saved, err := client.Drafts.Create(ctx, ticket.ID, supportbee.DraftSave{Content: supportbee.Text("Dear Ann"), CC: []string{"bo@example.com"}})
+		saved, err := client.Drafts.Create(ctx, ticket.ID, supportbee.DraftParams{Content: supportbee.Text("Dear Ann"), CC: []string{"bo@example.com"}})
 		require.NoError(t, err)
 		assert.Equal(t, "bo@example.com", saved.CC[0].Email)
-		changed, err := client.Drafts.Update(ctx, ticket.ID, supportbee.DraftSave{Content: supportbee.Text("Dear Ann!"), CC: []string{}})
+		changed, err := client.Drafts.Update(ctx, ticket.ID, supportbee.DraftParams{Content: supportbee.Text("Dear Ann!"), CC: []string{}})
 		require.NoError(t, err)
 		assert.Equal(t, saved.ID, changed.ID)
 		assert.Empty(t, changed.CC)
@@ -199,7 +199,7 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 		users, err := client.Users.List(ctx, supportbee.UserListOptions{})
 		require.NoError(t, err)
 		assert.Len(t, users, 4)
-		users, err = client.Users.List(ctx, supportbee.UserListOptions{WithInvited: true, Roles: []supportbee.Role{supportbee.RoleAgent}})
+		users, err = client.Users.List(ctx, supportbee.UserListOptions{IncludeInvited: true, Roles: []supportbee.Role{supportbee.RoleAgent}})
 		require.NoError(t, err)
 		assert.Len(t, users, 3)
 		groups, err := client.Users.List(ctx, supportbee.UserListOptions{Type: supportbee.UserTypeCustomerGroup})
@@ -212,17 +212,17 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 		members, err := client.Users.Members(ctx, groups[0].ID)
 		require.NoError(t, err)
 		assert.Len(t, members, 2)
-		fresh, err := client.Users.Create(ctx, supportbee.UserCreate{Email: "new@acme.example", Name: "Nia New", Role: supportbee.RoleCollaborator, TeamIDs: []supportbee.TeamID{billing.ID}})
+		fresh, err := client.Users.Create(ctx, supportbee.UserParams{Email: "new@acme.example", Name: "Nia New", Role: supportbee.RoleCollaborator, TeamIDs: []supportbee.TeamID{billing.ID}})
 		require.NoError(t, err)
 		assert.Equal(t, supportbee.RoleCollaborator, fresh.Role)
 		assert.Equal(t, "Billing", fresh.Teams[0].Name)
-		fresh, err = client.Users.Update(ctx, fresh.ID, supportbee.UserUpdate{Name: new("Nia Newer"), Role: supportbee.RoleAdmin, TeamIDs: []supportbee.TeamID{}})
+		fresh, err = client.Users.Update(ctx, fresh.ID, supportbee.UserUpdateParams{Name: new("Nia Newer"), Role: supportbee.RoleAdmin, TeamIDs: []supportbee.TeamID{}})
 		require.NoError(t, err)
 		assert.Equal(t, "Nia Newer", fresh.Name)
 		assert.Equal(t, supportbee.RoleAdmin, fresh.Role)
 		assert.Empty(t, fresh.Teams)
 		admin, _ := desk.User(supportbeetest.AdminEmail)
-		_, err = client.Users.Update(ctx, admin.ID, supportbee.UserUpdate{Name: new("Me")})
+		_, err = client.Users.Update(ctx, admin.ID, supportbee.UserUpdateParams{Name: new("Me")})
 		require.ErrorIs(t, err, supportbee.ErrAccessDenied)
 		customer, _ := desk.User(supportbeetest.CustomerEmail)
 		eve, err := client.Users.Get(ctx, customer.ID, supportbee.UserGetOptions{MaxTickets: 2})
@@ -233,21 +233,21 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 		snippets, err := client.Snippets.List(ctx)
 		require.NoError(t, err)
 		require.Len(t, snippets, 2)
-		snippet, err := client.Snippets.Create(ctx, supportbee.SnippetSave{Name: "Hi", Tags: "a, b", Content: supportbee.HTML("<p>Hi</p>")})
+		snippet, err := client.Snippets.Create(ctx, supportbee.SnippetParams{Name: "Hi", Tags: "a, b", Content: supportbee.HTML("<p>Hi</p>")})
 		require.NoError(t, err)
-		snippet, err = client.Snippets.Update(ctx, snippet.ID, supportbee.SnippetSave{Name: "Hi there", Content: supportbee.Text("Hi")})
+		snippet, err = client.Snippets.Update(ctx, snippet.ID, supportbee.SnippetParams{Name: "Hi there", Content: supportbee.Text("Hi")})
 		require.NoError(t, err)
 		assert.Equal(t, "Hi there", snippet.Name)
 		require.NoError(t, client.Snippets.Delete(ctx, snippet.ID))
 		require.ErrorIs(t, client.Snippets.Delete(ctx, snippet.ID), supportbee.ErrNotFound)
 
-		address, err := client.ForwardingAddresses.Create(ctx, supportbee.ForwardingAddressCreate{Email: "sales@acme.example", Name: "Sales"})
+		address, err := client.ForwardingAddresses.Create(ctx, supportbee.ForwardingAddressParams{Email: "sales@acme.example", Name: "Sales"})
 		require.NoError(t, err)
 		addresses, err := client.ForwardingAddresses.List(ctx)
 		require.NoError(t, err)
 		assert.Contains(t, addresses, address)
 
-		_, err = client.Filters.CreateWith(ctx, supportbee.RuleCreate{Subject: "urgent"}, supportbee.ConsequenceCreate{Label: "very important", AssignUser: agent.ID})
+		_, err = client.Filters.CreateWith(ctx, supportbee.RuleParams{Subject: "urgent"}, supportbee.ConsequenceParams{Label: "very important", AssignUser: agent.ID})
 		require.NoError(t, err)
 		sorted := open(t, client, "It is URGENT")
 		assert.Equal(t, "very important", sorted.Labels[0].Name)

@@ -4,7 +4,7 @@
 // writes, the next one reads. Tests of code that uses the SDK run against it without an account,
 // without recorded answers and without fakes of the services:
 //
-//	desk := supportbeetest.Run(t)
+//	desk := supportbeetest.New(t)
 //	bot := NewBot(desk.Client())
 //	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund", Text: "Please."})
 //
@@ -14,7 +14,7 @@
 //	desk.AssertReplied(t, ticket, "We are looking into it")
 //
 // A new desk holds a few agents, teams, labels, snippets and tickets; [WithoutSeed] leaves them
-// out, and [Server.Seed] adds tickets by the thousand. [Server.Inject] makes requests fail in
+// out, and [Desk.Seed] adds tickets by the thousand. [Desk.Inject] makes requests fail in
 // every way in which a service on the network fails. [InMemory] needs no socket and works inside
 // a [testing/synctest] bubble, where waits cost no time.
 //

@@ -6,7 +6,7 @@ import (
 )
 
 // emit tells the webhooks of an event. It is the one place that every event goes through.
-func (s *Server) emit(c *call, event string, t *ticket, parts object) {
+func (s *Desk) emit(c *call, event string, t *ticket, parts object) {
 	if !s.webhooks.enabled() {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // A test opens a desk, lets the code under test work on it, and looks at what came of it. In a
-// test, supportbeetest.Run(t) also closes it.
+// test, supportbeetest.New(t) also closes it.
 func Example() {
 	desk := supportbeetest.NewServer()
 	defer desk.Close()
@@ -18,7 +18,7 @@ func Example() {
 
 	// The code under test: it answers everybody at once.
 	client, ctx := desk.Client(), context.Background()
-	_, err := client.Replies.Create(ctx, ticket, supportbee.ReplyCreate{Content: supportbee.Text("We are looking into it.")})
+	_, err := client.Replies.Create(ctx, ticket, supportbee.ReplyParams{Content: supportbee.Text("We are looking into it.")})
 	if err != nil {
 		fmt.Println(err)
 	}
@@ -30,7 +30,7 @@ func Example() {
 }
 
 // A fault shows what the code under test does when the network fails.
-func ExampleServer_Inject() {
+func ExampleDesk_Inject() {
 	desk := supportbeetest.NewServer()
 	defer desk.Close()
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
@@ -40,7 +40,7 @@ func ExampleServer_Inject() {
 	fmt.Println("archive:", client.Tickets.Archive(ctx, ticket), "after", gateway.Hits()+1, "attempts")
 
 	desk.Inject(supportbeetest.Fault{Op: "Replies.Create", Cut: supportbeetest.AfterHandling})
-	_, err := client.Replies.Create(ctx, ticket, supportbee.ReplyCreate{Content: supportbee.Text("Hello")})
+	_, err := client.Replies.Create(ctx, ticket, supportbee.ReplyParams{Content: supportbee.Text("Hello")})
 	fmt.Println("reply:", err)
 	fmt.Println("replies that were mailed:", len(desk.Replies(ticket)))
 	// Output:

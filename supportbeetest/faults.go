@@ -23,7 +23,7 @@ const (
 	MidBody            // the answer breaks off in the middle of its body
 )
 
-// Fault is something that goes wrong with requests. [Server.Inject] arms it.
+// Fault is something that goes wrong with requests. [Desk.Inject] arms it.
 //
 // The first group of fields selects requests, the second says what happens; fields of the second
 // combine where that makes sense. Without any of the second the request is served as usual.

@@ -60,7 +60,7 @@ func TestFaultsOfReads(t *testing.T) {
 		for place, opts := range map[string][]supportbeetest.Option{"http": nil, "memory": {supportbeetest.InMemory()}} {
 			t.Run(name+"/"+place, func(t *testing.T) {
 				t.Parallel()
-				desk := supportbeetest.Run(t, opts...)
+				desk := supportbeetest.New(t, opts...)
 				fault := tt.fault
 				fault.Times = 11 // of a redirect loop, every turn
 				injection := desk.Inject(fault)
@@ -112,12 +112,12 @@ func TestFaultsOfWrites(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			desk := supportbeetest.Run(t)
+			desk := supportbeetest.New(t)
 			id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y"})
 			fault := tt.fault
 			fault.Op = "Replies.Create"
 			desk.Inject(fault)
-			_, err := desk.Client().Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("Hi")})
+			_, err := desk.Client().Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("Hi")})
 			require.ErrorIs(t, err, supportbee.ErrOutcomeUnknown)
 			desk.AssertRequests(t, "Replies.Create", 1)
 			assert.Len(t, desk.Replies(id), tt.written)
@@ -128,7 +128,7 @@ func TestFaultsOfWrites(t *testing.T) {
 func TestFaultsSelectRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		desk := supportbeetest.Run(t, supportbeetest.InMemory())
+		desk := supportbeetest.New(t, supportbeetest.InMemory())
 		client := desk.Client(supportbee.WithoutRetry())
 		list := func() error { _, err := client.Teams.List(t.Context(), supportbee.TeamListOptions{}); return err }
 
@@ -184,7 +184,7 @@ func TestChanceIsRepeatable(t *testing.T) {
 func TestChaosNeverDoublesAWrite(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		desk := supportbeetest.Run(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())
 		for _, fault := range supportbeetest.Chaos(0.3, 7) {
 			desk.Inject(fault)
 		}
@@ -192,7 +192,7 @@ func TestChaosNeverDoublesAWrite(t *testing.T) {
 		var created, unknown int
 		for i := range 200 {
 			subject := fmt.Sprint("ticket ", i)
-			ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{
+			ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{
 				Subject: subject, RequesterEmail: "ann@example.com", Content: supportbee.Text("x"),
 			})
 			switch {

@@ -42,7 +42,7 @@ func (l *rateLimiter) take(c *call, cfg config) time.Duration {
 }
 
 // tooMany is the answer 429. Its body is not on record; this one is empty.
-func (s *Server) tooMany(wait time.Duration) answer {
+func (s *Desk) tooMany(wait time.Duration) answer {
 	result := answer{status: http.StatusTooManyRequests}
 	if s.config.retryAfter != nil {
 		result.header = map[string]string{"Retry-After": s.config.retryAfter(wait)}

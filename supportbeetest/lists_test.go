@@ -22,10 +22,10 @@ import (
 var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 
 // listDesk is a desk whose tickets differ in everything that a list can select by.
-func listDesk(t *testing.T, opts ...supportbeetest.Option) *supportbeetest.Server {
+func listDesk(t *testing.T, opts ...supportbeetest.Option) *supportbeetest.Desk {
 	t.Helper()
 	now := noon
-	desk := supportbeetest.Run(t, append(opts, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return now }))...)
+	desk := supportbeetest.New(t, append(opts, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return now }))...)
 	admin, _ := desk.User(supportbeetest.AdminEmail)
 	ben := desk.AddUser(supportbeetest.UserSeed{Email: "ben@acme.example", Name: "Ben Bauer", Role: supportbee.RoleAgent})
 	support := desk.AddTeam("Support", admin.ID, ben)
@@ -53,7 +53,7 @@ func listDesk(t *testing.T, opts ...supportbeetest.Option) *supportbeetest.Serve
 
 func TestListsSelectAndCombine(t *testing.T) {
 	t.Parallel()
-	for name, dialect := range map[string]supportbeetest.Dialect{"recorded": supportbeetest.Recorded, "documented": supportbeetest.Documented} {
+	for name, dialect := range map[string]supportbeetest.Dialect{"recorded": supportbeetest.DialectRecorded, "documented": supportbeetest.DialectDocumented} {
 		desk := listDesk(t, supportbeetest.WithDialect(dialect))
 		ben, _ := desk.User("ben@acme.example")
 		billing, _ := desk.Team("Billing")
@@ -132,7 +132,7 @@ func TestPagesTellTheirTotals(t *testing.T) {
 	raw = nil
 	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets?archived=any&total_only=true", nil, &raw))
 	assert.Equal(t, map[string]any{"total": 6.0}, raw)
-	n, err := client.Tickets.Count(t.Context(), supportbee.TicketListOptions{Archived: supportbee.Any})
+	n, err := client.Tickets.Count(t.Context(), supportbee.TicketListOptions{Archived: supportbee.ArchivedAny})
 	require.NoError(t, err)
 	assert.Equal(t, 6, n)
 	raw = nil
@@ -156,11 +156,11 @@ func TestMalformedTimesAreServerErrors(t *testing.T) {
 
 func TestPagesShiftWhileTicketsChange(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t, supportbeetest.WithoutSeed())
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
 	desk.Seed(60)
 	client := desk.Client(supportbee.WithPrefetch(0))
 	seen := map[supportbee.TicketID]int{}
-	for ticket, err := range client.Tickets.All(t.Context(), supportbee.TicketListOptions{PerPage: 10, Archived: supportbee.Any}) {
+	for ticket, err := range client.Tickets.All(t.Context(), supportbee.TicketListOptions{PerPage: 10, Archived: supportbee.ArchivedAny}) {
 		require.NoError(t, err)
 		seen[ticket.ID]++
 		if len(seen)%10 == 5 {
@@ -176,13 +176,13 @@ func TestPagesShiftWhileTicketsChange(t *testing.T) {
 func TestReportsComeFromTheDesksHistory(t *testing.T) {
 	t.Parallel()
 	now := noon
-	desk := supportbeetest.Run(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return now }))
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return now }))
 	client := desk.Client()
 	admin, _ := desk.User(supportbeetest.AdminEmail)
 	desk.AddLabel("bug", "#FF0000")
 	team := desk.AddTeam("Support", admin.ID)
 	reply := func(id supportbeetest.TicketID) {
-		_, err := client.Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("x")})
+		_, err := client.Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("x")})
 		require.NoError(t, err)
 	}
 	first := desk.AddTicket(supportbeetest.TicketSeed{Labels: []string{"bug"}})
@@ -223,7 +223,7 @@ func TestReportsComeFromTheDesksHistory(t *testing.T) {
 
 func TestValidationAnswersInTheVendorsWay(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	client := desk.Client(supportbee.WithoutRetry())
 	id := desk.AddTicket(supportbeetest.TicketSeed{})
 	many := slices.Repeat([]string{"a@example.com"}, 26)
@@ -256,7 +256,7 @@ func TestValidationAnswersInTheVendorsWay(t *testing.T) {
 
 func TestManyClientsAtOnce(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	shared := desk.AddTicket(supportbeetest.TicketSeed{Subject: "shared"})
 	before := len(desk.Tickets())
 	const clients, rounds = 64, 5
@@ -265,20 +265,20 @@ func TestManyClientsAtOnce(t *testing.T) {
 		all.Go(func() {
 			client := desk.Client()
 			for i := range rounds {
-				ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{
+				ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{
 					Subject: fmt.Sprintf("%d/%d", n, i), RequesterEmail: fmt.Sprintf("c%d@example.com", n), Content: supportbee.Text("x"),
 				})
 				if !assert.NoError(t, err) {
 					return
 				}
-				_, err = client.Replies.Create(t.Context(), shared, supportbee.ReplyCreate{Content: supportbee.Text(ticket.Subject)})
+				_, err = client.Replies.Create(t.Context(), shared, supportbee.ReplyParams{Content: supportbee.Text(ticket.Subject)})
 				assert.NoError(t, err)
-				_, err = client.Comments.Create(t.Context(), ticket.ID, supportbee.CommentCreate{Content: supportbee.Text("x")})
+				_, err = client.Comments.Create(t.Context(), ticket.ID, supportbee.CommentParams{Content: supportbee.Text("x")})
 				assert.NoError(t, err)
 				_, err = client.Labels.Add(t.Context(), ticket.ID, "bug")
 				assert.NoError(t, err)
 				assert.NoError(t, client.Tickets.Archive(t.Context(), ticket.ID))
-				_, err = client.Tickets.List(t.Context(), supportbee.TicketListOptions{Archived: supportbee.Any, PerPage: 20})
+				_, err = client.Tickets.List(t.Context(), supportbee.TicketListOptions{Archived: supportbee.ArchivedAny, PerPage: 20})
 				assert.NoError(t, err)
 				_, err = client.Tickets.Get(t.Context(), shared)
 				assert.NoError(t, err)
@@ -290,7 +290,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 	assert.Equal(t, clients*rounds, ticket.RepliesCount)
 	assert.Equal(t, clients*rounds, ticket.AgentRepliesCount)
 	assert.Len(t, desk.Tickets(), before+clients*rounds)
-	n, err := desk.Client().Tickets.Count(t.Context(), supportbee.TicketListOptions{Archived: supportbee.OnlyArchived, Label: "bug"})
+	n, err := desk.Client().Tickets.Count(t.Context(), supportbee.TicketListOptions{Archived: supportbee.ArchivedOnly, Label: "bug"})
 	require.NoError(t, err)
 	assert.Equal(t, clients*rounds, n)
 	assert.Len(t, desk.Requests(), clients*rounds*7+1)

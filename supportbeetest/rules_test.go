@@ -21,7 +21,7 @@ import (
 
 func TestUsersRules(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	agent, _ := desk.User(supportbeetest.AgentEmail)
 	customer, _ := desk.User(supportbeetest.CustomerEmail)
 	for i, tt := range []struct {
@@ -48,7 +48,7 @@ func TestUsersRules(t *testing.T) {
 	}
 
 	client := desk.Client()
-	group, err := client.Users.Create(t.Context(), supportbee.UserCreate{Type: supportbee.UserTypeCustomerGroup, Name: "Net Ltd", EmailDomains: []string{"example.net"}})
+	group, err := client.Users.Create(t.Context(), supportbee.UserParams{Type: supportbee.UserTypeCustomerGroup, Name: "Net Ltd", EmailDomains: []string{"example.net"}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"example.net"}, group.EmailDomains)
 	_, err = client.Users.AddMember(t.Context(), group.ID, 1)
@@ -61,11 +61,11 @@ func TestUsersRules(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, members, 1)
 
-	promoted, err := client.Users.Create(t.Context(), supportbee.UserCreate{Email: supportbeetest.CustomerEmail, Role: supportbee.RoleAgent})
+	promoted, err := client.Users.Create(t.Context(), supportbee.UserParams{Email: supportbeetest.CustomerEmail, Role: supportbee.RoleAgent})
 	require.NoError(t, err)
 	assert.Equal(t, customer.ID, promoted.ID, "a customer becomes an agent")
 	assert.Equal(t, customer.Name, promoted.Name)
-	moved, err := client.Users.Update(t.Context(), promoted.ID, supportbee.UserUpdate{Email: new("eve@acme.example")})
+	moved, err := client.Users.Update(t.Context(), promoted.ID, supportbee.UserUpdateParams{Email: new("eve@acme.example")})
 	require.NoError(t, err)
 	assert.Equal(t, "eve@acme.example", moved.Email)
 	assert.Equal(t, customer.Name, moved.Name, "only the given fields change")
@@ -81,25 +81,25 @@ func TestUsersRules(t *testing.T) {
 
 func TestFiltersTakeTicketsThatComeLater(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	client := desk.Client()
 	agent, _ := desk.User(supportbeetest.AgentEmail)
 	team, _ := desk.Team("Support")
 	before := desk.AddTicket(supportbeetest.TicketSeed{Subject: "newsletter"})
 	for _, f := range []struct {
-		rule supportbee.RuleCreate
-		does supportbee.ConsequenceCreate
+		rule supportbee.RuleParams
+		does supportbee.ConsequenceParams
 	}{
-		{supportbee.RuleCreate{Subject: "newsletter"}, supportbee.ConsequenceCreate{Archive: true}},
-		{supportbee.RuleCreate{Body: "LOTTERY", RequesterEmail: "@example.net"}, supportbee.ConsequenceCreate{Spam: true}},
-		{supportbee.RuleCreate{RequesterEmail: "robot@"}, supportbee.ConsequenceCreate{Trash: true}},
-		{supportbee.RuleCreate{DeliveredTo: "help@", Subject: "bug"}, supportbee.ConsequenceCreate{Label: "bug", AssignTeam: team.ID, AssignUser: agent.ID}},
-		{supportbee.RuleCreate{DeliveredTo: "sales@"}, supportbee.ConsequenceCreate{Label: "wish"}},
+		{supportbee.RuleParams{Subject: "newsletter"}, supportbee.ConsequenceParams{Archive: true}},
+		{supportbee.RuleParams{Body: "LOTTERY", RequesterEmail: "@example.net"}, supportbee.ConsequenceParams{Spam: true}},
+		{supportbee.RuleParams{RequesterEmail: "robot@"}, supportbee.ConsequenceParams{Trash: true}},
+		{supportbee.RuleParams{DeliveredTo: "help@", Subject: "bug"}, supportbee.ConsequenceParams{Label: "bug", AssignTeam: team.ID, AssignUser: agent.ID}},
+		{supportbee.RuleParams{DeliveredTo: "sales@"}, supportbee.ConsequenceParams{Label: "wish"}},
 	} {
 		_, err := client.Filters.CreateWith(t.Context(), f.rule, f.does)
 		require.NoError(t, err)
 	}
-	address, err := client.ForwardingAddresses.Create(t.Context(), supportbee.ForwardingAddressCreate{Email: "sales@acme.example", Name: "Sales"})
+	address, err := client.ForwardingAddresses.Create(t.Context(), supportbee.ForwardingAddressParams{Email: "sales@acme.example", Name: "Sales"})
 	require.NoError(t, err)
 
 	state := func(id supportbeetest.TicketID) supportbee.Ticket { ticket, _ := desk.Ticket(id); return ticket }
@@ -113,7 +113,7 @@ func TestFiltersTakeTicketsThatComeLater(t *testing.T) {
 	assert.Equal(t, team.ID, sorted.AssignedTeam.ID)
 	assert.Equal(t, agent.ID, sorted.AssignedUser.ID)
 
-	sold, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{
+	sold, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{
 		Subject: "x", RequesterEmail: "ann@example.com", Content: supportbee.Text("x"), ForwardingAddressID: address.ID,
 	})
 	require.NoError(t, err)
@@ -134,7 +134,7 @@ func TestFiltersTakeTicketsThatComeLater(t *testing.T) {
 func TestUnansweredFollowsTheConversation(t *testing.T) {
 	t.Parallel()
 	now := noon
-	desk := supportbeetest.Run(t, supportbeetest.WithClock(func() time.Time { return now }))
+	desk := supportbeetest.New(t, supportbeetest.WithClock(func() time.Time { return now }))
 	agent, _ := desk.User(supportbeetest.AgentEmail)
 	id := desk.AddTicket(supportbeetest.TicketSeed{Text: "hello"})
 	state := func() (unanswered bool, replies, byAgents int, last time.Time) {
@@ -160,7 +160,7 @@ func TestUnansweredFollowsTheConversation(t *testing.T) {
 
 func TestDraftsQuoteTheLastMessageInTheZone(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t, supportbeetest.WithClock(func() time.Time { return noon }))
+	desk := supportbeetest.New(t, supportbeetest.WithClock(func() time.Time { return noon }))
 	id := desk.AddTicket(supportbeetest.TicketSeed{Text: "one\ntwo", RequesterEmail: "nameless@example.com"})
 	path := fmt.Sprintf("/tickets/%d/draft", id)
 	got := send(t, desk, "GET", path, "")
@@ -185,7 +185,7 @@ func TestDraftsQuoteTheLastMessageInTheZone(t *testing.T) {
 // Star and requester are on record without having methods: they show the escape hatch.
 func TestTheEscapeHatchReachesWhatHasNoMethod(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	client := desk.Client()
 	id := desk.AddTicket(supportbeetest.TicketSeed{})
 	path := fmt.Sprintf("/tickets/%d", id)
@@ -208,7 +208,7 @@ func TestTheEscapeHatchReachesWhatHasNoMethod(t *testing.T) {
 
 func TestSeedsAreTheDesksOwn(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	agent, _ := desk.User(supportbeetest.AgentEmail)
 	data := []byte("photo")
 	file := desk.AddFile("leak.jpg", "image/jpeg", data)
@@ -254,13 +254,13 @@ func TestSeedsAreTheDesksOwn(t *testing.T) {
 
 func TestUsersAreReadWhileTheyChange(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t, supportbeetest.InMemory())
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
 	client := desk.Client()
 	agent, _ := desk.User(supportbeetest.AgentEmail)
 	var both sync.WaitGroup
 	both.Go(func() {
 		for i := range 100 {
-			_, err := client.Users.Update(t.Context(), agent.ID, supportbee.UserUpdate{Name: new(fmt.Sprint("Ben ", i)), Role: supportbee.RoleAdmin})
+			_, err := client.Users.Update(t.Context(), agent.ID, supportbee.UserUpdateParams{Name: new(fmt.Sprint("Ben ", i)), Role: supportbee.RoleAdmin})
 			assert.NoError(t, err)
 		}
 	})
@@ -278,7 +278,7 @@ func TestFaultsOfDownloads(t *testing.T) {
 	for name, opts := range map[string][]supportbeetest.Option{"http": nil, "memory": {supportbeetest.InMemory()}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			desk := supportbeetest.Run(t, opts...)
+			desk := supportbeetest.New(t, opts...)
 			client := desk.Client(supportbee.WithoutRetry())
 			file, err := client.Attachments.Upload(t.Context(), "a.txt", strings.NewReader(strings.Repeat("x", 1000)))
 			require.NoError(t, err)
@@ -308,12 +308,12 @@ func TestFaultsOfDownloads(t *testing.T) {
 
 func TestFaultsHitOnlyTheAPI(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	injection := desk.Inject(supportbeetest.Fault{Times: 1, Cut: supportbeetest.AfterHandling})
 	assert.Equal(t, http.StatusNotFound, send(t, desk, "GET", "/favicon.ico", "").StatusCode)
 	assert.Zero(t, injection.Hits())
 	id := desk.AddTicket(supportbeetest.TicketSeed{})
-	_, err := desk.Client().Comments.Create(t.Context(), id, supportbee.CommentCreate{Content: supportbee.Text("lost answer")})
+	_, err := desk.Client().Comments.Create(t.Context(), id, supportbee.CommentParams{Content: supportbee.Text("lost answer")})
 	require.ErrorIs(t, err, supportbee.ErrOutcomeUnknown)
 	assert.Equal(t, 1, injection.Hits())
 	last := desk.Requests()[1]
@@ -337,7 +337,7 @@ func TestFaultsHaveNames(t *testing.T) {
 func TestWebhooksReachAHandlerInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		desk := supportbeetest.Run(t, supportbeetest.InMemory())
+		desk := supportbeetest.New(t, supportbeetest.InMemory())
 		agent, _ := desk.User(supportbeetest.AgentEmail)
 		desk.AddWebhookHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			event, err := supportbee.ParseWebhook(r.Body)
@@ -385,7 +385,7 @@ func TestClosingLeavesNothingBehind(t *testing.T) {
 
 func TestSnapshotsAreChecked(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	file := desk.AddFile("a", "text/plain", nil)
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Attachments: []supportbeetest.AttachmentID{file}})
 	desk.AddCustomerReply(ticket, "x")
@@ -433,9 +433,9 @@ func TestSnapshotsAreChecked(t *testing.T) {
 func TestOptionsOfAStandAloneDesk(t *testing.T) {
 	t.Parallel()
 	var logs bytes.Buffer
-	desk := supportbeetest.Run(t,
+	desk := supportbeetest.New(t,
 		supportbeetest.WithHandler("GET /{$}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("page")) })),
-		supportbeetest.WithRequestLogger(slog.New(slog.NewTextHandler(&logs, nil))),
+		supportbeetest.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))),
 		supportbeetest.WithAddr("127.0.0.1:0"))
 	assert.True(t, strings.HasPrefix(desk.URL, "http://127.0.0.1:"))
 	assert.Equal(t, "page", send(t, desk, "GET", "/", "").body)
@@ -445,6 +445,6 @@ func TestOptionsOfAStandAloneDesk(t *testing.T) {
 	assert.NotContains(t, logs.String(), desk.Token)
 	assert.NotContains(t, logs.String(), "secret")
 
-	taken := supportbeetest.Run(t)
+	taken := supportbeetest.New(t)
 	assert.Panics(t, func() { supportbeetest.NewServer(supportbeetest.WithAddr(strings.TrimPrefix(taken.URL, "http://"))) })
 }

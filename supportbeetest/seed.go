@@ -109,7 +109,7 @@ func (d *desk) seedWorld(now time.Time) {
 
 // Seed adds n tickets with replies, comments, labels and assignments. The same desk gets the same
 // tickets every time. They are spread over the year before now; every eighth is archived.
-func (s *Server) Seed(n int) {
+func (s *Desk) Seed(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, now := s.state, s.now()
@@ -176,7 +176,7 @@ func (s *Server) Seed(n int) {
 
 // AddUser adds somebody with a role such as [supportbee.RoleAgent] and returns the ID. Somebody
 // the desk knows already by the address, such as a ticket's requester, is given the role.
-func (s *Server) AddUser(u UserSeed) UserID {
+func (s *Desk) AddUser(u UserSeed) UserID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range u.Teams {
@@ -193,14 +193,14 @@ func (s *Server) AddUser(u UserSeed) UserID {
 }
 
 // AddToken returns a new token of the user's.
-func (s *Server) AddToken(id UserID) string {
+func (s *Desk) AddToken(id UserID) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state.newToken(s.mustUser("AddToken", id).ID)
 }
 
 // AddTeam adds a team and returns its ID.
-func (s *Server) AddTeam(name string, members ...UserID) TeamID {
+func (s *Desk) AddTeam(name string, members ...UserID) TeamID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &team{ID: s.state.id(), Name: name, Members: []int64{}}
@@ -212,7 +212,7 @@ func (s *Server) AddTeam(name string, members ...UserID) TeamID {
 }
 
 // AddLabel adds a label that tickets can be given, or changes its color, such as "#FF0000".
-func (s *Server) AddLabel(name, color string) {
+func (s *Desk) AddLabel(name, color string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, l := range s.state.Labels {
@@ -225,7 +225,7 @@ func (s *Server) AddLabel(name, color string) {
 }
 
 // AddFile adds a file that a ticket or a reply can have attached, and returns its ID.
-func (s *Server) AddFile(name, contentType string, data []byte) AttachmentID {
+func (s *Desk) AddFile(name, contentType string, data []byte) AttachmentID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := &attachment{ID: s.state.id(), CreatedAt: s.now(), Filename: name, ContentType: contentType, Data: slices.Clone(data)}
@@ -235,7 +235,7 @@ func (s *Server) AddFile(name, contentType string, data []byte) AttachmentID {
 
 // AddTicket adds a ticket as if it had come by mail, and returns its ID. Filters apply and
 // webhooks are sent. It panics where the seed names what the desk does not have.
-func (s *Server) AddTicket(in TicketSeed) TicketID {
+func (s *Desk) AddTicket(in TicketSeed) TicketID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, now := s.state, s.now()
@@ -273,8 +273,8 @@ func (s *Server) AddTicket(in TicketSeed) TicketID {
 }
 
 // AddCustomerReply adds a reply of the ticket's requester, as if it had come by mail. The files
-// are of [Server.AddFile].
-func (s *Server) AddCustomerReply(id TicketID, text string, files ...AttachmentID) ReplyID {
+// are of [Desk.AddFile].
+func (s *Desk) AddCustomerReply(id TicketID, text string, files ...AttachmentID) ReplyID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.mustTicket("AddCustomerReply", id)
@@ -282,21 +282,21 @@ func (s *Server) AddCustomerReply(id TicketID, text string, files ...AttachmentI
 }
 
 // AddReply adds a reply by a user of the desk, such as an agent.
-func (s *Server) AddReply(id TicketID, author UserID, text string) ReplyID {
+func (s *Desk) AddReply(id TicketID, author UserID, text string) ReplyID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, u := s.mustTicket("AddReply", id), s.mustUser("AddReply", author)
 	return s.seedReply(&call{encoder: s.encoder(), now: s.now(), user: u}, t, u.ID, text, nil)
 }
 
-func (s *Server) seedReply(c *call, t *ticket, author int64, text string, files []int64) ReplyID {
+func (s *Desk) seedReply(c *call, t *ticket, author int64, text string, files []int64) ReplyID {
 	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: author, Content: contentBody{Text: text, AttachmentIDs: files}.content()}
 	s.addReply(c, t, p)
 	return ReplyID(p.ID)
 }
 
 // AddComment adds a comment by a user of the desk.
-func (s *Server) AddComment(id TicketID, author UserID, text string) CommentID {
+func (s *Desk) AddComment(id TicketID, author UserID, text string) CommentID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, u := s.mustTicket("AddComment", id), s.mustUser("AddComment", author)
@@ -308,7 +308,7 @@ func (s *Server) AddComment(id TicketID, author UserID, text string) CommentID {
 
 // The functions below find what a test names; a test that names something else is wrong.
 
-func (s *Server) mustTicket(caller string, id TicketID) *ticket {
+func (s *Desk) mustTicket(caller string, id TicketID) *ticket {
 	t := s.state.Tickets[int64(id)]
 	if t == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no ticket %d", caller, id))
@@ -316,7 +316,7 @@ func (s *Server) mustTicket(caller string, id TicketID) *ticket {
 	return t
 }
 
-func (s *Server) mustUser(caller string, id UserID) *user {
+func (s *Desk) mustUser(caller string, id UserID) *user {
 	u := s.state.Users[int64(id)]
 	if u == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no user %d", caller, id))
@@ -324,13 +324,13 @@ func (s *Server) mustUser(caller string, id UserID) *user {
 	return u
 }
 
-func (s *Server) mustTeam(caller string, id TeamID) {
+func (s *Desk) mustTeam(caller string, id TeamID) {
 	if s.state.team(int64(id)) == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no team %d", caller, id))
 	}
 }
 
-func (s *Server) mustFiles(caller string, ids []AttachmentID) []int64 {
+func (s *Desk) mustFiles(caller string, ids []AttachmentID) []int64 {
 	var files []int64
 	for _, id := range ids {
 		if s.state.Attachments[int64(id)] == nil {

@@ -28,10 +28,10 @@ const Company = "acme"
 // maxBody is the largest JSON request that the desk reads.
 const maxBody = 8 << 20
 
-// Server is an embedded help desk that speaks the SupportBee API over HTTP on loopback.
+// Desk is an embedded help desk that speaks the SupportBee API over HTTP on loopback.
 //
 // It is safe for concurrent use.
-type Server struct {
+type Desk struct {
 	URL   string // the address to give to [supportbee.WithBaseURL]
 	Token string // of an admin
 
@@ -66,7 +66,7 @@ type config struct {
 	logger     *slog.Logger
 }
 
-// WithDialect sets the shapes of answers; the default is [Recorded].
+// WithDialect sets the shapes of answers; the default is [DialectRecorded].
 func WithDialect(d Dialect) Option { return func(c *config) { c.dialect = d } }
 
 // WithClock sets the desk's clock; the default is [time.Now].
@@ -75,7 +75,7 @@ func WithClock(now func() time.Time) Option { return func(c *config) { c.clock =
 // WithoutSeed starts with an empty desk: only the admin who owns the token.
 func WithoutSeed() Option { return func(c *config) { c.empty = true } }
 
-// InMemory opens no socket: [Server.Client] and [Server.Transport] hand requests over directly.
+// InMemory opens no socket: [Desk.Client] and [Desk.Transport] hand requests over directly.
 // That is the way to run a desk inside a [testing/synctest] bubble.
 func InMemory() Option { return func(c *config) { c.inMemory = true } }
 
@@ -83,8 +83,8 @@ func InMemory() Option { return func(c *config) { c.inMemory = true } }
 // panics where it cannot be had.
 func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
 
-// WithDenialStatus sets the status of a bad token: 401, the default, or 403. Both are on record.
-func WithDenialStatus(status int) Option { return func(c *config) { c.denied = status } }
+// WithDeniedStatus sets the status of a bad token: 401, the default, or 403. Both are on record.
+func WithDeniedStatus(status int) Option { return func(c *config) { c.denied = status } }
 
 // WithRateLimits enforces the vendor's limits: 8 tickets a minute with a token, 5 an hour from an
 // address without. They are off by default, because a test that opens nine tickets does not mean
@@ -109,12 +109,12 @@ func WithHandler(pattern string, handler http.Handler) Option {
 	return func(c *config) { c.handlers[pattern] = handler }
 }
 
-// WithRequestLogger logs every request.
-func WithRequestLogger(logger *slog.Logger) Option { return func(c *config) { c.logger = logger } }
+// WithLogger logs every request.
+func WithLogger(logger *slog.Logger) Option { return func(c *config) { c.logger = logger } }
 
 // NewServer starts a desk. Close ends it.
-func NewServer(opts ...Option) *Server {
-	s := &Server{
+func NewServer(opts ...Option) *Desk {
+	s := &Desk{
 		config:   config{clock: time.Now, denied: http.StatusUnauthorized, handlers: map[string]http.Handler{}},
 		mux:      http.NewServeMux(),
 		state:    newDesk(),
@@ -161,8 +161,8 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// Run starts a desk that ends with the test.
-func Run(tb testing.TB, opts ...Option) *Server {
+// New starts a desk that ends with the test.
+func New(tb testing.TB, opts ...Option) *Desk {
 	tb.Helper()
 	s := NewServer(opts...)
 	tb.Cleanup(s.Close)
@@ -170,7 +170,7 @@ func Run(tb testing.TB, opts ...Option) *Server {
 }
 
 // Close ends the desk: it cuts open connections and drops webhooks that are not delivered yet.
-func (s *Server) Close() {
+func (s *Desk) Close() {
 	s.webhooks.close()
 	if s.http != nil {
 		for _, server := range []*httptest.Server{s.http, s.storage} {
@@ -182,12 +182,12 @@ func (s *Server) Close() {
 
 // Client returns an SDK client for the desk, with the admin's token unless an option such as
 // [supportbee.WithTransport] changes the way there.
-func (s *Server) Client(opts ...supportbee.Option) *supportbee.Client {
+func (s *Desk) Client(opts ...supportbee.Option) *supportbee.Client {
 	return s.ClientWithToken(s.Token, opts...)
 }
 
 // ClientWithToken returns an SDK client with the given token, which may be empty.
-func (s *Server) ClientWithToken(token string, opts ...supportbee.Option) *supportbee.Client {
+func (s *Desk) ClientWithToken(token string, opts ...supportbee.Option) *supportbee.Client {
 	opts = append([]supportbee.Option{supportbee.WithBaseURL(s.URL), supportbee.WithTransport(s.Transport())}, opts...)
 	client, err := supportbee.New(Company, token, opts...)
 	if err != nil {
@@ -197,7 +197,7 @@ func (s *Server) ClientWithToken(token string, opts ...supportbee.Option) *suppo
 }
 
 // Transport returns what sends requests to the desk: directly if it is [InMemory].
-func (s *Server) Transport() http.RoundTripper {
+func (s *Desk) Transport() http.RoundTripper {
 	if s.config.inMemory {
 		return memoryTransport{http.HandlerFunc(s.serveMemory)}
 	}
@@ -205,7 +205,7 @@ func (s *Server) Transport() http.RoundTripper {
 }
 
 // serveMemory stands for both origins of a desk in memory.
-func (s *Server) serveMemory(w http.ResponseWriter, r *http.Request) {
+func (s *Desk) serveMemory(w http.ResponseWriter, r *http.Request) {
 	if r.Host == memoryStorage {
 		s.serveStorage(w, r)
 		return
@@ -216,11 +216,11 @@ func (s *Server) serveMemory(w http.ResponseWriter, r *http.Request) {
 const memoryStorage = "storage.localhost"
 
 // ServeHTTP answers an API request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-func (s *Server) now() time.Time { return s.config.clock().UTC().Truncate(time.Second) }
+func (s *Desk) now() time.Time { return s.config.clock().UTC().Truncate(time.Second) }
 
-func (s *Server) encoder() encoder { return encoder{s.state, s.config.dialect, s.URL} }
+func (s *Desk) encoder() encoder { return encoder{s.state, s.config.dialect, s.URL} }
 
 // operation is one route of the API.
 type operation struct {
@@ -231,7 +231,7 @@ type operation struct {
 	anonymous bool // works without a token
 	write     bool // changes the state
 	raw       bool // reads the request's body itself
-	handle    func(*Server, *call) answer
+	handle    func(*Desk, *call) answer
 }
 
 // call is a request on its way through the desk.
@@ -273,12 +273,12 @@ func invalidInput(sentences ...string) answer {
 	return fail(http.StatusBadRequest, "Validation failed: %s", strings.Join(sentences, ", "))
 }
 
-func unknownRoute(_ *Server, _ *call) answer {
+func unknownRoute(_ *Desk, _ *call) answer {
 	return fail(http.StatusNotFound, "Sorry. Something seems to have gone wrong. This address does not exist.")
 }
 
 // dispatch is the way of every request: log, fault, handling.
-func (s *Server) dispatch(op operation, w http.ResponseWriter, r *http.Request, handle http.HandlerFunc) {
+func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, handle http.HandlerFunc) {
 	start := time.Now()
 	entry := &Request{
 		Op: op.op, Method: r.Method, Route: op.route, Path: r.URL.EscapedPath(), Query: maskedQuery(r.URL.Query()), Header: masked(r.Header), Time: s.now(),
@@ -309,7 +309,7 @@ func (s *Server) dispatch(op operation, w http.ResponseWriter, r *http.Request, 
 }
 
 // handle answers a request as the API does.
-func (s *Server) handle(op operation, w http.ResponseWriter, r *http.Request) {
+func (s *Desk) handle(op operation, w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	number := s.serial.Add(1)
 	header := w.Header()
@@ -358,7 +358,7 @@ var gzipWriters = sync.Pool{New: func() any {
 }}
 
 // answer checks who asks, and lets the operation answer under the right lock.
-func (s *Server) answer(op operation, w http.ResponseWriter, r *http.Request) answer {
+func (s *Desk) answer(op operation, w http.ResponseWriter, r *http.Request) answer {
 	c := &call{Request: r, now: s.now(), query: r.URL.Query()}
 	if !strings.Contains(r.Header.Get("Accept"), "application/json") && op.op != "" && !op.raw {
 		return fail(http.StatusNotAcceptable, "Accept: application/json is required")

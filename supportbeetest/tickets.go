@@ -15,7 +15,7 @@ const (
 	maxCopies      = 25
 )
 
-func listTickets(s *Server, c *call) answer {
+func listTickets(s *Desk, c *call) answer {
 	keep, order, bad := c.selection()
 	if bad.status != 0 {
 		return bad
@@ -23,7 +23,7 @@ func listTickets(s *Server, c *call) answer {
 	return c.page(order, keep)
 }
 
-func searchTickets(s *Server, c *call) answer {
+func searchTickets(s *Desk, c *call) answer {
 	text := strings.ToLower(strings.TrimSpace(c.query.Get("query")))
 	if text == "" {
 		return invalidInput("Query can't be blank")
@@ -164,7 +164,7 @@ func (c *call) page(order *index, keep func(*ticket) bool) answer {
 	}{total, number, perPage, (total + perPage - 1) / perPage, list})
 }
 
-func getTicket(s *Server, c *call) answer {
+func getTicket(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -202,7 +202,7 @@ func (c *call) problems(b contentBody) []string {
 	return list
 }
 
-func createTicket(s *Server, c *call) answer {
+func createTicket(s *Desk, c *call) answer {
 	var in struct {
 		Subject             string      `json:"subject"`
 		RequesterName       string      `json:"requester_name"`
@@ -240,7 +240,7 @@ func createTicket(s *Server, c *call) answer {
 	}
 	c.desk.note(t, "Created", actor, "#ticket", c.now)
 	s.emit(c, "ticket.created", t, nil)
-	if c.dialect == Documented {
+	if c.dialect == DialectDocumented {
 		return created(c.encoder.ticket(t))
 	}
 	return created(object{"ticket": c.encoder.ticket(t)})
@@ -290,7 +290,7 @@ func (c *call) copies(cc, bcc []string) (ccIDs, bccIDs func() []int64, problems 
 	return check("Cc", cc), check("Bcc", bcc), problems
 }
 
-func deleteTicket(s *Server, c *call) answer {
+func deleteTicket(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	switch {
 	case t == nil:
@@ -331,12 +331,12 @@ var (
 )
 
 // setFlag handles an action. Repeating one does nothing.
-func setFlag(flag flagOf, on bool) func(*Server, *call) answer {
+func setFlag(flag flagOf, on bool) func(*Desk, *call) answer {
 	event, note := flag.onEvent, flag.onNote
 	if !on {
 		event, note = flag.offEvent, flag.offNote
 	}
-	return func(s *Server, c *call) answer {
+	return func(s *Desk, c *call) answer {
 		t, missing := c.ticket404()
 		if t == nil {
 			return missing
@@ -351,14 +351,14 @@ func setFlag(flag flagOf, on bool) func(*Server, *call) answer {
 	}
 }
 
-func star(s *Server, c *call) answer {
+func star(s *Desk, c *call) answer {
 	if result := setFlag(starred, true)(s, c); result.status != http.StatusNoContent {
 		return result
 	}
 	return created(object{"star": object{"id": c.number("id"), "ticket": object{"id": c.number("id")}}})
 }
 
-func setRequester(s *Server, c *call) answer {
+func setRequester(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -377,7 +377,7 @@ func setRequester(s *Server, c *call) answer {
 	return created(object{"requester": c.person(t.Requester)})
 }
 
-func assignUser(s *Server, c *call) answer {
+func assignUser(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -402,7 +402,7 @@ func assignUser(s *Server, c *call) answer {
 	return created(c.assignment("user_assignment", id, t, c.now, "user", assignee))
 }
 
-func unassignUser(s *Server, c *call) answer {
+func unassignUser(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -416,7 +416,7 @@ func unassignUser(s *Server, c *call) answer {
 	return done()
 }
 
-func assignTeam(s *Server, c *call) answer {
+func assignTeam(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -441,7 +441,7 @@ func assignTeam(s *Server, c *call) answer {
 	return created(c.assignment("team_assignment", id, t, c.now, "team", assignee))
 }
 
-func unassignTeam(s *Server, c *call) answer {
+func unassignTeam(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -454,7 +454,7 @@ func unassignTeam(s *Server, c *call) answer {
 	return done()
 }
 
-func getAudit(s *Server, c *call) answer {
+func getAudit(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -466,11 +466,11 @@ func getAudit(s *Server, c *call) answer {
 	return ok(object{"audit": list})
 }
 
-func listLabels(s *Server, c *call) answer {
+func listLabels(s *Desk, c *call) answer {
 	return ok(object{"labels": append([]label{}, c.desk.Labels...)})
 }
 
-func addLabel(s *Server, c *call) answer {
+func addLabel(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -486,7 +486,7 @@ func addLabel(s *Server, c *call) answer {
 	return created(object{"label": object{"id": c.desk.id(), "label": name, "ticket": t.ID}})
 }
 
-func removeLabel(s *Server, c *call) answer {
+func removeLabel(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing

@@ -23,7 +23,7 @@ import (
 func TestSeededStateIsReadBack(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	desk := supportbeetest.Run(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return at }))
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return at }))
 	agent := desk.AddUser(supportbeetest.UserSeed{Email: "kim@acme.example", Name: "Kim King", Role: supportbee.RoleAgent})
 	team := desk.AddTeam("Support", agent)
 	desk.AddLabel("refund", "#FF0000")
@@ -65,7 +65,7 @@ func TestSeededStateIsReadBack(t *testing.T) {
 func TestSeedIsDeterministic(t *testing.T) {
 	t.Parallel()
 	clock := supportbeetest.WithClock(func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) })
-	a, b := supportbeetest.Run(t, clock), supportbeetest.Run(t, clock)
+	a, b := supportbeetest.New(t, clock), supportbeetest.New(t, clock)
 	a.Seed(300)
 	b.Seed(300)
 	assert.Len(t, a.Tickets(), 310)
@@ -74,12 +74,12 @@ func TestSeedIsDeterministic(t *testing.T) {
 
 func TestRequestsAreListedWithoutCredentials(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	client := desk.Client()
 	_, err := client.Tickets.List(t.Context(), supportbee.TicketListOptions{Label: "bug"})
 	require.NoError(t, err)
 	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y"})
-	_, err = client.Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("Hi")})
+	_, err = client.Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("Hi")})
 	require.NoError(t, err)
 
 	requests := desk.Requests()
@@ -111,7 +111,7 @@ func (f *fakeTB) Errorf(format string, args ...any) {
 
 func TestAssertions(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	client := desk.Client()
 	agent, _ := desk.User(supportbeetest.AgentEmail)
 	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y"})
@@ -123,7 +123,7 @@ func TestAssertions(t *testing.T) {
 		"replied": {
 			func(tb testing.TB) bool { return desk.AssertReplied(tb, id, "soon") },
 			func() error {
-				_, err := client.Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("We answer soon.")})
+				_, err := client.Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("We answer soon.")})
 				return err
 			},
 			fmt.Sprintf(`want an agent's reply to ticket %d that holds "soon", got 0: []`, id),
@@ -131,7 +131,7 @@ func TestAssertions(t *testing.T) {
 		"commented": {
 			func(tb testing.TB) bool { return desk.AssertCommented(tb, id, "internal") },
 			func() error {
-				_, err := client.Comments.Create(t.Context(), id, supportbee.CommentCreate{Content: supportbee.Text("internal")})
+				_, err := client.Comments.Create(t.Context(), id, supportbee.CommentParams{Content: supportbee.Text("internal")})
 				return err
 			},
 			fmt.Sprintf(`want a comment on ticket %d that holds "internal", got 0: []`, id),
@@ -187,7 +187,7 @@ func TestAssertions(t *testing.T) {
 
 func TestTokensHaveTheirUsersRights(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	agent, _ := desk.User(supportbeetest.AgentEmail)
 	other, _ := desk.User(supportbeetest.OtherAgentEmail)
 	client := desk.ClientWithToken(desk.AddToken(agent.ID))
@@ -196,7 +196,7 @@ func TestTokensHaveTheirUsersRights(t *testing.T) {
 	require.ErrorIs(t, client.Tickets.Delete(t.Context(), id), supportbee.ErrAccessDenied)
 	_, err := client.Reports.TicketsCount(t.Context(), supportbee.ReportOptions{})
 	require.ErrorIs(t, err, supportbee.ErrAccessDenied)
-	_, err = client.Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{ID: other.ID}})
+	_, err = client.Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{ID: other.ID}})
 	require.ErrorIs(t, err, supportbee.ErrAccessDenied)
 	assert.Empty(t, desk.Replies(id))
 
@@ -204,7 +204,7 @@ func TestTokensHaveTheirUsersRights(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 2, mine, "the seeded one and the new one")
 
-	reply, err := desk.Client().Replies.Create(t.Context(), id, supportbee.ReplyCreate{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{Email: other.Email}})
+	reply, err := desk.Client().Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{Email: other.Email}})
 	require.NoError(t, err)
 	assert.Equal(t, other.Email, reply.Replier.Email)
 	require.NoError(t, desk.Client().Tickets.Delete(t.Context(), id))
@@ -213,18 +213,18 @@ func TestTokensHaveTheirUsersRights(t *testing.T) {
 
 func TestSnapshotsRoundTrip(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	desk.Seed(40)
 	file, err := desk.Client().Attachments.Upload(t.Context(), "a.bin", bytes.NewReader([]byte{0, 1, 255}))
 	require.NoError(t, err)
-	_, err = desk.Client().Filters.CreateWith(t.Context(), supportbee.RuleCreate{Subject: "q"}, supportbee.ConsequenceCreate{Archive: true})
+	_, err = desk.Client().Filters.CreateWith(t.Context(), supportbee.RuleParams{Subject: "q"}, supportbee.ConsequenceParams{Archive: true})
 	require.NoError(t, err)
 	var first, second bytes.Buffer
 	n, err := desk.WriteTo(&first)
 	require.NoError(t, err)
 	assert.Equal(t, int64(first.Len()), n)
 
-	other := supportbeetest.Run(t, supportbeetest.WithoutSeed())
+	other := supportbeetest.New(t, supportbeetest.WithoutSeed())
 	_, err = other.ReadFrom(bytes.NewReader(first.Bytes()))
 	require.NoError(t, err)
 	assert.Equal(t, desk.Tickets(), other.Tickets())
@@ -248,7 +248,7 @@ func TestSnapshotsRoundTrip(t *testing.T) {
 
 func TestWebhooksTellOfEveryEvent(t *testing.T) {
 	t.Parallel()
-	everyDesk(t, func(t *testing.T, desk *supportbeetest.Server) {
+	everyDesk(t, func(t *testing.T, desk *supportbeetest.Desk) {
 		var mu sync.Mutex
 		var events []*supportbee.Webhook
 		receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -276,19 +276,19 @@ func TestWebhooksTellOfEveryEvent(t *testing.T) {
 			func() error { return client.Tickets.MarkAnswered(ctx, ticket.ID) },
 			func() error { return client.Tickets.MarkAnswered(ctx, ticket.ID) }, // repeated: nothing happens
 			func() error { return client.Tickets.MarkUnanswered(ctx, ticket.ID) },
-			func() error { return client.Tickets.Spam(ctx, ticket.ID) },
-			func() error { return client.Tickets.Unspam(ctx, ticket.ID) },
+			func() error { return client.Tickets.MarkSpam(ctx, ticket.ID) },
+			func() error { return client.Tickets.UnmarkSpam(ctx, ticket.ID) },
 			func() error { return client.Tickets.Trash(ctx, ticket.ID) },
 			func() error { return client.Tickets.Untrash(ctx, ticket.ID) },
 			func() error { return client.Tickets.Archive(ctx, ticket.ID) },
 			func() error { return client.Tickets.Unarchive(ctx, ticket.ID) },
 			func() error {
-				_, err := client.Replies.Create(ctx, ticket.ID, supportbee.ReplyCreate{Content: supportbee.Text("Hi")})
+				_, err := client.Replies.Create(ctx, ticket.ID, supportbee.ReplyParams{Content: supportbee.Text("Hi")})
 				return err
 			},
 			func() error { desk.AddCustomerReply(ticket.ID, "Thanks"); return nil },
 			func() error {
-				_, err := client.Comments.Create(ctx, ticket.ID, supportbee.CommentCreate{Content: supportbee.Text("ok")})
+				_, err := client.Comments.Create(ctx, ticket.ID, supportbee.CommentParams{Content: supportbee.Text("ok")})
 				return err
 			},
 		} {
@@ -324,7 +324,7 @@ func TestWebhooksTellOfEveryEvent(t *testing.T) {
 
 func TestWebhooksSurviveABadReceiver(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	desk.AddWebhook(gone.URL)
@@ -337,7 +337,7 @@ func TestWebhooksSurviveABadReceiver(t *testing.T) {
 func TestInMemoryDeskRunsInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		desk := supportbeetest.Run(t, supportbeetest.InMemory(), supportbeetest.WithRateLimits(), supportbeetest.WithRetryAfter(false))
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithRateLimits(), supportbeetest.WithRetryAfter(false))
 		client := desk.Client()
 		start := time.Now()
 		for i := range 9 {
@@ -371,7 +371,7 @@ func TestRateLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				desk := supportbeetest.Run(t, append(tt.opts, supportbeetest.InMemory(), supportbeetest.WithRateLimits())...)
+				desk := supportbeetest.New(t, append(tt.opts, supportbeetest.InMemory(), supportbeetest.WithRateLimits())...)
 				token := desk.Token
 				if tt.anonymous {
 					token = ""
@@ -380,7 +380,7 @@ func TestRateLimits(t *testing.T) {
 				for range tt.most {
 					open(t, client, "x")
 				}
-				_, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{RequesterEmail: "ann@example.com", Content: supportbee.Text("x")})
+				_, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{RequesterEmail: "ann@example.com", Content: supportbee.Text("x")})
 				var limited *supportbee.RateLimitError
 				require.ErrorAs(t, err, &limited)
 				assert.InDelta(t, tt.wait, limited.RetryAfter, float64(2*time.Second))
@@ -393,7 +393,7 @@ func TestRateLimits(t *testing.T) {
 
 func TestPlainHTTP(t *testing.T) {
 	t.Parallel()
-	get := func(t *testing.T, desk *supportbeetest.Server, path, token string, header ...string) *http.Response {
+	get := func(t *testing.T, desk *supportbeetest.Desk, path, token string, header ...string) *http.Response {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, desk.URL+path, nil)
 		require.NoError(t, err)
@@ -413,7 +413,7 @@ func TestPlainHTTP(t *testing.T) {
 		data, _ := io.ReadAll(res.Body)
 		return string(data)
 	}
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 
 	res := get(t, desk, "/labels", desk.Token)
 	assert.Equal(t, http.StatusOK, res.StatusCode)
@@ -438,7 +438,7 @@ func TestPlainHTTP(t *testing.T) {
 		assert.Empty(t, res.Cookies())
 		assert.Equal(t, "no-cache", res.Header.Get("Cache-Control"))
 	}
-	res = get(t, supportbeetest.Run(t, supportbeetest.WithDenialStatus(http.StatusForbidden)), "/labels", "wrong")
+	res = get(t, supportbeetest.New(t, supportbeetest.WithDeniedStatus(http.StatusForbidden)), "/labels", "wrong")
 	assert.Equal(t, http.StatusForbidden, res.StatusCode)
 
 	res = get(t, desk, "/tickets?since=yesterday", desk.Token)

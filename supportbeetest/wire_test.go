@@ -61,7 +61,7 @@ func (e exchange) at(t *testing.T, path string) any {
 
 // send makes a plain request with the token, following no redirect. The headers are names and
 // values in turn; an empty value leaves a header out.
-func send(t *testing.T, desk *supportbeetest.Server, method, path, body string, headers ...string) exchange {
+func send(t *testing.T, desk *supportbeetest.Desk, method, path, body string, headers ...string) exchange {
 	t.Helper()
 	target := path
 	if !strings.HasPrefix(path, "http") {
@@ -108,7 +108,7 @@ func TestDialectsDifferInTheirShapes(t *testing.T) {
 		dialect supportbeetest.Dialect
 		check   func(t *testing.T, send func(method, path, body string) exchange, id, team, agent int64)
 	}{
-		"recorded": {supportbeetest.Recorded, func(t *testing.T, send func(method, path, body string) exchange, id, team, agent int64) {
+		"recorded": {supportbeetest.DialectRecorded, func(t *testing.T, send func(method, path, body string) exchange, id, team, agent int64) {
 			t.Helper()
 			created := send("POST", "/tickets", `{"ticket":{"subject":"x","requester_email":"a@example.com","content":{"text":"hi"}}}`)
 			assert.Equal(t, []string{"ticket"}, keys(created.json(t)))
@@ -132,7 +132,7 @@ func TestDialectsDifferInTheirShapes(t *testing.T) {
 			assert.NotContains(t, keys(again.at(t, "reply.ticket")), "id")
 			assert.NotNil(t, send("GET", "/emails", "").at(t, "emails.0.id"))
 		}},
-		"documented": {supportbeetest.Documented, func(t *testing.T, send func(method, path, body string) exchange, id, team, agent int64) {
+		"documented": {supportbeetest.DialectDocumented, func(t *testing.T, send func(method, path, body string) exchange, id, team, agent int64) {
 			t.Helper()
 			created := send("POST", "/tickets", `{"ticket":{"subject":"x","requester_email":"a@example.com","content":{"text":"hi"}}}`)
 			assert.Equal(t, "x", created.at(t, "subject"), "bare")
@@ -157,7 +157,7 @@ func TestDialectsDifferInTheirShapes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			desk := supportbeetest.Run(t, supportbeetest.WithDialect(tt.dialect))
+			desk := supportbeetest.New(t, supportbeetest.WithDialect(tt.dialect))
 			team, _ := desk.Team("Support")
 			agent, _ := desk.User(supportbeetest.AgentEmail)
 			id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x"})
@@ -170,7 +170,7 @@ func TestDialectsDifferInTheirShapes(t *testing.T) {
 func TestTicketOnTheWire(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	desk := supportbeetest.Run(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return at }))
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return at }))
 	file := desk.AddFile("a b.pdf", "application/pdf", []byte("%PDF"))
 	id := desk.AddTicket(supportbeetest.TicketSeed{
 		Subject: "Kettle", Text: "It leaks.", HTML: "<p>It leaks.</p>", RequesterEmail: "ann@example.com", RequesterName: "Ann Archer",
@@ -200,7 +200,7 @@ func TestEveryOperationOfTheListIsServed(t *testing.T) {
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSpace(string(table)), "\n")[1:]
 	require.Len(t, lines, 50)
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	for _, line := range lines {
 		column := strings.Split(line, "\t")
 		method, route, op := column[0], column[1], column[2]
@@ -224,7 +224,7 @@ func TestEveryOperationOfTheListIsServed(t *testing.T) {
 
 func TestWhoMayAsk(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	ticket := `{"ticket":{"requester_email":"a@example.com","content":{"text":"x"}}}`
 
 	anonymous := send(t, desk, "POST", "/tickets", ticket, "Authorization", "")
@@ -253,7 +253,7 @@ func TestWhoMayAsk(t *testing.T) {
 
 func TestFilesComeFromAnotherOriginThatRefusesCredentials(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	file := desk.AddFile("ä/b.txt", "text/plain; charset=utf-8", []byte("bytes"))
 	for _, size := range []string{"original", "thumb"} {
 		path := fmt.Sprintf("/attachments/%d/%s/x", file, size)
@@ -278,8 +278,8 @@ func TestFilesComeFromAnotherOriginThatRefusesCredentials(t *testing.T) {
 
 func TestUploads(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range []supportbeetest.Dialect{supportbeetest.Recorded, supportbeetest.Documented} {
-		desk := supportbeetest.Run(t, supportbeetest.WithDialect(dialect))
+	for _, dialect := range []supportbeetest.Dialect{supportbeetest.DialectRecorded, supportbeetest.DialectDocumented} {
+		desk := supportbeetest.New(t, supportbeetest.WithDialect(dialect))
 		form := func(disposition, contentType string) exchange {
 			var body bytes.Buffer
 			w := multipart.NewWriter(&body)
@@ -293,7 +293,7 @@ func TestUploads(t *testing.T) {
 			require.NoError(t, w.Close())
 			return send(t, desk, "POST", "/attachments", body.String(), "Content-Type", w.FormDataContentType())
 		}
-		prefix := map[supportbeetest.Dialect]string{supportbeetest.Recorded: "attachment.", supportbeetest.Documented: ""}[dialect]
+		prefix := map[supportbeetest.Dialect]string{supportbeetest.DialectRecorded: "attachment.", supportbeetest.DialectDocumented: ""}[dialect]
 		good := form(`form-data; name="files[]"; filename="a %22b%22.bin"`, "")
 		assert.Equal(t, http.StatusCreated, good.StatusCode)
 		assert.Equal(t, `a "b".bin`, good.at(t, prefix+"filename"))
@@ -317,7 +317,7 @@ func TestUploads(t *testing.T) {
 
 func TestGzipWhereItIsAskedFor(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	plain := send(t, desk, "GET", "/labels", "")
 	assert.Empty(t, plain.Header.Get("Content-Encoding"))
 	packed := send(t, desk, "GET", "/labels", "", "Accept-Encoding", "gzip")
@@ -339,7 +339,7 @@ func TestGzipWhereItIsAskedFor(t *testing.T) {
 
 func TestLabelNamesAreOnePathSegment(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	id := desk.AddTicket(supportbeetest.TicketSeed{})
 	for segment, name := range map[string]string{
 		"very%20important": "very important", "a%2Fb": "a/b", "%C3%BCber": "über", "100%25": "100%", "v1.2": "v1.2", "a%3Fb%23c": "a?b#c",
@@ -365,7 +365,7 @@ func TestLabelNamesAreOnePathSegment(t *testing.T) {
 
 func TestPagesFarOut(t *testing.T) {
 	t.Parallel()
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	for _, page := range []string{"100", "9223372036854775807", "99999999999999999999999"} {
 		got := send(t, desk, "GET", "/tickets?per_page=100&page="+page, "")
 		assert.Equal(t, []any{}, got.at(t, "tickets"), page)

@@ -130,11 +130,11 @@ func (t tour) work(ctx context.Context) error {
 	}
 	t.step("upload", "#%d\t%s\t%s\t%d bytes", file.ID, file.Filename, file.ContentType, photo.Size())
 
-	ticket, err := t.client.Tickets.Create(ctx, supportbee.TicketCreate{
+	ticket, err := t.client.Tickets.Create(ctx, supportbee.TicketParams{
 		Subject:        "The kettle leaks",
 		RequesterName:  "Ann Archer",
 		RequesterEmail: t.requester,
-		Content: supportbee.ContentCreate{
+		Content: supportbee.ContentParams{
 			Text:          "Hello,\nmy new kettle leaks, see the photo. Can I get a refund?",
 			AttachmentIDs: []supportbee.AttachmentID{file.ID},
 		},
@@ -173,13 +173,13 @@ func (t tour) work(ctx context.Context) error {
 		t.step("assign", "to %s", assignment.User.Name)
 	}
 
-	comment, err := t.client.Comments.Create(ctx, ticket.ID, supportbee.CommentCreate{Content: supportbee.Text("The third leak this week.")})
+	comment, err := t.client.Comments.Create(ctx, ticket.ID, supportbee.CommentParams{Content: supportbee.Text("The third leak this week.")})
 	if err != nil {
 		return err
 	}
 	t.step("comment", "%s: %s", comment.Commenter.Name, comment.Content.Text)
 
-	reply, err := t.client.Replies.Create(ctx, ticket.ID, supportbee.ReplyCreate{Content: supportbee.Text("Dear Ann,\na refund is on its way.")})
+	reply, err := t.client.Replies.Create(ctx, ticket.ID, supportbee.ReplyParams{Content: supportbee.Text("Dear Ann,\na refund is on its way.")})
 	if err != nil {
 		return err
 	}

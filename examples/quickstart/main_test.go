@@ -48,7 +48,7 @@ func TestTourOnTheEmbeddedDesk(t *testing.T) {
 
 func TestTourOnADeskOfTheEnvironment(t *testing.T) {
 	clearEnv(t)
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
 	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
 	var out bytes.Buffer
@@ -87,7 +87,7 @@ func TestOutputThatIsLostIsAnError(t *testing.T) {
 
 func TestTourStopsAtAnError(t *testing.T) {
 	clearEnv(t)
-	desk := supportbeetest.Run(t)
+	desk := supportbeetest.New(t)
 	desk.Inject(supportbeetest.Fault{Op: "Tickets.Search", Status: http.StatusForbidden})
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
 	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)

@@ -79,7 +79,7 @@ func sdk(url string, rt http.RoundTripper) Contestant {
 			return len(page.Tickets), page.TotalPages, nil
 		},
 		Reply: func(ctx context.Context) error {
-			return check(client.Replies.Create(ctx, 7, supportbee.ReplyCreate{Content: supportbee.Text("A new one is on its way.")}))
+			return check(client.Replies.Create(ctx, 7, supportbee.ReplyParams{Content: supportbee.Text("A new one is on its way.")}))
 		},
 		Upload: func(ctx context.Context, source io.Reader) error {
 			return check(client.Attachments.Upload(ctx, "a.bin", source))

@@ -92,13 +92,13 @@ func TestThePageShowsWhatAnIntegrationDoes(t *testing.T) {
 	url, token := desk(t, "-seed", "120")
 	client, err := supportbee.New("", token, supportbee.WithBaseURL(url))
 	require.NoError(t, err)
-	ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{
+	ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{
 		Subject: "A <b>bold</b> kettle", RequesterEmail: "ann@example.com", RequesterName: "Ann Archer", Content: supportbee.Text("It leaks <script>alert(1)</script>"),
 	})
 	require.NoError(t, err)
-	_, err = client.Replies.Create(t.Context(), ticket.ID, supportbee.ReplyCreate{Content: supportbee.Text("A new one is on its way.")})
+	_, err = client.Replies.Create(t.Context(), ticket.ID, supportbee.ReplyParams{Content: supportbee.Text("A new one is on its way.")})
 	require.NoError(t, err)
-	_, err = client.Comments.Create(t.Context(), ticket.ID, supportbee.CommentCreate{Content: supportbee.Text("The third this week.")})
+	_, err = client.Comments.Create(t.Context(), ticket.ID, supportbee.CommentParams{Content: supportbee.Text("The third this week.")})
 	require.NoError(t, err)
 	_, err = client.Tickets.Get(t.Context(), 7)
 	require.ErrorIs(t, err, supportbee.ErrNotFound)

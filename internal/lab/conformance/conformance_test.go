@@ -40,7 +40,7 @@ func TestTheDescriptionHasEveryOperation(t *testing.T) {
 type world struct {
 	ctx       context.Context
 	c         *supportbee.Client
-	desk      *supportbeetest.Server
+	desk      *supportbeetest.Desk
 	middleman *conformance.Middleman
 	ticket    supportbee.TicketID
 	agent     supportbee.UserID
@@ -69,10 +69,10 @@ var calls = []struct {
 		return err
 	}},
 	{"Tickets.Create", func(w *world) error {
-		ticket, err := w.c.Tickets.Create(w.ctx, supportbee.TicketCreate{
+		ticket, err := w.c.Tickets.Create(w.ctx, supportbee.TicketParams{
 			Subject: "S", RequesterName: "Ann", RequesterEmail: "ann@example.com", CC: []string{"Bo <bo@example.com>"}, BCC: []string{"c@example.com"},
 			NotifyRequester: true, ForwardingAddressID: 7,
-			Content: supportbee.ContentCreate{Text: "T", HTML: "<p>T</p>", AttachmentIDs: []supportbee.AttachmentID{w.file}},
+			Content: supportbee.ContentParams{Text: "T", HTML: "<p>T</p>", AttachmentIDs: []supportbee.AttachmentID{w.file}},
 		})
 		if err == nil {
 			w.ticket = ticket.ID
@@ -80,7 +80,7 @@ var calls = []struct {
 		return err
 	}},
 	{"Tickets.Create", func(w *world) error {
-		return err2(w.desk.ClientWithToken("", supportbee.WithTransport(w.middleman)).Tickets.Create(w.ctx, supportbee.TicketCreate{RequesterEmail: "d@example.com", Content: supportbee.HTML("<p>")}))
+		return err2(w.desk.ClientWithToken("", supportbee.WithTransport(w.middleman)).Tickets.Create(w.ctx, supportbee.TicketParams{RequesterEmail: "d@example.com", Content: supportbee.HTML("<p>")}))
 	}},
 	{"Tickets.Get", func(w *world) error { return err2(w.c.Tickets.Get(w.ctx, w.ticket)) }},
 	{"Teams.List", func(w *world) error {
@@ -95,7 +95,7 @@ var calls = []struct {
 	{"Labels.List", func(w *world) error { return err2(w.c.Labels.List(w.ctx)) }},
 	{"Labels.Add", func(w *world) error { return err2(w.c.Labels.Add(w.ctx, w.ticket, "very important")) }},
 	{"Replies.Create", func(w *world) error {
-		reply, err := w.c.Replies.Create(w.ctx, w.ticket, supportbee.ReplyCreate{
+		reply, err := w.c.Replies.Create(w.ctx, w.ticket, supportbee.ReplyParams{
 			Content: supportbee.Text("R"), CC: []string{"bo@example.com"}, BCC: []string{"c@example.com"}, OnBehalfOf: &supportbee.AgentRef{ID: w.agent},
 		})
 		if err == nil {
@@ -104,23 +104,23 @@ var calls = []struct {
 		return err
 	}},
 	{"Replies.Create", func(w *world) error {
-		return err2(w.c.Replies.Create(w.ctx, w.ticket, supportbee.ReplyCreate{Content: supportbee.HTML("R"), OnBehalfOf: &supportbee.AgentRef{Email: supportbeetest.AgentEmail}}))
+		return err2(w.c.Replies.Create(w.ctx, w.ticket, supportbee.ReplyParams{Content: supportbee.HTML("R"), OnBehalfOf: &supportbee.AgentRef{Email: supportbeetest.AgentEmail}}))
 	}},
 	{"Replies.List", func(w *world) error { return err2(w.c.Replies.List(w.ctx, w.ticket)) }},
 	{"Replies.Get", func(w *world) error { return err2(w.c.Replies.Get(w.ctx, w.ticket, w.reply)) }},
 	{"Comments.Create", func(w *world) error {
-		return err2(w.c.Comments.Create(w.ctx, w.ticket, supportbee.CommentCreate{Content: supportbee.Text("C")}))
+		return err2(w.c.Comments.Create(w.ctx, w.ticket, supportbee.CommentParams{Content: supportbee.Text("C")}))
 	}},
 	{"Comments.List", func(w *world) error { return err2(w.c.Comments.List(w.ctx, w.ticket)) }},
 	{"Drafts.Get", func(w *world) error {
 		return errors.Join(err2(w.c.Drafts.Get(w.ctx, w.ticket, supportbee.DraftGetOptions{})),
-			err2(w.c.Drafts.Get(w.ctx, w.ticket, supportbee.DraftGetOptions{WithoutQuote: true, TimeZone: "Europe/Berlin"})))
+			err2(w.c.Drafts.Get(w.ctx, w.ticket, supportbee.DraftGetOptions{OmitQuote: true, TimeZone: "Europe/Berlin"})))
 	}},
 	{"Drafts.Create", func(w *world) error {
-		return err2(w.c.Drafts.Create(w.ctx, w.ticket, supportbee.DraftSave{Content: supportbee.Text("D"), CC: []string{"a@example.com", "b@example.com"}, BCC: []string{}}))
+		return err2(w.c.Drafts.Create(w.ctx, w.ticket, supportbee.DraftParams{Content: supportbee.Text("D"), CC: []string{"a@example.com", "b@example.com"}, BCC: []string{}}))
 	}},
 	{"Drafts.Update", func(w *world) error {
-		return err2(w.c.Drafts.Update(w.ctx, w.ticket, supportbee.DraftSave{Content: supportbee.HTML("D"), BCC: []string{"a@example.com"}}))
+		return err2(w.c.Drafts.Update(w.ctx, w.ticket, supportbee.DraftParams{Content: supportbee.HTML("D"), BCC: []string{"a@example.com"}}))
 	}},
 	{"Drafts.Delete", func(w *world) error { return w.c.Drafts.Delete(w.ctx, w.ticket) }},
 	{"Tickets.List", func(w *world) error {
@@ -129,15 +129,15 @@ var calls = []struct {
 		for _, opts := range []supportbee.TicketListOptions{
 			{},
 			{Page: 2, PerPage: 3},
-			{Archived: supportbee.Any, Spam: true, Trash: true},
-			{Archived: supportbee.OnlyArchived},
+			{Archived: supportbee.ArchivedAny, Spam: true, Trash: true},
+			{Archived: supportbee.ArchivedOnly},
 			{Archived: supportbee.NotArchived},
 			{Replies: new(true), MaxReplies: 3},
 			{Replies: new(false)},
 			{AssignedUser: supportbee.AssignedToMe},
-			{AssignedUser: supportbee.AssignedToAnyone},
-			{AssignedUser: supportbee.AssignedToNobody},
-			{AssignedUser: supportbee.AssignedTo(w.agent)},
+			{AssignedUser: supportbee.AssignedToAnyUser},
+			{AssignedUser: supportbee.AssignedToNoUser},
+			{AssignedUser: supportbee.AssignedToUser(w.agent)},
 			{AssignedTeam: supportbee.AssignedToMyTeams},
 			{AssignedTeam: supportbee.AssignedToNoTeam},
 			{AssignedTeam: supportbee.AssignedToTeam(w.team)},
@@ -158,8 +158,8 @@ var calls = []struct {
 	{"Tickets.MarkUnanswered", func(w *world) error { return w.c.Tickets.MarkUnanswered(w.ctx, w.ticket) }},
 	{"Tickets.Archive", func(w *world) error { return w.c.Tickets.Archive(w.ctx, w.ticket) }},
 	{"Tickets.Unarchive", func(w *world) error { return w.c.Tickets.Unarchive(w.ctx, w.ticket) }},
-	{"Tickets.Spam", func(w *world) error { return w.c.Tickets.Spam(w.ctx, w.ticket) }},
-	{"Tickets.Unspam", func(w *world) error { return w.c.Tickets.Unspam(w.ctx, w.ticket) }},
+	{"Tickets.MarkSpam", func(w *world) error { return w.c.Tickets.MarkSpam(w.ctx, w.ticket) }},
+	{"Tickets.UnmarkSpam", func(w *world) error { return w.c.Tickets.UnmarkSpam(w.ctx, w.ticket) }},
 	{"Tickets.Audit", func(w *world) error { return err2(w.c.Tickets.Audit(w.ctx, w.ticket)) }},
 	{"Labels.Remove", func(w *world) error { return w.c.Labels.Remove(w.ctx, w.ticket, "very important") }},
 	{"Tickets.UnassignUser", func(w *world) error { return w.c.Tickets.UnassignUser(w.ctx, w.ticket) }},
@@ -171,14 +171,14 @@ var calls = []struct {
 	}},
 	{"Users.List", func(w *world) error {
 		return errors.Join(err2(w.c.Users.List(w.ctx, supportbee.UserListOptions{})), err2(w.c.Users.List(w.ctx, supportbee.UserListOptions{
-			WithInvited: true, Roles: []supportbee.Role{supportbee.RoleAdmin, supportbee.RoleCustomer}, Type: supportbee.UserTypeUser,
+			IncludeInvited: true, Roles: []supportbee.Role{supportbee.RoleAdmin, supportbee.RoleCustomer}, Type: supportbee.UserTypeUser,
 		})))
 	}},
 	{"Users.Create", func(w *world) error {
-		group, err := w.c.Users.Create(w.ctx, supportbee.UserCreate{Type: supportbee.UserTypeCustomerGroup, Name: "G", CanMembersAccessGroupTickets: true, EmailDomains: []string{"example.com"}})
+		group, err := w.c.Users.Create(w.ctx, supportbee.UserParams{Type: supportbee.UserTypeCustomerGroup, Name: "G", CanMembersAccessGroupTickets: true, EmailDomains: []string{"example.com"}})
 		if err == nil {
 			w.group = group.ID
-			err = err2(w.c.Users.Create(w.ctx, supportbee.UserCreate{Email: "n@acme.example", Name: "N", Role: supportbee.RoleCollaborator, TeamIDs: []supportbee.TeamID{w.team}}))
+			err = err2(w.c.Users.Create(w.ctx, supportbee.UserParams{Email: "n@acme.example", Name: "N", Role: supportbee.RoleCollaborator, TeamIDs: []supportbee.TeamID{w.team}}))
 		}
 		return err
 	}},
@@ -187,14 +187,14 @@ var calls = []struct {
 			err2(w.c.Users.Get(w.ctx, w.agent, supportbee.UserGetOptions{AllTickets: true})))
 	}},
 	{"Users.Update", func(w *world) error {
-		return err2(w.c.Users.Update(w.ctx, w.agent, supportbee.UserUpdate{
+		return err2(w.c.Users.Update(w.ctx, w.agent, supportbee.UserUpdateParams{
 			Email: new("b@acme.example"), Name: new("B"), Role: supportbee.RoleAdmin, TeamIDs: []supportbee.TeamID{}, CanMembersAccessGroupTickets: new(false), EmailDomains: []string{},
 		}))
 	}},
 	{"Users.AddMember", func(w *world) error { return err2(w.c.Users.AddMember(w.ctx, w.group, w.agent)) }},
 	{"Users.Members", func(w *world) error { return err2(w.c.Users.Members(w.ctx, w.group)) }},
 	{"Snippets.Create", func(w *world) error {
-		snippet, err := w.c.Snippets.Create(w.ctx, supportbee.SnippetSave{Name: "S", Tags: "a, b", Content: supportbee.Text("x")})
+		snippet, err := w.c.Snippets.Create(w.ctx, supportbee.SnippetParams{Name: "S", Tags: "a, b", Content: supportbee.Text("x")})
 		if err == nil {
 			w.snippet = snippet.ID
 		}
@@ -202,29 +202,29 @@ var calls = []struct {
 	}},
 	{"Snippets.List", func(w *world) error { return err2(w.c.Snippets.List(w.ctx)) }},
 	{"Snippets.Update", func(w *world) error {
-		return err2(w.c.Snippets.Update(w.ctx, w.snippet, supportbee.SnippetSave{Name: "S", Content: supportbee.HTML("x")}))
+		return err2(w.c.Snippets.Update(w.ctx, w.snippet, supportbee.SnippetParams{Name: "S", Content: supportbee.HTML("x")}))
 	}},
 	{"Snippets.Delete", func(w *world) error { return w.c.Snippets.Delete(w.ctx, w.snippet) }},
 	{"ForwardingAddresses.Create", func(w *world) error {
-		return err2(w.c.ForwardingAddresses.Create(w.ctx, supportbee.ForwardingAddressCreate{Email: "s@acme.example", Name: "S", FilterSpam: true, UseAgentName: true}))
+		return err2(w.c.ForwardingAddresses.Create(w.ctx, supportbee.ForwardingAddressParams{Email: "s@acme.example", Name: "S", FilterSpam: true, UseAgentName: true}))
 	}},
 	{"ForwardingAddresses.List", func(w *world) error { return err2(w.c.ForwardingAddresses.List(w.ctx)) }},
 	{"Filters.CreateRule", func(w *world) error {
-		rule, err := w.c.Filters.CreateRule(w.ctx, supportbee.RuleCreate{RequesterEmail: "a", DeliveredTo: "b", Subject: "c", Body: "d"})
+		rule, err := w.c.Filters.CreateRule(w.ctx, supportbee.RuleParams{RequesterEmail: "a", DeliveredTo: "b", Subject: "c", Body: "d"})
 		if err == nil {
 			w.rule = rule.ID
 		}
 		return err
 	}},
 	{"Filters.CreateConsequence", func(w *world) error {
-		does, err := w.c.Filters.CreateConsequence(w.ctx, supportbee.ConsequenceCreate{Archive: true, Spam: true, Trash: true, Label: "bug", AssignUser: w.agent, AssignTeam: w.team})
+		does, err := w.c.Filters.CreateConsequence(w.ctx, supportbee.ConsequenceParams{Archive: true, Spam: true, Trash: true, Label: "bug", AssignUser: w.agent, AssignTeam: w.team})
 		if err == nil {
 			w.does = does.ID
 		}
 		return err
 	}},
 	{"Filters.Create", func(w *world) error {
-		return err2(w.c.Filters.Create(w.ctx, supportbee.FilterCreate{RuleID: w.rule, ConsequenceID: w.does}))
+		return err2(w.c.Filters.Create(w.ctx, supportbee.FilterParams{RuleID: w.rule, ConsequenceID: w.does}))
 	}},
 	{"Reports.AvgFirstResponseTime", func(w *world) error { return err2(w.c.Reports.AvgFirstResponseTime(w.ctx, everyReportOption(w))) }},
 	{"Reports.TicketsCount", func(w *world) error {
@@ -240,10 +240,10 @@ func everyReportOption(w *world) supportbee.ReportOptions {
 // Every request of the SDK and every answer of the desk is as described, in both dialects.
 func TestTheSDKAndTheDeskConform(t *testing.T) {
 	t.Parallel()
-	for name, dialect := range map[string]supportbeetest.Dialect{"recorded": supportbeetest.Recorded, "documented": supportbeetest.Documented} {
+	for name, dialect := range map[string]supportbeetest.Dialect{"recorded": supportbeetest.DialectRecorded, "documented": supportbeetest.DialectDocumented} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			desk := supportbeetest.Run(t, supportbeetest.WithDialect(dialect))
+			desk := supportbeetest.New(t, supportbeetest.WithDialect(dialect))
 			m := &conformance.Middleman{Next: desk.Transport(), Description: description(t)}
 			agent, _ := desk.User(supportbeetest.AgentEmail)
 			w := &world{ctx: t.Context(), c: desk.Client(supportbee.WithTransport(m)), desk: desk, middleman: m, agent: agent.ID}
@@ -258,7 +258,7 @@ func TestTheSDKAndTheDeskConform(t *testing.T) {
 			for want, err := range map[error]error{
 				supportbee.ErrNotFound:     err2(c.Tickets.Get(w.ctx, 999_999)),
 				supportbee.ErrAccessDenied: err2(desk.ClientWithToken("wrong", supportbee.WithTransport(m)).Labels.List(w.ctx)),
-				supportbee.ErrValidation:   err2(c.Filters.CreateConsequence(w.ctx, supportbee.ConsequenceCreate{Label: "unknown"})),
+				supportbee.ErrValidation:   err2(c.Filters.CreateConsequence(w.ctx, supportbee.ConsequenceParams{Label: "unknown"})),
 			} {
 				require.ErrorIs(t, err, want)
 			}

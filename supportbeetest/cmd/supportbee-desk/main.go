@@ -72,13 +72,13 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 		supportbeetest.WithAddr(*addr),
 		supportbeetest.WithHandler("GET /{$}", &page),
 		supportbeetest.WithHandler("GET /desk/tickets/{id}", &page),
-		supportbeetest.WithRequestLogger(logger),
+		supportbeetest.WithLogger(logger),
 	}
 	if *limits {
 		options = append(options, supportbeetest.WithRateLimits())
 	}
 	if *documented {
-		options = append(options, supportbeetest.WithDialect(supportbeetest.Documented))
+		options = append(options, supportbeetest.WithDialect(supportbeetest.DialectDocumented))
 	}
 	desk := supportbeetest.NewServer(options...)
 	defer desk.Close()
@@ -102,7 +102,7 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 	return save(desk, *state)
 }
 
-func load(desk *supportbeetest.Server, path string) error {
+func load(desk *supportbeetest.Desk, path string) error {
 	if path == "" {
 		return nil
 	}
@@ -119,7 +119,7 @@ func load(desk *supportbeetest.Server, path string) error {
 }
 
 // save writes a new file and renames it, so that an interrupted write loses nothing.
-func save(desk *supportbeetest.Server, path string) error {
+func save(desk *supportbeetest.Desk, path string) error {
 	if path == "" {
 		return nil
 	}

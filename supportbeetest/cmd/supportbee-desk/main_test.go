@@ -86,7 +86,7 @@ func TestTheDeskStandsAlone(t *testing.T) {
 	url, token, logs, _ := start(t, "-seed", "60")
 	client, err := supportbee.New("", token, supportbee.WithBaseURL(url))
 	require.NoError(t, err)
-	total, err := client.Tickets.Count(t.Context(), supportbee.TicketListOptions{Archived: supportbee.Any, Spam: true, Trash: true})
+	total, err := client.Tickets.Count(t.Context(), supportbee.TicketListOptions{Archived: supportbee.ArchivedAny, Spam: true, Trash: true})
 	require.NoError(t, err)
 	assert.Equal(t, 70, total)
 	_, err = client.Tickets.Get(t.Context(), 7)
@@ -113,7 +113,7 @@ func TestTheDeskKeepsItsState(t *testing.T) {
 	url, token, _, stop := start(t, "-state", file)
 	client, err := supportbee.New("", token, supportbee.WithBaseURL(url))
 	require.NoError(t, err)
-	ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketCreate{RequesterEmail: "ann@example.com", Content: supportbee.Text("Keep me")})
+	ticket, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{RequesterEmail: "ann@example.com", Content: supportbee.Text("Keep me")})
 	require.NoError(t, err)
 	require.NoError(t, stop())
 

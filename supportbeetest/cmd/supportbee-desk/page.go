@@ -29,7 +29,7 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 // page shows the desk to people. It reads the desk's state past the API, so that looking at it
 // leaves no trace in the requests.
 type page struct {
-	desk atomic.Pointer[supportbeetest.Server]
+	desk atomic.Pointer[supportbeetest.Desk]
 }
 
 // view is what the template shows.
@@ -101,7 +101,7 @@ func (v *view) fill(tickets []supportbee.Ticket) {
 	}
 }
 
-func conversation(desk *supportbeetest.Server, ticket supportbee.Ticket) []message {
+func conversation(desk *supportbeetest.Desk, ticket supportbee.Ticket) []message {
 	list := []message{{"ticket", ticket.Requester, ticket.CreatedAt, ticket.Content.Text, ticket.Content.Attachments}}
 	for _, reply := range desk.Replies(ticket.ID) {
 		kind := "customer"
@@ -118,7 +118,7 @@ func conversation(desk *supportbeetest.Server, ticket supportbee.Ticket) []messa
 }
 
 // lastRequests returns the last API requests, newest first.
-func lastRequests(desk *supportbeetest.Server) []supportbeetest.Request {
+func lastRequests(desk *supportbeetest.Desk) []supportbeetest.Request {
 	all := desk.Requests()
 	all = all[max(0, len(all)-perPage):]
 	slices.Reverse(all)

@@ -14,13 +14,13 @@ type Dialect int
 
 // The dialects.
 const (
-	// Recorded answers as production traffic and live tests showed it.
-	Recorded Dialect = iota
+	// DialectRecorded answers as production traffic and live tests showed it.
+	DialectRecorded Dialect = iota
 
-	// Documented answers as the vendor's reference shows it: bare tickets and replies where
+	// DialectDocumented answers as the vendor's reference shows it: bare tickets and replies where
 	// one is created or fetched, assignees flat and under a misspelt key, pictures as arrays or
 	// empty objects, "body" for "text".
-	Documented
+	DialectDocumented
 )
 
 // The wire types are the desk's own, apart from the SDK's: a mistake in one cannot hide a mistake
@@ -173,7 +173,7 @@ func (e encoder) userPicture(id int64) any {
 		Thumb20: base + "20.png", Thumb24: base + "24.png", Thumb32: base + "32.png",
 		Thumb48: base + "48.png", Thumb64: base + "64.png", Thumb128: base + "128.png",
 	}
-	if e.dialect == Documented {
+	if e.dialect == DialectDocumented {
 		return []pictureJSON{p}
 	}
 	return p
@@ -242,7 +242,7 @@ func (e encoder) team(t *team) teamJSON {
 	if t.Private {
 		out.Private = new(true)
 	}
-	if e.dialect == Documented {
+	if e.dialect == DialectDocumented {
 		out.Picture = object{}
 	}
 	return out
@@ -266,7 +266,7 @@ func (e encoder) content(c content) contentJSON {
 	if c.HTML != "" {
 		out.HTML = &c.HTML
 	}
-	if e.dialect == Documented {
+	if e.dialect == DialectDocumented {
 		out.Body = &c.Text
 	} else {
 		out.Text = &c.Text
@@ -291,14 +291,14 @@ func (e encoder) ticket(t *ticket) ticketJSON {
 		out.Labels = append(out.Labels, label{Name: name, Color: l.Color})
 	}
 	if t.User != 0 {
-		if p := e.person(t.User); e.dialect == Documented {
+		if p := e.person(t.User); e.dialect == DialectDocumented {
 			out.CurrentUserAsignee = p
 		} else {
 			out.CurrentUserAssignee = object{"user": p}
 		}
 	}
 	if assigned := e.desk.team(t.Team); assigned != nil {
-		if p := e.team(assigned); e.dialect == Documented {
+		if p := e.team(assigned); e.dialect == DialectDocumented {
 			out.CurrentTeamAsignee = p
 		} else {
 			out.CurrentTeamAssignee = object{"team": p}
@@ -345,7 +345,7 @@ func (e encoder) address(a *address) object {
 // assignment is the answer to an assignment, in its envelope.
 func (e encoder) assignment(key string, id int64, t *ticket, now time.Time, kind string, assignee any) object {
 	made := assignmentJSON{ID: id, CreatedAt: stamp(now), Ticket: object{"id": t.ID}}
-	if e.dialect == Documented {
+	if e.dialect == DialectDocumented {
 		return object{key: made, "asignee": object{kind: assignee}}
 	}
 	made.Assignee = object{kind: assignee}

@@ -11,7 +11,7 @@ import (
 // roleNames are the roles by the numbers that requests have.
 var roleNames = map[int64]string{20: "admin", 10: "agent", 9: "collaborator"}
 
-func listUsers(s *Server, c *call) answer {
+func listUsers(s *Desk, c *call) answer {
 	roles := []string{"admin", "agent", "collaborator"}
 	if given := c.query.Get("with_roles"); given != "" {
 		roles = strings.Split(given, ",")
@@ -98,7 +98,7 @@ func (c *call) applyUser(u *user, in userBody) {
 	}
 }
 
-func createUser(s *Server, c *call) answer {
+func createUser(s *Desk, c *call) answer {
 	var in userBody
 	if bad, fits := c.decode("user", &in); !fits {
 		return bad
@@ -140,7 +140,7 @@ func (c *call) user404() (*user, answer) {
 	return u, answer{}
 }
 
-func getUser(s *Server, c *call) answer {
+func getUser(s *Desk, c *call) answer {
 	u, missing := c.user404()
 	if u == nil {
 		return missing
@@ -160,7 +160,7 @@ func getUser(s *Server, c *call) answer {
 			tickets = append(tickets, c.encoder.ticket(t))
 		}
 	}
-	if c.dialect == Documented { // where they stand is not known: one place in each dialect
+	if c.dialect == DialectDocumented { // where they stand is not known: one place in each dialect
 		return ok(object{"user": c.encoder.user(u), "tickets": tickets})
 	}
 	out := c.encoder.user(u)
@@ -168,7 +168,7 @@ func getUser(s *Server, c *call) answer {
 	return ok(object{"user": out})
 }
 
-func updateUser(s *Server, c *call) answer {
+func updateUser(s *Desk, c *call) answer {
 	u, missing := c.user404()
 	if u == nil {
 		return missing
@@ -196,7 +196,7 @@ func (c *call) group404() (*user, answer) {
 	return u, missing
 }
 
-func listMembers(s *Server, c *call) answer {
+func listMembers(s *Desk, c *call) answer {
 	group, missing := c.group404()
 	if group == nil {
 		return missing
@@ -208,7 +208,7 @@ func listMembers(s *Server, c *call) answer {
 	return ok(object{"users": c.users(list)})
 }
 
-func addMember(s *Server, c *call) answer {
+func addMember(s *Desk, c *call) answer {
 	group, missing := c.group404()
 	if group == nil {
 		return missing
@@ -229,7 +229,7 @@ func addMember(s *Server, c *call) answer {
 	return created(object{"user": c.encoder.user(member)})
 }
 
-func listTeams(s *Server, c *call) answer {
+func listTeams(s *Desk, c *call) answer {
 	list := []teamJSON{}
 	for _, t := range c.desk.Teams {
 		if c.flag("with_users") && len(t.Members) == 0 || c.query.Get("user") == "me" && !slices.Contains(t.Members, c.user.ID) {

@@ -29,7 +29,7 @@ type (
 	AttachmentID = supportbee.AttachmentID
 )
 
-// UserSeed is somebody to add with [Server.AddUser].
+// UserSeed is somebody to add with [Desk.AddUser].
 type UserSeed struct {
 	Email string
 	Name  string
@@ -37,16 +37,16 @@ type UserSeed struct {
 	Teams []TeamID
 }
 
-// TicketSeed is a ticket to add with [Server.AddTicket].
+// TicketSeed is a ticket to add with [Desk.AddTicket].
 type TicketSeed struct {
 	Subject        string
 	Text           string
 	HTML           string         // Text if empty
-	Attachments    []AttachmentID // of [Server.AddFile]
+	Attachments    []AttachmentID // of [Desk.AddFile]
 	RequesterEmail string         // [CustomerEmail] if empty
 	RequesterName  string
 	CC             []string // addresses, each "a@example.com" or "Name <a@example.com>"
-	Labels         []string // that the desk has; see [Server.AddLabel]
+	Labels         []string // that the desk has; see [Desk.AddLabel]
 	User           UserID   // assigned
 	Team           TeamID   // assigned
 	Archived       bool
@@ -57,7 +57,7 @@ type TicketSeed struct {
 
 // Ticket returns a ticket as it is in the desk, past the API; false if there is none. Pictures
 // and the addresses of attachments are left out, here and in whatever else is read past the API.
-func (s *Server) Ticket(id TicketID) (supportbee.Ticket, bool) {
+func (s *Desk) Ticket(id TicketID) (supportbee.Ticket, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	t := s.state.Tickets[int64(id)]
@@ -68,7 +68,7 @@ func (s *Server) Ticket(id TicketID) (supportbee.Ticket, bool) {
 }
 
 // Tickets returns all tickets, archived, spam and trashed ones included, oldest first.
-func (s *Server) Tickets() []supportbee.Ticket {
+func (s *Desk) Tickets() []supportbee.Ticket {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	list := make([]supportbee.Ticket, 0, len(s.state.byCreation.tickets))
@@ -79,7 +79,7 @@ func (s *Server) Tickets() []supportbee.Ticket {
 }
 
 // Replies returns the ticket's replies, oldest first; nil if there is no such ticket.
-func (s *Server) Replies(id TicketID) []supportbee.Reply {
+func (s *Desk) Replies(id TicketID) []supportbee.Reply {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	t := s.state.Tickets[int64(id)]
@@ -98,7 +98,7 @@ func (s *Server) Replies(id TicketID) []supportbee.Reply {
 }
 
 // Comments returns the ticket's comments, oldest first; nil if there is no such ticket.
-func (s *Server) Comments(id TicketID) []supportbee.Comment {
+func (s *Desk) Comments(id TicketID) []supportbee.Comment {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	t := s.state.Tickets[int64(id)]
@@ -116,7 +116,7 @@ func (s *Server) Comments(id TicketID) []supportbee.Comment {
 }
 
 // User returns the user with the e-mail; false if there is none.
-func (s *Server) User(email string) (supportbee.Person, bool) {
+func (s *Desk) User(email string) (supportbee.Person, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, u := range s.state.Users {
@@ -128,7 +128,7 @@ func (s *Server) User(email string) (supportbee.Person, bool) {
 }
 
 // Team returns the team with the name; false if there is none.
-func (s *Server) Team(name string) (supportbee.Team, bool) {
+func (s *Desk) Team(name string) (supportbee.Team, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, t := range s.state.Teams {
@@ -140,7 +140,7 @@ func (s *Server) Team(name string) (supportbee.Team, bool) {
 }
 
 // File returns the bytes of an attachment; false if there is none.
-func (s *Server) File(id supportbee.AttachmentID) ([]byte, bool) {
+func (s *Desk) File(id supportbee.AttachmentID) ([]byte, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	a := s.state.Attachments[int64(id)]
@@ -151,32 +151,32 @@ func (s *Server) File(id supportbee.AttachmentID) ([]byte, bool) {
 }
 
 // Requests returns the last 10,000 requests, oldest first. Credentials are masked.
-func (s *Server) Requests() []Request { return s.requests.all() }
+func (s *Desk) Requests() []Request { return s.requests.all() }
 
 // ResetRequests forgets the requests so far.
-func (s *Server) ResetRequests() { s.requests.reset() }
+func (s *Desk) ResetRequests() { s.requests.reset() }
 
 // Inject arms a fault. Of several that fit a request, the first one armed hits it.
-func (s *Server) Inject(f Fault) *Injection { return s.faults.inject(f) }
+func (s *Desk) Inject(f Fault) *Injection { return s.faults.inject(f) }
 
 // AddWebhook posts every event from now on to the URL, in the order in which they happen. What
 // waits for slow receivers is bounded: beyond 10,000, events are dropped with an error in
-// [Server.Deliveries].
-func (s *Server) AddWebhook(url string) { s.webhooks.subscribe(url) }
+// [Desk.Deliveries].
+func (s *Desk) AddWebhook(url string) { s.webhooks.subscribe(url) }
 
-// AddWebhookHandler is [Server.AddWebhook] for a handler that listens at no address. It works
+// AddWebhookHandler is [Desk.AddWebhook] for a handler that listens at no address. It works
 // inside a [testing/synctest] bubble.
-func (s *Server) AddWebhookHandler(handler http.Handler) { s.webhooks.subscribeHandler(handler) }
+func (s *Desk) AddWebhookHandler(handler http.Handler) { s.webhooks.subscribeHandler(handler) }
 
 // FlushWebhooks waits until every webhook so far has been delivered, or has failed.
-func (s *Server) FlushWebhooks(ctx context.Context) error { return s.webhooks.flush(ctx) }
+func (s *Desk) FlushWebhooks(ctx context.Context) error { return s.webhooks.flush(ctx) }
 
 // Deliveries returns the webhooks that were delivered, or failed, in their order.
-func (s *Server) Deliveries() []Delivery { return s.webhooks.deliveries() }
+func (s *Desk) Deliveries() []Delivery { return s.webhooks.deliveries() }
 
-// WriteTo writes the desk's state as JSON, tokens and files included, for [Server.ReadFrom].
+// WriteTo writes the desk's state as JSON, tokens and files included, for [Desk.ReadFrom].
 // Armed faults, webhooks and the list of requests are no part of it.
-func (s *Server) WriteTo(w io.Writer) (int64, error) {
+func (s *Desk) WriteTo(w io.Writer) (int64, error) {
 	s.mu.RLock()
 	encoded, err := json.Marshal(s.state)
 	s.mu.RUnlock()
@@ -187,9 +187,9 @@ func (s *Server) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// ReadFrom replaces the desk's state by one that [Server.WriteTo] wrote. The desk's own token
+// ReadFrom replaces the desk's state by one that [Desk.WriteTo] wrote. The desk's own token
 // stays good. On an error the state is as it was.
-func (s *Server) ReadFrom(r io.Reader) (int64, error) {
+func (s *Desk) ReadFrom(r io.Reader) (int64, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
@@ -302,7 +302,7 @@ func (d *desk) highestID() int64 {
 // reader turns state into the SDK's types.
 type reader struct{ *desk }
 
-func (s *Server) reader() reader { return reader{s.state} }
+func (s *Desk) reader() reader { return reader{s.state} }
 
 func (r reader) person(id int64) supportbee.Person {
 	u := r.Users[id]

@@ -11,7 +11,7 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-func listSnippets(s *Server, c *call) answer {
+func listSnippets(s *Desk, c *call) answer {
 	list := []object{}
 	for _, snip := range c.desk.Snippets {
 		list = append(list, c.snippet(snip))
@@ -40,7 +40,7 @@ func (c *call) decodeSnippet(into *snippet) (answer, bool) {
 	return answer{}, true
 }
 
-func createSnippet(s *Server, c *call) answer {
+func createSnippet(s *Desk, c *call) answer {
 	snip := &snippet{CreatedAt: c.now}
 	if bad, fits := c.decodeSnippet(snip); !fits {
 		return bad
@@ -55,7 +55,7 @@ func (c *call) snippetIndex() int {
 	return slices.IndexFunc(c.desk.Snippets, func(s *snippet) bool { return s.ID == id })
 }
 
-func updateSnippet(s *Server, c *call) answer {
+func updateSnippet(s *Desk, c *call) answer {
 	at := c.snippetIndex()
 	if at < 0 {
 		return notFound("Snippet", c.PathValue("id"))
@@ -66,7 +66,7 @@ func updateSnippet(s *Server, c *call) answer {
 	return ok(object{"snippet": c.snippet(c.desk.Snippets[at])})
 }
 
-func deleteSnippet(s *Server, c *call) answer {
+func deleteSnippet(s *Desk, c *call) answer {
 	at := c.snippetIndex()
 	if at < 0 {
 		return notFound("Snippet", c.PathValue("id"))
@@ -75,18 +75,18 @@ func deleteSnippet(s *Server, c *call) answer {
 	return done()
 }
 
-func listAddresses(s *Server, c *call) answer {
+func listAddresses(s *Desk, c *call) answer {
 	list := []object{}
 	for _, a := range c.desk.Addresses {
 		list = append(list, c.address(a))
 	}
-	if c.dialect == Documented { // the key is not known: one of the two in each dialect
+	if c.dialect == DialectDocumented { // the key is not known: one of the two in each dialect
 		return ok(object{"forwarding_addresses": list})
 	}
 	return ok(object{"emails": list})
 }
 
-func createAddress(s *Server, c *call) answer {
+func createAddress(s *Desk, c *call) answer {
 	var in address
 	if bad, fits := c.decode("forwarding_address", &in); !fits {
 		return bad
@@ -99,7 +99,7 @@ func createAddress(s *Server, c *call) answer {
 	return created(object{"forwarding_address": c.address(&in)})
 }
 
-func createRule(s *Server, c *call) answer {
+func createRule(s *Desk, c *call) answer {
 	var in ruleBody
 	if bad, fits := c.decode("rule", &in); !fits {
 		return bad
@@ -112,7 +112,7 @@ func createRule(s *Server, c *call) answer {
 	return created(object{"rule": object{"id": id}})
 }
 
-func createConsequence(s *Server, c *call) answer {
+func createConsequence(s *Desk, c *call) answer {
 	var in struct {
 		Archive    bool   `json:"archive"`
 		Spam       bool   `json:"spam"`
@@ -148,7 +148,7 @@ func createConsequence(s *Server, c *call) answer {
 	return created(object{"consequence": object{"id": id}})
 }
 
-func createFilter(s *Server, c *call) answer {
+func createFilter(s *Desk, c *call) answer {
 	var in filter
 	if bad, fits := c.decode("", &in); !fits {
 		return bad
@@ -173,7 +173,7 @@ func createFilter(s *Server, c *call) answer {
 	}
 	in.ID = c.desk.datedID(c.now)
 	c.desk.Filters = append(c.desk.Filters, in)
-	if c.dialect == Documented {
+	if c.dialect == DialectDocumented {
 		return answer{status: http.StatusCreated} // what comes today is not known: nothing, in this dialect
 	}
 	return created(object{"filter": object{"id": in.ID, "rule_id": in.RuleID, "consequence_id": in.ConsequenceID}})
@@ -222,7 +222,7 @@ func (c *call) byUser(id int64) bool {
 
 func count(values []float64) float64 { return float64(len(values)) }
 
-func reportTickets(s *Server, c *call) answer {
+func reportTickets(s *Desk, c *call) answer {
 	return c.report(func(t *ticket, add func(time.Time, float64)) {
 		if c.byUser(t.User) {
 			add(t.CreatedAt, 1)
@@ -230,7 +230,7 @@ func reportTickets(s *Server, c *call) answer {
 	}, count)
 }
 
-func reportReplies(s *Server, c *call) answer {
+func reportReplies(s *Desk, c *call) answer {
 	return c.report(func(t *ticket, add func(time.Time, float64)) {
 		for _, p := range t.Replies {
 			if c.desk.Users[p.Author].agent() && c.byUser(p.Author) {
@@ -241,7 +241,7 @@ func reportReplies(s *Server, c *call) answer {
 }
 
 // reportFirstResponse answers in seconds; the vendor's unit is not known.
-func reportFirstResponse(s *Server, c *call) answer {
+func reportFirstResponse(s *Desk, c *call) answer {
 	return c.report(func(t *ticket, add func(time.Time, float64)) {
 		for _, p := range t.Replies {
 			if c.desk.Users[p.Author].agent() {

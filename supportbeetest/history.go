@@ -13,7 +13,7 @@ const (
 	maxRequestBody = 64 << 10
 )
 
-// Request is a request that the desk got, as [Server.Requests] lists it.
+// Request is a request that the desk got, as [Desk.Requests] lists it.
 type Request struct {
 	Op     string      // the SDK's name of the operation, such as "Tickets.Get"; empty for none of the API's
 	Method string      // "GET"

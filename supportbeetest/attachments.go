@@ -14,14 +14,14 @@ import (
 const maxUpload = 256 << 20
 
 // upload takes up the file that [call.readFile] has read before the desk was locked.
-func upload(s *Server, c *call) answer {
+func upload(s *Desk, c *call) answer {
 	if c.file == nil {
 		return c.refused
 	}
 	c.file.ID, c.file.CreatedAt = c.desk.id(), c.now
 	c.desk.Attachments[c.file.ID] = c.file
 	out := c.attachment(c.file.ID)
-	if c.dialect == Documented {
+	if c.dialect == DialectDocumented {
 		return created(out)
 	}
 	return created(object{"attachment": out})
@@ -93,7 +93,7 @@ func (l *links) take(key string) int64 {
 }
 
 // download redirects to the storage origin.
-func download(s *Server, c *call) answer {
+func download(s *Desk, c *call) answer {
 	id := c.number("id")
 	if c.desk.Attachments[id] == nil {
 		return notFound("Attachment", c.PathValue("id"))
@@ -109,12 +109,12 @@ func download(s *Server, c *call) answer {
 }
 
 // serveStorage is the storage origin.
-func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
+func (s *Desk) serveStorage(w http.ResponseWriter, r *http.Request) {
 	s.dispatch(operation{op: "Attachments.Storage", method: http.MethodGet, route: "/files/{key}/{name}"}, w, r, s.sendFile)
 }
 
 // sendFile answers for the storage origin. It refuses credentials, as such hosts do.
-func (s *Server) sendFile(w http.ResponseWriter, r *http.Request) {
+func (s *Desk) sendFile(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
 		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
 		return

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func listReplies(s *Server, c *call) answer {
+func listReplies(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -19,7 +19,7 @@ func listReplies(s *Server, c *call) answer {
 	return ok(object{"replies": list})
 }
 
-func getReply(s *Server, c *call) answer {
+func getReply(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -29,7 +29,7 @@ func getReply(s *Server, c *call) answer {
 		if p.ID != id {
 			continue
 		}
-		if c.dialect == Documented {
+		if c.dialect == DialectDocumented {
 			return ok(c.reply(t, p))
 		}
 		return ok(object{"reply": c.reply(t, p)})
@@ -37,7 +37,7 @@ func getReply(s *Server, c *call) answer {
 	return notFound("Reply", c.PathValue("reply_id"))
 }
 
-func createReply(s *Server, c *call) answer {
+func createReply(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -78,7 +78,7 @@ func createReply(s *Server, c *call) answer {
 }
 
 // addReply takes up a reply by anybody.
-func (s *Server) addReply(c *call, t *ticket, p *post) {
+func (s *Desk) addReply(c *call, t *ticket, p *post) {
 	t.Replies = append(t.Replies, p)
 	event := "agent.reply.created"
 	t.Unanswered = false
@@ -92,7 +92,7 @@ func (s *Server) addReply(c *call, t *ticket, p *post) {
 	s.emit(c, event, t, object{"reply": reply})
 }
 
-func listComments(s *Server, c *call) answer {
+func listComments(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -104,7 +104,7 @@ func listComments(s *Server, c *call) answer {
 	return ok(object{"comments": list})
 }
 
-func createComment(s *Server, c *call) answer {
+func createComment(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -123,14 +123,14 @@ func createComment(s *Server, c *call) answer {
 	return created(object{"comment": c.comment(t, p)})
 }
 
-func (s *Server) addComment(c *call, t *ticket, p *post) {
+func (s *Desk) addComment(c *call, t *ticket, p *post) {
 	t.Comments = append(t.Comments, p)
 	c.desk.touch(t, p.CreatedAt)
 	c.desk.note(t, "Commented", p.Author, "#comments/"+itoa(p.ID), p.CreatedAt)
 	s.emit(c, "comment.created", t, object{"comment": c.comment(t, p)})
 }
 
-func getDraft(s *Server, c *call) answer {
+func getDraft(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -168,8 +168,8 @@ func (c *call) quote(t *ticket, zone *time.Location) content {
 	return contentBody{Text: "\n\n" + head + "> " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n> ")}.content()
 }
 
-func saveDraft(status int) func(*Server, *call) answer {
-	return func(s *Server, c *call) answer {
+func saveDraft(status int) func(*Desk, *call) answer {
+	return func(s *Desk, c *call) answer {
 		t, missing := c.ticket404()
 		if t == nil {
 			return missing
@@ -209,7 +209,7 @@ func splitAddresses(list *string) []string {
 	return slices.Collect(strings.SplitSeq(*list, ","))
 }
 
-func deleteDraft(s *Server, c *call) answer {
+func deleteDraft(s *Desk, c *call) answer {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
