@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
@@ -101,27 +103,52 @@ func keys(value any) []string {
 	return list
 }
 
-func TestEveryOperationOfTheListIsServed(t *testing.T) {
+// undocumented are the operations that the desk has beside those of openapi.yaml.
+var undocumented = []supportbeetest.Route{
+	{Method: "GET", Path: "/attachments/{id}/{size}/{name}", Op: "Attachments.Download"},
+	{Method: "POST", Path: "/tickets/{id}/star", Op: "Tickets.Star"},
+	{Method: "DELETE", Path: "/tickets/{id}/star", Op: "Tickets.Unstar"},
+	{Method: "PUT", Path: "/tickets/{id}/requester", Op: "Tickets.SetRequester"},
+}
+
+func TestTheDeskHasTheOperationsOfTheDescription(t *testing.T) {
 	t.Parallel()
-	table, err := os.ReadFile("../testdata/operations.tsv")
+	data, err := os.ReadFile("../openapi.yaml")
 	require.NoError(t, err)
-	lines := strings.Split(strings.TrimSpace(string(table)), "\n")[1:]
-	require.Len(t, lines, 50)
+	var document struct {
+		Paths map[string]map[string]yaml.Node `yaml:"paths"`
+	}
+	require.NoError(t, yaml.Unmarshal(data, &document))
+	want := slices.Clone(undocumented)
+	for path, item := range document.Paths {
+		for method, node := range item {
+			if method == "parameters" {
+				continue
+			}
+			var described struct {
+				OperationID string `yaml:"operationId"`
+			}
+			require.NoError(t, node.Decode(&described))
+			want = append(want, supportbeetest.Route{Method: strings.ToUpper(method), Path: path, Op: described.OperationID})
+		}
+	}
+	assert.ElementsMatch(t, want, supportbeetest.Routes())
+}
+
+func TestEveryOperationIsServed(t *testing.T) {
+	t.Parallel()
 	desk := supportbeetest.New(t)
-	for _, line := range lines {
-		column := strings.Split(line, "\t")
-		method, route, op := column[0], column[1], column[2]
+	for _, route := range supportbeetest.Routes() {
 		desk.ResetRequests()
-		path := strings.NewReplacer("{id}", "1", "{reply_id}", "2", "{name}", "bug").Replace(route)
-		assert.Equal(t, http.StatusUnauthorized, send(t, desk, method, path, "", "Authorization", "Bearer wrong").StatusCode, line)
+		path := strings.NewReplacer("{id}", "1", "{reply_id}", "2", "{name}", "bug", "{size}", "original").Replace(route.Path)
+		assert.Equal(t, http.StatusUnauthorized, send(t, desk, route.Method, path, "", "Authorization", "Bearer wrong").StatusCode, route)
 		requests := desk.Requests()
 		require.Len(t, requests, 1)
-		assert.Equal(t, op, requests[0].Op)
-		assert.Equal(t, route, requests[0].Route)
-		if strings.HasPrefix(route, "/tickets/{id}") {
-			missing := send(t, desk, method, path, "{}")
-			assert.Equal(t, http.StatusNotFound, missing.StatusCode, line)
-			assert.Equal(t, "Couldn't find Ticket with id=1 [WHERE `tickets`.`company_id` = 1]", missing.at(t, "error"), line)
+		assert.Equal(t, route, supportbeetest.Route{Method: requests[0].Method, Path: requests[0].Route, Op: requests[0].Op})
+		if strings.HasPrefix(route.Path, "/tickets/{id}") {
+			missing := send(t, desk, route.Method, path, "{}")
+			assert.Equal(t, http.StatusNotFound, missing.StatusCode, route)
+			assert.Equal(t, "Couldn't find Ticket with id=1 [WHERE `tickets`.`company_id` = 1]", missing.at(t, "error"), route)
 		}
 	}
 	unknown := send(t, desk, "PATCH", "/tickets/1", "")

@@ -42,9 +42,6 @@ type operation struct {
 	full     []string // the statuses whose bodies cannot be empty
 }
 
-// String returns the method, the path and the ID, separated by tabs.
-func (o *operation) String() string { return o.method + "\t" + o.path + "\t" + o.id }
-
 // Parse reads a description and validates it.
 func Parse(data []byte) (*Description, error) {
 	document, err := libopenapi.NewDocument(data)
@@ -118,15 +115,6 @@ func (d *Description) CheckWebhook(body []byte) (action string, faults []string)
 
 // Webhooks returns the actions of all webhooks.
 func (d *Description) Webhooks() []string { return slices.Sorted(maps.Keys(d.webhooks)) }
-
-// Operations returns the operations: method, path and ID, separated by tabs.
-func (d *Description) Operations() []string {
-	var list []string
-	for _, o := range d.operations {
-		list = append(list, o.String())
-	}
-	return list
-}
 
 // find returns the operation of a request. Of several, the one with the fewest parameters in its
 // path is meant.
