@@ -15,18 +15,17 @@ import (
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
-// everyDesk runs a test on both dialects, over HTTP and in memory.
+// everyDesk runs a test in all dialects, over HTTP and in memory.
 func everyDesk(t *testing.T, test func(t *testing.T, desk *supportbeetest.Desk)) {
 	t.Helper()
-	for name, opts := range map[string][]supportbeetest.Option{
-		"recorded":             nil,
-		"documented":           {supportbeetest.WithDialect(supportbeetest.DialectDocumented)},
-		"recorded in memory":   {supportbeetest.InMemory()},
-		"documented in memory": {supportbeetest.InMemory(), supportbeetest.WithDialect(supportbeetest.DialectDocumented)},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, dialect := range dialects {
+		t.Run(string(dialect), func(t *testing.T) {
 			t.Parallel()
-			test(t, supportbeetest.New(t, opts...))
+			test(t, supportbeetest.New(t, supportbeetest.WithDialect(dialect)))
+		})
+		t.Run(string(dialect)+" in memory", func(t *testing.T) {
+			t.Parallel()
+			test(t, supportbeetest.New(t, supportbeetest.WithDialect(dialect), supportbeetest.InMemory()))
 		})
 	}
 }
@@ -112,7 +111,7 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 
 		labels, err := client.Labels.List(ctx)
 		require.NoError(t, err)
-		assert.Contains(t, labels, &supportbee.Label{Name: "very important", Color: "#AA00AA"})
+		assert.True(t, slices.ContainsFunc(labels, func(l *supportbee.Label) bool { return l.Name == "very important" && l.Color == "#AA00AA" }))
 		labeling, err := client.Labels.Add(ctx, ticket.ID, "very important")
 		require.NoError(t, err)
 		assert.Equal(t, "very important", labeling.Label)
@@ -228,7 +227,6 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 		eve, err := client.Users.Get(ctx, customer.ID, supportbee.UserGetOptions{MaxTickets: 2})
 		require.NoError(t, err)
 		assert.Len(t, eve.Tickets, 2)
-		assert.Equal(t, 5, eve.RequestedTicketsCount)
 
 		snippets, err := client.Snippets.List(ctx)
 		require.NoError(t, err)

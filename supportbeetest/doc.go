@@ -18,6 +18,6 @@
 // every way in which a service on the network fails. [InMemory] needs no socket and works inside
 // a [testing/synctest] bubble, where waits cost no time.
 //
-// The desk is as faithful as what is known of the service allows; where more than one form of an
-// answer is on record, [WithDialect] chooses.
+// The desk is as faithful as what is known of the service allows. Its responses have the form seen
+// in 2026; [WithDialect] chooses an older one.
 package supportbeetest

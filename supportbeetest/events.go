@@ -6,11 +6,13 @@ import (
 )
 
 // emit tells the webhooks of an event. It is the one place that every event goes through.
+// The parts are encoded by [encoder.webhook].
 func (s *Desk) emit(c *call, event string, t *ticket, parts object) {
 	if !s.webhooks.enabled() {
 		return
 	}
-	body := c.encoder.ticket(t)
+	e := c.encoder.webhook()
+	body := e.ticket(t)
 	body.URL = s.URL + "/tickets/" + itoa(t.ID)
 	payload := object{
 		"action_type": event,
@@ -19,7 +21,7 @@ func (s *Desk) emit(c *call, event string, t *ticket, parts object) {
 	}
 	maps.Copy(payload, parts)
 	if c.user != nil {
-		payload["agent"] = c.person(c.user.ID)
+		payload["agent"] = e.person(c.user.ID)
 	}
 	encoded, _ := json.Marshal(object{"payload": payload}) // of plain values, which cannot fail
 	s.webhooks.enqueue(event, encoded)

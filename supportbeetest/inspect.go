@@ -52,6 +52,7 @@ type TicketSeed struct {
 	Archived       bool
 	Spam           bool
 	Trash          bool
+	SnoozedUntil   time.Time
 	CreatedAt      time.Time // now if zero
 }
 

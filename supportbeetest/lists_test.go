@@ -53,7 +53,7 @@ func listDesk(t *testing.T, opts ...supportbeetest.Option) *supportbeetest.Desk 
 
 func TestListsSelectAndCombine(t *testing.T) {
 	t.Parallel()
-	for name, dialect := range map[string]supportbeetest.Dialect{"recorded": supportbeetest.DialectRecorded, "documented": supportbeetest.DialectDocumented} {
+	for _, dialect := range dialects {
 		desk := listDesk(t, supportbeetest.WithDialect(dialect))
 		ben, _ := desk.User("ben@acme.example")
 		billing, _ := desk.Team("Billing")
@@ -100,7 +100,7 @@ func TestListsSelectAndCombine(t *testing.T) {
 		} {
 			var page supportbee.TicketPage
 			require.NoError(t, desk.Client().Do(t.Context(), http.MethodGet, "/tickets?"+query, nil, &page), query)
-			assert.Equal(t, want, subjects(page.Tickets), "%s: %s", name, query)
+			assert.Equal(t, want, subjects(page.Tickets), "%s: %s", dialect, query)
 		}
 		for query, want := range map[string]string{
 			"first": "plain", "ARCHER": "replied plain", "bo@example": "mine archived", "gold": "chatty", "prize": "bens",
@@ -108,7 +108,7 @@ func TestListsSelectAndCombine(t *testing.T) {
 		} {
 			var page supportbee.TicketPage
 			require.NoError(t, desk.Client().Do(t.Context(), http.MethodGet, "/tickets/search?query="+query, nil, &page), query)
-			assert.Equal(t, want, subjects(page.Tickets), "%s: search %s", name, query)
+			assert.Equal(t, want, subjects(page.Tickets), "%s: search %s", dialect, query)
 		}
 	}
 }

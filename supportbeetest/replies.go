@@ -87,7 +87,7 @@ func (s *Desk) addReply(c *call, t *ticket, p *post) {
 	}
 	c.desk.touch(t, p.CreatedAt)
 	c.desk.note(t, "Replied", p.Author, "#replies/"+itoa(p.ID), p.CreatedAt)
-	reply := c.reply(t, p)
+	reply := c.webhook().reply(t, p)
 	reply.Ticket = nil
 	s.emit(c, event, t, object{"reply": reply})
 }
@@ -127,7 +127,9 @@ func (s *Desk) addComment(c *call, t *ticket, p *post) {
 	t.Comments = append(t.Comments, p)
 	c.desk.touch(t, p.CreatedAt)
 	c.desk.note(t, "Commented", p.Author, "#comments/"+itoa(p.ID), p.CreatedAt)
-	s.emit(c, "comment.created", t, object{"comment": c.comment(t, p)})
+	comment := c.webhook().comment(t, p)
+	comment.Ticket = nil
+	s.emit(c, "comment.created", t, object{"comment": comment})
 }
 
 func getDraft(s *Desk, c *call) answer {

@@ -75,7 +75,6 @@ func TestUsersRules(t *testing.T) {
 	all := send(t, desk, "GET", fmt.Sprintf("/users/%d?max_tickets=false", moved.ID), "")
 	tickets, _ := all.at(t, "user.tickets").([]any)
 	assert.Len(t, tickets, 5)
-	assert.Equal(t, 5.0, all.at(t, "user.requested_tickets_count"))
 	assert.Equal(t, 4.0, all.at(t, "user.active_tickets_count"), "one is spam")
 }
 
@@ -125,7 +124,7 @@ func TestFiltersTakeTicketsThatComeLater(t *testing.T) {
 	does := send(t, desk, "POST", "/consequences", `{"consequence":{"archive":true}}`)
 	older := send(t, desk, "POST", "/filters", fmt.Sprintf(`{"filter":{"rule_id":%q,"consequence_id":%q}}`, rule.at(t, "rule.id"), does.at(t, "consequence.id")))
 	assert.Equal(t, http.StatusCreated, older.StatusCode)
-	assert.NotEmpty(t, older.at(t, "filter.id"))
+	assert.NotEmpty(t, older.at(t, "id"))
 	for _, body := range []string{`{"label":"none"}`, `{"assign_user":"1"}`, `{"assign_team":"x"}`, `{}`} {
 		assert.Equal(t, http.StatusBadRequest, send(t, desk, "POST", "/consequences", `{"consequence":`+body+`}`).StatusCode, body)
 	}

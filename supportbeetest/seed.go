@@ -22,7 +22,7 @@ const (
 // seedPeople makes the admin and returns a token of hers.
 func (d *desk) seedPeople() string {
 	d.NextID = 1000
-	admin := d.addUser(&user{ID: d.id(), Type: "user", Email: AdminEmail, Name: "Ada Adams", Role: "admin", TwoFactor: true})
+	admin := d.addUser(&user{ID: d.id(), Type: "user", Email: AdminEmail, Name: "Ada Adams", Role: "admin", TwoFactor: true, Signature: "Ada Adams, Acme"})
 	return d.newToken(admin.ID)
 }
 
@@ -49,7 +49,7 @@ func (d *desk) seedWorld(now time.Time) {
 	support := &team{ID: d.id(), Name: "Support", Members: []int64{admin.ID, ben.ID}}
 	billing := &team{ID: d.id(), Name: "Billing", Members: []int64{cleo.ID}}
 	d.Teams = []*team{support, billing, {ID: d.id(), Name: "Night shift", Private: true, Members: []int64{}}}
-	d.Labels = []label{{"bug", "#CC3333"}, {"refund", "#FF8800"}, {"very important", "#AA00AA"}, {"wish", "#3377CC"}}
+	d.Labels = []label{{1, "bug", "#CC3333"}, {2, "refund", "#FF8800"}, {3, "very important", "#AA00AA"}, {4, "wish", "#3377CC"}}
 	d.Addresses = []*address{{ID: d.id(), Email: "help@acme.example", Name: "Acme Help"}}
 	d.Snippets = []*snippet{
 		{ID: d.id(), CreatedAt: now, Name: "Thanks", Tags: "closing, friendly", Content: contentBody{Text: "Thank you for writing to us."}.content()},
@@ -221,7 +221,7 @@ func (s *Desk) AddLabel(name, color string) {
 			return
 		}
 	}
-	s.state.Labels = append(s.state.Labels, label{name, color})
+	s.state.addLabel(name, color)
 }
 
 // AddFile adds a file that a ticket or a reply can have attached, and returns its ID.
@@ -263,7 +263,7 @@ func (s *Desk) AddTicket(in TicketSeed) TicketID {
 		ID: d.id(), Subject: in.Subject, Requester: d.person(cmp.Or(in.RequesterEmail, CustomerEmail), in.RequesterName).ID, CC: cc(),
 		Content:   contentBody{Text: in.Text, HTML: in.HTML, AttachmentIDs: s.mustFiles("AddTicket", in.Attachments)}.content(),
 		CreatedAt: created, LastActivityAt: created, Unanswered: true, Channel: "email", Address: d.address(nil),
-		Labels: slices.Clone(in.Labels), User: int64(in.User), Team: int64(in.Team), Archived: in.Archived, Spam: in.Spam, Trash: in.Trash,
+		Labels: slices.Clone(in.Labels), User: int64(in.User), Team: int64(in.Team), Archived: in.Archived, Spam: in.Spam, Trash: in.Trash, SnoozedUntil: in.SnoozedUntil,
 	}
 	d.applyFilters(t)
 	d.addTicket(t)

@@ -66,7 +66,7 @@ type config struct {
 	logger     *slog.Logger
 }
 
-// WithDialect sets the shapes of answers; the default is [DialectRecorded].
+// WithDialect sets the form of responses. The default is [DialectCurrent].
 func WithDialect(d Dialect) Option { return func(c *config) { c.dialect = d } }
 
 // WithClock sets the desk's clock; the default is [time.Now].
@@ -220,7 +220,7 @@ func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHT
 
 func (s *Desk) now() time.Time { return s.config.clock().UTC().Truncate(time.Second) }
 
-func (s *Desk) encoder() encoder { return encoder{s.state, s.config.dialect, s.URL} }
+func (s *Desk) encoder() encoder { return encoder{s.state, s.config.dialect, s.URL, s.now()} }
 
 // operation is one route of the API.
 type operation struct {

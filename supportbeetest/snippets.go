@@ -80,10 +80,10 @@ func listAddresses(s *Desk, c *call) answer {
 	for _, a := range c.desk.Addresses {
 		list = append(list, c.address(a))
 	}
-	if c.dialect == DialectDocumented { // the key is not known: one of the two in each dialect
-		return ok(object{"forwarding_addresses": list})
+	if c.dialect == DialectRecorded { // what the key was then is not known
+		return ok(object{"emails": list})
 	}
-	return ok(object{"emails": list})
+	return ok(object{"forwarding_addresses": list})
 }
 
 func createAddress(s *Desk, c *call) answer {
@@ -173,10 +173,14 @@ func createFilter(s *Desk, c *call) answer {
 	}
 	in.ID = c.desk.datedID(c.now)
 	c.desk.Filters = append(c.desk.Filters, in)
-	if c.dialect == DialectDocumented {
-		return answer{status: http.StatusCreated} // what comes today is not known: nothing, in this dialect
+	made := object{"id": in.ID, "rule_id": in.RuleID, "consequence_id": in.ConsequenceID}
+	switch c.dialect { // an envelope was documented once; which form comes today is not known
+	case DialectRecorded:
+		return created(object{"filter": made})
+	case DialectDocumented:
+		return answer{status: http.StatusCreated}
 	}
-	return created(object{"filter": object{"id": in.ID, "rule_id": in.RuleID, "consequence_id": in.ConsequenceID}})
+	return created(made)
 }
 
 // report collects values by day, from the tickets that the query selects.

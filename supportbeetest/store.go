@@ -38,6 +38,7 @@ type user struct {
 	TwoFactor    bool     `json:"two_factor,omitempty"`
 	SharedGroup  bool     `json:"shared_group,omitempty"` // members may see the group's tickets
 	EmailDomains []string `json:"email_domains,omitempty"`
+	Signature    string   `json:"signature,omitempty"`
 	Members      []int64  `json:"members,omitempty"` // of a customer group
 }
 
@@ -54,6 +55,7 @@ type team struct {
 }
 
 type label struct {
+	ID    int64  `json:"id"`
 	Name  string `json:"name"`
 	Color string `json:"color"`
 }
@@ -115,7 +117,14 @@ type ticket struct {
 	Comments []*post `json:"comments,omitempty"`
 	Draft    *draft  `json:"draft,omitempty"`
 	Audit    []audit `json:"audit,omitempty"`
+
+	Submitter       int64     `json:"submitter,omitempty"` // who opened it; 0 for the requester
+	NotifyRequester bool      `json:"notify_requester,omitempty"`
+	SnoozedUntil    time.Time `json:"snoozed_until,omitzero"`
 }
+
+// active reports whether the ticket is neither done nor thrown away.
+func (t *ticket) active() bool { return !t.Archived && !t.Spam && !t.Trash }
 
 // post is a reply or a comment.
 type post struct {
@@ -276,6 +285,16 @@ func (d *desk) label(name string) (label, bool) {
 		}
 	}
 	return label{}, false
+}
+
+// addLabel adds a label. Labels have IDs of their own sequence.
+func (d *desk) addLabel(name, color string) label {
+	l := label{ID: 1, Name: name, Color: color}
+	for _, other := range d.Labels {
+		l.ID = max(l.ID, other.ID+1)
+	}
+	d.Labels = append(d.Labels, l)
+	return l
 }
 
 // sortedUsers returns the users by ID.

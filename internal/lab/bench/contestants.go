@@ -372,7 +372,7 @@ func oapi(url string, rt http.RoundTripper) Contestant {
 		},
 		Reply: func(ctx context.Context) error {
 			res, err := client.RepliesCreateWithResponse(ctx, 7, oapiclient.RepliesCreateJSONRequestBody{
-				Reply: oapiclient.ReplyCreate{Content: oapiclient.ContentCreate{Text: new("A new one is on its way.")}},
+				Reply: oapiclient.ReplyParams{Content: oapiclient.ContentParams{Text: new("A new one is on its way.")}},
 			})
 			if err == nil && res.JSON201 == nil {
 				err = missing
@@ -424,7 +424,7 @@ func ogen(url string, rt http.RoundTripper) Contestant {
 		},
 		Reply: func(ctx context.Context) error {
 			res, err := client.RepliesCreate(ctx, &ogenclient.RepliesCreateReq{
-				Reply: ogenclient.ReplyCreate{Content: ogenclient.ContentCreate{Text: ogenclient.NewOptString("A new one is on its way.")}},
+				Reply: ogenclient.ReplyParams{Content: ogenclient.ContentParams{Text: ogenclient.NewOptString("A new one is on its way.")}},
 			}, ogenclient.RepliesCreateParams{ID: 7})
 			return want[*ogenclient.ReplyEnvelope](res, err)
 		},

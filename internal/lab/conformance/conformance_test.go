@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,15 +27,6 @@ func description(t *testing.T) *conformance.Description {
 	d, err := conformance.Parse(data)
 	require.NoError(t, err)
 	return d
-}
-
-func TestTheDescriptionHasEveryOperation(t *testing.T) {
-	t.Parallel()
-	data, err := os.ReadFile("../../../testdata/operations.tsv")
-	require.NoError(t, err)
-	rows := strings.Split(strings.TrimSpace(string(data)), "\n")[1:]
-	require.Len(t, rows, 50)
-	assert.ElementsMatch(t, rows, description(t).Operations())
 }
 
 // world is what the calls below work on.
@@ -154,8 +147,8 @@ var calls = []struct {
 		return errors.Join(err2(w.c.Tickets.Search(w.ctx, "a b & c", supportbee.TicketSearchOptions{Page: 1, PerPage: 10, Spam: true, Trash: true})),
 			err2(supportbee.Collect(w.c.Tickets.SearchAll(w.ctx, "e", supportbee.TicketSearchOptions{PerPage: 2}), 0)))
 	}},
-	{"Tickets.MarkAnswered", func(w *world) error { return w.c.Tickets.MarkAnswered(w.ctx, w.ticket) }},
 	{"Tickets.MarkUnanswered", func(w *world) error { return w.c.Tickets.MarkUnanswered(w.ctx, w.ticket) }},
+	{"Tickets.MarkAnswered", func(w *world) error { return w.c.Tickets.MarkAnswered(w.ctx, w.ticket) }},
 	{"Tickets.Archive", func(w *world) error { return w.c.Tickets.Archive(w.ctx, w.ticket) }},
 	{"Tickets.Unarchive", func(w *world) error { return w.c.Tickets.Unarchive(w.ctx, w.ticket) }},
 	{"Tickets.MarkSpam", func(w *world) error { return w.c.Tickets.MarkSpam(w.ctx, w.ticket) }},
@@ -237,21 +230,40 @@ func everyReportOption(w *world) supportbee.ReportOptions {
 	return supportbee.ReportOptions{UserID: w.agent, TeamID: w.team, Label: "bug", Since: time.Now().AddDate(0, -1, 0)}
 }
 
-// Every request of the SDK and every answer of the desk is as described, in both dialects.
+// Every request of the SDK and every response and webhook of the desk is as described, in all
+// dialects.
 func TestTheSDKAndTheDeskConform(t *testing.T) {
 	t.Parallel()
-	for name, dialect := range map[string]supportbeetest.Dialect{"recorded": supportbeetest.DialectRecorded, "documented": supportbeetest.DialectDocumented} {
-		t.Run(name, func(t *testing.T) {
+	for _, dialect := range []supportbeetest.Dialect{supportbeetest.DialectCurrent, supportbeetest.DialectRecorded, supportbeetest.DialectDocumented} {
+		t.Run(string(dialect), func(t *testing.T) {
 			t.Parallel()
 			desk := supportbeetest.New(t, supportbeetest.WithDialect(dialect))
 			m := &conformance.Middleman{Next: desk.Transport(), Description: description(t)}
 			agent, _ := desk.User(supportbeetest.AgentEmail)
 			w := &world{ctx: t.Context(), c: desk.Client(supportbee.WithTransport(m)), desk: desk, middleman: m, agent: agent.ID}
+			events := make(chan []byte, 100)
+			desk.AddWebhookHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				assert.NoError(t, err)
+				events <- body
+			}))
 			for _, call := range calls {
 				require.NoError(t, call.call(w), call.op)
 				assert.Positive(t, m.Exercised()[call.op], call.op)
 			}
 			assert.Len(t, m.Exercised(), 50)
+
+			desk.AddCustomerReply(desk.AddTicket(supportbeetest.TicketSeed{Subject: "Kettle"}), "Thanks")
+			require.NoError(t, desk.FlushWebhooks(w.ctx))
+			close(events)
+			sent := map[string]bool{}
+			for body := range events {
+				action, faults := m.Description.CheckWebhook(body)
+				assert.Empty(t, faults, "%s: %s", action, body)
+				sent[action] = true
+			}
+			assert.Equal(t, m.Description.Webhooks(), slices.Sorted(maps.Keys(sent)))
+			assert.Len(t, sent, 16)
 
 			// What fails has its form, too.
 			c := w.c.With(supportbee.WithoutRetry())
@@ -267,6 +279,31 @@ func TestTheSDKAndTheDeskConform(t *testing.T) {
 	}
 }
 
+func TestWebhooksAreChecked(t *testing.T) {
+	t.Parallel()
+	const ticket = `"company":{"subdomain":"acme","name":"Acme"},"ticket":{"id":7,"subject":"x","requester":{"id":1},"content":{"text":"x"}}`
+	for name, tt := range map[string]struct{ body, want string }{
+		"valid":           {body: `{"payload":{"action_type":"ticket.created",` + ticket + `}}`},
+		"no JSON":         {body: `{`, want: "unexpected end"},
+		"unknown action":  {body: `{"payload":{"action_type":"ticket.eaten",` + ticket + `}}`, want: "no such webhook"},
+		"missing comment": {body: `{"payload":{"action_type":"comment.created",` + ticket + `}}`, want: "comment"},
+		"counts in a comment": {
+			body: `{"payload":{"action_type":"comment.created","comment":{"id":1,"commenter":{"id":1},"content":{},"ticket":{}},` + ticket + `}}`, want: "not",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, faults := description(t).CheckWebhook([]byte(tt.body))
+			if tt.want == "" {
+				assert.Empty(t, faults)
+				return
+			}
+			require.NotEmpty(t, faults)
+			assert.Contains(t, faults[0], tt.want)
+		})
+	}
+}
+
 // The middleman is of use only if it finds what is wrong.
 func TestTheMiddlemanFindsFaults(t *testing.T) {
 	t.Parallel()
@@ -274,12 +311,17 @@ func TestTheMiddlemanFindsFaults(t *testing.T) {
 	for _, tt := range []struct {
 		method, uri, body string
 		status            int
-		answer            string
+		response          string
 		want              string
 	}{
 		{"GET", "/tickets/7", "", 200, `{"ticket":` + ticket + `}`, ""},
-		{"GET", "/tickets/7", "", 200, `{"ticket":{"id":"7","subject":"x","requester":{"id":1},"content":{}}}`, "answer 200"},
-		{"GET", "/tickets/7", "", 200, `{"tickets":[]}`, "answer 200"},
+		{"GET", "/tickets/7", "", 200, `{"ticket":{"id":"7","subject":"x","requester":{"id":1},"content":{}}}`, "response 200"},
+		{"GET", "/tickets/7", "", 200, `{"tickets":[]}`, "response 200"},
+		{"GET", "/tickets/7", "", 200, ` `, "response 200: empty body"},
+		{"GET", "/tickets/7", "", 401, ` `, ""},
+		{"POST", "/filters", `{"rule_id":"1","consequence_id":"2"}`, 201, ``, ""},
+		{"POST", "/tickets/7/comments", `{"comment":{"content":{"text":"x","html":null}}}`, 201, `{"comment":{"id":1,"commenter":{"id":1},"content":{}}}`, ""},
+		{"PUT", "/users/7", `{"user":{"type":"user","last_name":"x"}}`, 200, `{"user":{"id":7}}`, ""},
 		{"GET", "/tickets/7", "", 418, `{}`, "undocumented status 418"},
 		{"GET", "/tickets/7?x=1", "", 200, `{"ticket":` + ticket + `}`, `unknown query parameter "x"`},
 		{"GET", "/tickets?archived=maybe", "", 200, `{"total":0,"tickets":[]}`, "request:"},
@@ -294,9 +336,9 @@ func TestTheMiddlemanFindsFaults(t *testing.T) {
 		{"POST", "/tickets/7/comments", `{"comment":{"content":{"attachments":[1]}}}`, 201, `{"comment":{"id":1,"commenter":{"id":1},"content":{}}}`, "request:"},
 		{"POST", "/users", `{"user":{"email":"a@b.c","role":"admin"}}`, 201, `{"user":{"id":1}}`, "request:"},
 		{"GET", "/reports/tickets_count", "", 200, `{"data_points":[{"value":"1","timestamp":2}]}`, ""},
-		{"GET", "/reports/tickets_count", "", 200, `{"data_points":[{"value":true,"timestamp":2}]}`, "answer 200"},
+		{"GET", "/reports/tickets_count", "", 200, `{"data_points":[{"value":true,"timestamp":2}]}`, "response 200"},
 	} {
-		m := &conformance.Middleman{Description: description(t), Next: canned{tt.status, tt.answer}}
+		m := &conformance.Middleman{Description: description(t), Next: canned{tt.status, tt.response}}
 		req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://127.0.0.1"+tt.uri, strings.NewReader(tt.body))
 		require.NoError(t, err)
 		req.Header.Set("Authorization", "Bearer x")
@@ -310,12 +352,12 @@ func TestTheMiddlemanFindsFaults(t *testing.T) {
 			assert.Empty(t, m.Faults(), tt.uri)
 			continue
 		}
-		require.NotEmpty(t, m.Faults(), "%s %s %s %s", tt.method, tt.uri, tt.body, tt.answer)
+		require.NotEmpty(t, m.Faults(), "%s %s %s %s", tt.method, tt.uri, tt.body, tt.response)
 		assert.Contains(t, m.Faults()[0], tt.want)
 	}
 }
 
-// canned answers everything alike.
+// canned is the same response to every request.
 type canned struct {
 	status int
 	body   string
