@@ -112,9 +112,9 @@ func (s *AttachmentsService) Upload(ctx context.Context, name string, r io.Reade
 	}
 	defer up.close()
 	out := new(Attachment)
-	err = s.client.run(ctx, &operation{
+	err = s.client.run(ctx, &roundTrip{out: result{one: out}, operation: &operation{
 		name: op, method: http.MethodPost, route: "/attachments", key: "attachment", alias: "attachments", bare: true,
-	}, up, result{one: out})
+	}}, up)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"time"
 )
 
@@ -45,6 +46,11 @@ type Report struct {
 	// MaxBody is the maximum size of a response body in bytes. If it is zero, the body is not
 	// read into Body and no attempt timeout applies.
 	MaxBody int64
+
+	// Accept is called for each response with status 2xx, after its body was read into Body. If it
+	// returns an error, the response cannot be used, and broken reports whether that of another
+	// attempt may be. It may be nil.
+	Accept func(*http.Response) (broken bool, err error)
 
 	// Gate is closed by a 429 in place of the chain's gate, for an operation that has a rate
 	// limit of its own. It may be nil.
