@@ -149,7 +149,12 @@ func newClient(cfg config) *Client {
 		hooks = append(hooks, transport.Log(cfg.logger))
 	}
 	for _, observe := range cfg.observers {
-		hooks = append(hooks, func(_ context.Context, e transport.Exchange) { observe(Exchange(e)) })
+		hooks = append(hooks, func(_ context.Context, a transport.Attempt) {
+			observe(Exchange{
+				Op: a.Op, Route: a.Route, Method: a.Method, StatusCode: a.StatusCode,
+				Attempt: a.Number, Duration: a.Duration, RequestID: a.RequestID, Err: a.Err,
+			})
+		})
 	}
 	engine := cfg.httpClient // our own copy: resty changes the one it is given
 	engine.Jar = nil
@@ -184,7 +189,7 @@ func newClient(cfg config) *Client {
 // the base URL's origin and without a change of method.
 func (cfg *config) checkRedirect(req *http.Request, via []*http.Request) error {
 	req.Header.Del("Referer") // the address of a download is nobody else's business
-	call := transport.CallFrom(req.Context())
+	call := transport.ReportFrom(req.Context())
 	switch {
 	case len(via) >= maxRedirects:
 		return http.ErrUseLastResponse

@@ -96,10 +96,10 @@ func (c *Client) call(ctx context.Context, in call, out any) error {
 // exchange is one call on its way: what is asked, and what came of it.
 type exchange struct {
 	call
-	path   string         // "/tickets/7", as errors show it; made from the route unless set
-	target string         // the URL; made from the route and the query unless set
-	stream bool           // leaves the answer's body to be read from res
-	report transport.Call // what the transport chain tells of the attempts, and the answer's body
+	path   string           // "/tickets/7", as errors show it; made from the route unless set
+	target string           // the URL; made from the route and the query unless set
+	stream bool             // leaves the answer's body to be read from res
+	report transport.Report // what the transport chain tells of the attempts, and the answer's body
 	res    *http.Response
 	status int
 	header http.Header
@@ -117,12 +117,12 @@ func (c *Client) send(ctx context.Context, ex *exchange, body io.Reader, content
 		return err
 	}
 	up, isUpload := body.(*upload)
-	ex.report = transport.Call{Op: ex.op, Route: ex.route, Class: ex.class(), Streaming: isUpload || ex.stream}
+	ex.report = transport.Report{Op: ex.op, Method: ex.method, Route: ex.route, Class: ex.class(), Streaming: isUpload || ex.stream}
 	if !ex.stream {
 		ex.report.MaxBody = c.config.maxResponse
 	}
 	ex.redact = c.config.token.Redact
-	ctx = transport.WithCall(ctx, &ex.report)
+	ctx = transport.WithReport(ctx, &ex.report)
 	req := c.http.R().SetDoNotParseResponse(true)
 	if ex.stream {
 		req.SetHeader("Accept-Encoding", "identity") // a file comes as it is, and with its length
@@ -215,7 +215,7 @@ func (in call) class() transport.Class {
 	case in.repeatable || in.method == http.MethodPut || in.method == http.MethodDelete:
 		return transport.Repeatable
 	}
-	return transport.Once
+	return transport.Create
 }
 
 // newError is the error of a request that was sent.
@@ -225,7 +225,7 @@ func (ex *exchange) newError() *Error {
 		RequestID: printable(ex.redact(ex.header.Get("X-Request-Id")), 128),
 		Attempts:  ex.report.Attempts,
 		// A repeatable write can simply be made again, whatever became of it.
-		outcomeUnknown: ex.report.OutcomeUnknown && ex.class() == transport.Once,
+		outcomeUnknown: ex.report.OutcomeUnknown && ex.class() == transport.Create,
 	}
 }
 
@@ -250,7 +250,7 @@ func (ex *exchange) failed(cause error) error {
 	if text := cause.Error(); ex.redact(text) != text {
 		cause = redacted{ex.redact(text), cause}
 	}
-	if partial, ok := errors.AsType[*transport.BodyError](cause); ok {
+	if partial, ok := errors.AsType[*transport.ResponseError](cause); ok {
 		ex.status, ex.header = partial.StatusCode, partial.Header
 		if !errors.Is(cause, ErrResponseTooLarge) {
 			cause = fmt.Errorf("%w: %w", ErrMalformedResponse, cause)
