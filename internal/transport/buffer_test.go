@@ -19,7 +19,7 @@ import (
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
-// answersBody answers with the given body; length -1 is unknown.
+// respondsBody responds with the given body. A length of -1 is unknown.
 func respondsBody(status int, length int64, content io.Reader) step {
 	return func(req *http.Request) (*http.Response, error) {
 		resp := response(req, status, "X-Request-Id", "r1")
