@@ -120,6 +120,8 @@ func TestRetryByClass(t *testing.T) {
 		{"create: no connection in time", create, []step{connects(false, timeout), ok}, result{200, 2, false, false}},
 		{"create: no connection, then lost", create, []step{noConn, lost}, result{0, 2, true, false}},
 		{"create: never sent", create, []step{noConn, noConn, noConn, noConn}, result{0, 4, false, false}},
+		{"create: dial error on a connection", create, []step{connects(true, fails(errDial))}, result{0, 1, true, false}},
+		{"create: TLS error on a connection", create, []step{connects(true, fails(tls.RecordHeaderError{Conn: &net.TCPConn{}}))}, result{0, 1, true, false}},
 		{"create: connection lost", create, []step{lost}, result{0, 1, true, false}},
 		{"create: timeout", create, []step{timeout}, result{0, 1, true, false}},
 	} {
