@@ -148,7 +148,7 @@ func TestFaultsSelectRequests(t *testing.T) {
 
 		slow := desk.Inject(supportbeetest.Fault{Op: "Teams.List", Times: 1, Delay: time.Hour})
 		start := time.Now()
-		require.ErrorContains(t, list(), "no complete answer within 30s")
+		require.ErrorContains(t, list(), "no complete response within 30s")
 		assert.Equal(t, 30*time.Second, time.Since(start))
 		assert.Equal(t, 1, slow.Hits())
 
@@ -157,7 +157,7 @@ func TestFaultsSelectRequests(t *testing.T) {
 		require.NoError(t, list())
 		assert.Equal(t, 8*time.Second, time.Since(start))
 		desk.Inject(supportbeetest.Fault{Op: "Teams.List", Times: 1, SlowBody: 10 * time.Second})
-		require.ErrorContains(t, list(), "no complete answer within 30s")
+		require.ErrorContains(t, list(), "no complete response within 30s")
 	})
 }
 

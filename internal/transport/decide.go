@@ -87,7 +87,7 @@ func decide(r result) decision {
 	case switched:
 		acted = true
 	case broken:
-		retry, acted, vanished = r.class == Read, true, true
+		retry, acted, vanished = safe, true, true
 	case unusable:
 		acted = true
 	case noFailure:

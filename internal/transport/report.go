@@ -77,8 +77,7 @@ type Report struct {
 	// zero if there was none or none that makes sense.
 	RetryAfter time.Duration
 
-	waited  time.Duration // before the current attempt
-	arrived time.Time     // when a gate first held the operation back
+	waited time.Duration // before the current attempt
 }
 
 // Release returns the memory of Body, which must not be used afterwards.
