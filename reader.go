@@ -60,6 +60,7 @@ type neighborly interface {
 type reader struct {
 	jsontext.Decoder
 	body  []byte
+	input bytes.Buffer // of body, for the decoder
 	drift driftSink
 
 	// odd is the member that [reader.extra] keeps or forgets, if hasOdd is set.
@@ -92,21 +93,18 @@ func newReader(body []byte) *reader {
 		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
 	}
 	r.body = body
-	r.Reset(bytes.NewBuffer(body), readOptions)
+	r.input = *bytes.NewBuffer(body)
+	r.Reset(&r.input, readOptions)
 	return r
 }
 
 func (r *reader) release() {
-	r.Reset(nothing{}, readOptions) // drops the reference to the body
-	r.body, r.drift = nil, driftSink{}
+	r.input = bytes.Buffer{}
+	r.Reset(&r.input, readOptions) // drops the references to the body, whose memory is used again
+	r.body, r.drift = nil, driftSink{key: r.drift.key}
 	r.odd, r.hasOdd = nil, false
 	readers.Put(r)
 }
-
-// nothing is an [io.Reader] at its end.
-type nothing struct{}
-
-func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
 
 // end returns an error unless the body is read to its end.
 func (r *reader) end() error {

@@ -51,7 +51,7 @@ type operation struct {
 // do runs an operation that returns one resource.
 func do[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation) (*T, error) {
 	out := new(T)
-	if err := c.run(ctx, &roundTrip{operation: &op, out: result{one: P(out)}}, nil); err != nil {
+	if err := c.run(ctx, &roundTrip{operation: op, out: result{one: P(out)}}, nil); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -60,7 +60,7 @@ func do[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation) (*
 // doList runs an operation that returns a list.
 func doList[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation) ([]*T, error) {
 	var out list[T, P]
-	if err := c.run(ctx, &roundTrip{operation: &op, out: result{many: &out}}, nil); err != nil {
+	if err := c.run(ctx, &roundTrip{operation: op, out: result{many: &out}}, nil); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -68,7 +68,7 @@ func doList[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation
 
 // exec runs an operation that returns nothing.
 func exec(ctx context.Context, c *Client, op operation) error {
-	return c.run(ctx, &roundTrip{operation: &op}, nil)
+	return c.run(ctx, &roundTrip{operation: op}, nil)
 }
 
 // valueOf returns *opts, or the zero value if opts is nil.
@@ -120,7 +120,7 @@ func (b jsonBody) attach(req *http.Request) error {
 
 // roundTrip is one run of an operation.
 type roundTrip struct {
-	*operation
+	operation
 	path   string          // such as "/tickets/7"; made from the route unless set
 	target string          // the URL; made from the route and the query unless set
 	stream bool            // leaves the response's body to be read from res
@@ -211,7 +211,7 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 		Op: rt.name, Method: rt.method, Route: rt.route, Class: rt.class(), Streaming: isUpload || rt.stream,
 	}
 	if !rt.stream {
-		rt.report.MaxBody, rt.report.Accept = c.config.maxResponse, rt.accept
+		rt.report.MaxBody, rt.report.Reader = c.config.maxResponse, rt
 		rt.ctx, rt.client = ctx, c
 	}
 	if rt.ownLimit {
@@ -392,9 +392,9 @@ func redirectError(rt *roundTrip, base *url.URL) error {
 	return errors.New("redirect " + reason)
 }
 
-// accept reads the response, which has status 2xx, into the result. If it is not one of this API's
-// or cannot be read, it returns the error, and whether another attempt may help.
-func (rt *roundTrip) accept(res *http.Response) (broken bool, err error) {
+// Read implements [transport.Reader]: it reads a response with status 2xx into the result. It
+// returns an error if the response is not one of this API's.
+func (rt *roundTrip) Read(res *http.Response) (broken bool, err error) {
 	body := bytes.TrimSpace(rt.report.Body.Bytes())
 	switch status := res.StatusCode; {
 	case status != http.StatusOK && status != http.StatusCreated && status != http.StatusNoContent:
@@ -429,9 +429,9 @@ func (rt *roundTrip) accept(res *http.Response) (broken bool, err error) {
 	r := newReader(body)
 	defer r.release()
 	if rt.client.config.hearsDrift {
-		r.drift = driftSink{ctx: rt.ctx, client: rt.client, op: rt.name}
+		r.drift.ctx, r.drift.client, r.drift.op = rt.ctx, rt.client, rt.name
 	}
-	if err := r.readResult(rt.operation, rt.out); err != nil {
+	if err := r.readResult(&rt.operation, rt.out); err != nil {
 		syntactic, isSyntactic := errors.AsType[*jsontext.SyntacticError](err)
 		return isSyntactic && syntactic != nil || errors.Is(err, io.ErrUnexpectedEOF), errors.New(r.describe(err))
 	}
@@ -484,12 +484,12 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	case out != nil && (reflect.TypeOf(out).Kind() != reflect.Pointer || reflect.ValueOf(out).IsNil()):
 		op.invalid = invalid("out", "must be a pointer that is not nil, got %T", out)
 	default:
-		return c.do(ctx, &op, target, out)
+		return c.do(ctx, op, target, out)
 	}
 	return rejected(op.name, op.invalid)
 }
 
-func (c *Client) do(ctx context.Context, op *operation, target *url.URL, out any) error {
+func (c *Client) do(ctx context.Context, op operation, target *url.URL, out any) error {
 	target.RawQuery = strings.ReplaceAll(target.RawQuery, " ", "%20")
 	rt := roundTrip{operation: op, any: out, path: target.EscapedPath()}
 	if c != nil {

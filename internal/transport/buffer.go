@@ -34,7 +34,7 @@ type Buffer struct {
 }
 
 // ResponseError reports a response that cannot be used: its status is 101, or its status is 2xx and
-// its body could not be read whole or was not accepted.
+// its body could not be read.
 type ResponseError struct {
 	StatusCode int
 	Header     http.Header
@@ -96,8 +96,8 @@ func (t *Buffer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, newResponseError(resp, fmt.Errorf("reading the response body: %w", err))
 	}
-	if report.Accept != nil {
-		if broken, err := report.Accept(resp); err != nil {
+	if report.Reader != nil {
+		if broken, err := report.Reader.Read(resp); err != nil {
 			unusable := newResponseError(resp, err)
 			unusable.final = !broken
 			return nil, unusable

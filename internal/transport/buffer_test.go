@@ -278,8 +278,12 @@ func TestChainRetriesABrokenBody(t *testing.T) {
 	}
 }
 
-// A response that is not accepted fails the attempt. It is worth another one if it is broken.
-func TestChainRetriesWhatIsNotAccepted(t *testing.T) {
+type readerFunc func(*http.Response) (bool, error)
+
+func (f readerFunc) Read(resp *http.Response) (bool, error) { return f(resp) }
+
+// A response that cannot be read fails the attempt. It is worth another one if it is broken.
+func TestChainRetriesWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
@@ -300,11 +304,11 @@ func TestChainRetriesWhatIsNotAccepted(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rejection := errors.New("not of this API")
 				report := &transport.Report{Class: tt.class, MaxBody: 100}
-				report.Accept = func(resp *http.Response) (bool, error) {
+				report.Reader = readerFunc(func(resp *http.Response) (bool, error) {
 					assert.Equal(t, 200, resp.StatusCode)
 					assert.Equal(t, "page", report.Body.String())
 					return tt.broken, rejection
-				}
+				})
 				rt := transport.Chain(roundTrip(func(req *http.Request) (*http.Response, error) {
 					return respondsBody(200, 4, strings.NewReader("page"))(req)
 				}), transport.Config{Policy: transport.Policy{MaxAttempts: 2}})

@@ -47,10 +47,9 @@ type Report struct {
 	// read into Body and no attempt timeout applies.
 	MaxBody int64
 
-	// Accept is called for each response with status 2xx, after its body was read into Body. If it
-	// returns an error, the response cannot be used, and broken reports whether that of another
-	// attempt may be. It may be nil.
-	Accept func(*http.Response) (broken bool, err error)
+	// Reader is given each response with status 2xx after its body was read into Body. It may be
+	// nil.
+	Reader Reader
 
 	// Gate is closed by a 429 in place of the chain's gate, for an operation that has a rate
 	// limit of its own. It may be nil.
@@ -78,6 +77,12 @@ type Report struct {
 	RetryAfter time.Duration
 
 	waited time.Duration // before the current attempt
+}
+
+// Reader reads the body of responses. If Read returns an error, the response cannot be used, and
+// broken reports whether that of another attempt may be.
+type Reader interface {
+	Read(resp *http.Response) (broken bool, err error)
 }
 
 // Release returns the memory of Body, which must not be used afterwards.
