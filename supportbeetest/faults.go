@@ -60,6 +60,9 @@ type Fault struct {
 	Endless     bool          // sends white space behind the body until the client goes away
 }
 
+// Inject arms a fault. Of several that fit a request, the first one armed hits it.
+func (s *Desk) Inject(f Fault) *Injection { return s.faults.inject(f) }
+
 // Injection is a fault that is armed.
 type Injection struct {
 	set     *faultSet

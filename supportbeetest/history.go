@@ -128,3 +128,9 @@ func (s *statusLog) Write(p []byte) (int, error) {
 
 // Unwrap is for [http.ResponseController].
 func (s *statusLog) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// Requests returns the last 10,000 requests, oldest first. Credentials are masked.
+func (s *Desk) Requests() []Request { return s.requests.all() }
+
+// ResetRequests forgets the requests so far.
+func (s *Desk) ResetRequests() { s.requests.reset() }

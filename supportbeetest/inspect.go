@@ -1,14 +1,7 @@
 package supportbeetest
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"time"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -28,32 +21,6 @@ type (
 	// AttachmentID is a [supportbee.AttachmentID].
 	AttachmentID = supportbee.AttachmentID
 )
-
-// UserSeed is somebody to add with [Desk.AddUser].
-type UserSeed struct {
-	Email string
-	Name  string
-	Role  supportbee.Role // empty for a customer
-	Teams []TeamID
-}
-
-// TicketSeed is a ticket to add with [Desk.AddTicket].
-type TicketSeed struct {
-	Subject        string
-	Text           string
-	HTML           string         // Text if empty
-	Attachments    []AttachmentID // of [Desk.AddFile]
-	RequesterEmail string         // [CustomerEmail] if empty
-	RequesterName  string
-	CC             []string // addresses, each "a@example.com" or "Name <a@example.com>"
-	Labels         []string // that the desk has; see [Desk.AddLabel]
-	User           UserID   // assigned
-	Team           TeamID   // assigned
-	Archived       bool
-	Spam           bool
-	Trash          bool
-	CreatedAt      time.Time // now if zero
-}
 
 // Ticket returns a ticket as it is in the desk, past the API; false if there is none. Pictures
 // and the addresses of attachments are left out, here and in whatever else is read past the API.
@@ -148,155 +115,6 @@ func (s *Desk) File(id supportbee.AttachmentID) ([]byte, bool) {
 		return nil, false
 	}
 	return slices.Clone(a.Data), true
-}
-
-// Requests returns the last 10,000 requests, oldest first. Credentials are masked.
-func (s *Desk) Requests() []Request { return s.requests.all() }
-
-// ResetRequests forgets the requests so far.
-func (s *Desk) ResetRequests() { s.requests.reset() }
-
-// Inject arms a fault. Of several that fit a request, the first one armed hits it.
-func (s *Desk) Inject(f Fault) *Injection { return s.faults.inject(f) }
-
-// AddWebhook posts every event from now on to the URL, in the order in which they happen. What
-// waits for slow receivers is bounded: beyond 10,000, events are dropped with an error in
-// [Desk.Deliveries].
-func (s *Desk) AddWebhook(url string) { s.webhooks.subscribe(url) }
-
-// AddWebhookHandler is [Desk.AddWebhook] for a handler that listens at no address. It works
-// inside a [testing/synctest] bubble.
-func (s *Desk) AddWebhookHandler(handler http.Handler) { s.webhooks.subscribeHandler(handler) }
-
-// FlushWebhooks waits until every webhook so far has been delivered, or has failed.
-func (s *Desk) FlushWebhooks(ctx context.Context) error { return s.webhooks.flush(ctx) }
-
-// Deliveries returns the webhooks that were delivered, or failed, in their order.
-func (s *Desk) Deliveries() []Delivery { return s.webhooks.deliveries() }
-
-// WriteTo writes the desk's state as JSON, tokens and files included, for [Desk.ReadFrom].
-// Armed faults, webhooks and the list of requests are no part of it.
-func (s *Desk) WriteTo(w io.Writer) (int64, error) {
-	s.mu.RLock()
-	encoded, err := json.Marshal(s.state)
-	s.mu.RUnlock()
-	if err != nil {
-		return 0, fmt.Errorf("supportbeetest: WriteTo: %w", err)
-	}
-	n, err := w.Write(append(encoded, '\n'))
-	return int64(n), err
-}
-
-// ReadFrom replaces the desk's state by one that [Desk.WriteTo] wrote. The desk's own token
-// stays good. On an error the state is as it was.
-func (s *Desk) ReadFrom(r io.Reader) (int64, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
-	}
-	read := newDesk()
-	if err := json.Unmarshal(data, read); err != nil {
-		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
-	}
-	if err := read.check(); err != nil {
-		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
-	}
-	read.reindex()
-	read.NextID = max(read.NextID, read.highestID())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if read.Tokens[s.Token] == 0 {
-		for _, u := range read.sortedUsers() {
-			if u.Role == "admin" {
-				read.Tokens[s.Token] = u.ID
-				break
-			}
-		}
-	}
-	s.state = read
-	return int64(len(data)), nil
-}
-
-// check refuses a state that lacks parts, or that refers to what is not in it.
-func (d *desk) check() error {
-	if d.Users == nil || d.Tickets == nil || d.Attachments == nil || d.Rules == nil || d.Consequences == nil || d.Tokens == nil {
-		return errors.New("a part of the desk is null")
-	}
-	if slices.Contains(d.Teams, nil) || slices.Contains(d.Snippets, nil) || slices.Contains(d.Addresses, nil) {
-		return errors.New("a team, snippet or address is null")
-	}
-	for id, a := range d.Attachments {
-		if a == nil || a.ID != id {
-			return fmt.Errorf("attachment %d has another ID", id)
-		}
-	}
-	for id, u := range d.Users {
-		if u == nil || u.ID != id {
-			return fmt.Errorf("user %d has another ID", id)
-		}
-		for _, member := range u.Members {
-			if d.Users[member] == nil {
-				return fmt.Errorf("customer group %d has an unknown member %d", id, member)
-			}
-		}
-	}
-	for id, t := range d.Tickets {
-		if t == nil || t.ID != id {
-			return fmt.Errorf("ticket %d has another ID", id)
-		}
-		if d.Users[t.Requester] == nil {
-			return fmt.Errorf("ticket %d has no requester", id)
-		}
-		contents := []content{t.Content}
-		for _, p := range slices.Concat(t.Replies, t.Comments) {
-			if p == nil || d.Users[p.Author] == nil {
-				return fmt.Errorf("ticket %d has a message without an author", id)
-			}
-			contents = append(contents, p.Content)
-		}
-		if t.Draft != nil {
-			contents = append(contents, t.Draft.Content)
-		}
-		for _, c := range contents {
-			for _, file := range c.Attachments {
-				if d.Attachments[file] == nil {
-					return fmt.Errorf("ticket %d has an unknown attachment %d", id, file)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// highestID is the highest ID in use, so that a new one surely is new.
-func (d *desk) highestID() int64 {
-	var highest int64
-	use := func(id int64) { highest = max(highest, id) }
-	for id := range d.Users {
-		use(id)
-	}
-	for id := range d.Attachments {
-		use(id)
-	}
-	for id, t := range d.Tickets {
-		use(id)
-		for _, p := range slices.Concat(t.Replies, t.Comments) {
-			use(p.ID)
-		}
-		if t.Draft != nil {
-			use(t.Draft.ID)
-		}
-	}
-	for _, t := range d.Teams {
-		use(t.ID)
-	}
-	for _, s := range d.Snippets {
-		use(s.ID)
-	}
-	for _, a := range d.Addresses {
-		use(a.ID)
-	}
-	return highest
 }
 
 // reader turns state into the SDK's types.

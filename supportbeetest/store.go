@@ -288,36 +288,6 @@ func (d *desk) sortedUsers() []*user {
 	return list
 }
 
-// applyFilters does to a new ticket what the filters say.
-func (d *desk) applyFilters(t *ticket) {
-	for _, f := range d.Filters {
-		rule, does := d.Rules[f.RuleID], d.Consequences[f.ConsequenceID]
-		if !d.fits(rule, t) {
-			continue
-		}
-		t.Archived = t.Archived || does.Archive
-		t.Spam = t.Spam || does.Spam
-		t.Trash = t.Trash || does.Trash
-		if does.Label != "" && !slices.Contains(t.Labels, does.Label) {
-			t.Labels = append(t.Labels, does.Label)
-		}
-		if does.AssignTeam != 0 {
-			t.Team = does.AssignTeam
-		}
-		if does.AssignUser != 0 {
-			t.User = does.AssignUser
-		}
-	}
-}
-
-func (d *desk) fits(rule ruleBody, t *ticket) bool {
-	in := func(text, part string) bool {
-		return part == "" || strings.Contains(strings.ToLower(text), strings.ToLower(part))
-	}
-	return in(d.Users[t.Requester].Email, rule.RequesterEmail) && in(t.Address, rule.DeliveredTo) &&
-		in(t.Subject, rule.Subject) && in(t.Content.Text, rule.Body)
-}
-
 // summary is plain text, cut at 100 characters.
 func summary(c content) string {
 	text := strings.Join(strings.Fields(c.Text), " ")

@@ -246,19 +246,6 @@ func createTicket(s *Desk, c *call) answer {
 	return created(object{"ticket": c.encoder.ticket(t)})
 }
 
-// address returns the address that a ticket counts as sent to.
-func (d *desk) address(id any) string {
-	for _, a := range d.Addresses {
-		if text, _ := id.(string); text == strconv.FormatInt(a.ID, 10) {
-			return a.Email
-		}
-	}
-	if len(d.Addresses) > 0 {
-		return d.Addresses[0].Email
-	}
-	return "help@" + Company + ".example"
-}
-
 // copies reads the addresses of copies. The people are made only when the functions are called,
 // after everything has been checked.
 func (c *call) copies(cc, bcc []string) (ccIDs, bccIDs func() []int64, problems []string) {
@@ -464,39 +451,4 @@ func getAudit(s *Desk, c *call) answer {
 		list = append(list, c.encoder.audit(a))
 	}
 	return ok(object{"audit": list})
-}
-
-func listLabels(s *Desk, c *call) answer {
-	return ok(object{"labels": append([]label{}, c.desk.Labels...)})
-}
-
-func addLabel(s *Desk, c *call) answer {
-	t, missing := c.ticket404()
-	if t == nil {
-		return missing
-	}
-	name := c.PathValue("name")
-	if _, exists := c.desk.label(name); !exists {
-		return answer{status: http.StatusNotFound}
-	}
-	if !slices.Contains(t.Labels, name) {
-		t.Labels = append(t.Labels, name)
-		c.desk.note(t, "Labeled "+name, c.user.ID, "#ticket", c.now)
-	}
-	return created(object{"label": object{"id": c.desk.id(), "label": name, "ticket": t.ID}})
-}
-
-func removeLabel(s *Desk, c *call) answer {
-	t, missing := c.ticket404()
-	if t == nil {
-		return missing
-	}
-	name := c.PathValue("name")
-	at := slices.Index(t.Labels, name)
-	if at < 0 {
-		return fail(http.StatusNotFound, "Couldn't find Label with name=%s", name)
-	}
-	t.Labels = slices.Delete(t.Labels, at, at+1)
-	c.desk.note(t, "Unlabeled "+name, c.user.ID, "#ticket", c.now)
-	return done()
 }

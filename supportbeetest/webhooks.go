@@ -3,7 +3,9 @@ package supportbeetest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -164,3 +166,38 @@ func (s *webhookSender) close() {
 	_ = s.flush(context.Background())
 	s.client.CloseIdleConnections()
 }
+
+// emit tells the webhooks of an event. It is the one place that every event goes through.
+func (s *Desk) emit(c *call, event string, t *ticket, parts object) {
+	if !s.webhooks.enabled() {
+		return
+	}
+	body := c.encoder.ticket(t)
+	body.URL = s.URL + "/tickets/" + itoa(t.ID)
+	payload := object{
+		"action_type": event,
+		"company":     object{"subdomain": Company, "name": "Acme"},
+		"ticket":      body,
+	}
+	maps.Copy(payload, parts)
+	if c.user != nil {
+		payload["agent"] = c.person(c.user.ID)
+	}
+	encoded, _ := json.Marshal(object{"payload": payload}) // of plain values, which cannot fail
+	s.webhooks.enqueue(event, encoded)
+}
+
+// AddWebhook posts every event from now on to the URL, in the order in which they happen. What
+// waits for slow receivers is bounded: beyond 10,000, events are dropped with an error in
+// [Desk.Deliveries].
+func (s *Desk) AddWebhook(url string) { s.webhooks.subscribe(url) }
+
+// AddWebhookHandler is [Desk.AddWebhook] for a handler that listens at no address. It works
+// inside a [testing/synctest] bubble.
+func (s *Desk) AddWebhookHandler(handler http.Handler) { s.webhooks.subscribeHandler(handler) }
+
+// FlushWebhooks waits until every webhook so far has been delivered, or has failed.
+func (s *Desk) FlushWebhooks(ctx context.Context) error { return s.webhooks.flush(ctx) }
+
+// Deliveries returns the webhooks that were delivered, or failed, in their order.
+func (s *Desk) Deliveries() []Delivery { return s.webhooks.deliveries() }

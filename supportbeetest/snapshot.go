@@ -1,0 +1,134 @@
+package supportbeetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// WriteTo writes the desk's state as JSON, tokens and files included, for [Desk.ReadFrom].
+// Armed faults, webhooks and the list of requests are no part of it.
+func (s *Desk) WriteTo(w io.Writer) (int64, error) {
+	s.mu.RLock()
+	encoded, err := json.Marshal(s.state)
+	s.mu.RUnlock()
+	if err != nil {
+		return 0, fmt.Errorf("supportbeetest: WriteTo: %w", err)
+	}
+	n, err := w.Write(append(encoded, '\n'))
+	return int64(n), err
+}
+
+// ReadFrom replaces the desk's state by one that [Desk.WriteTo] wrote. The desk's own token
+// stays good. On an error the state is as it was.
+func (s *Desk) ReadFrom(r io.Reader) (int64, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
+	}
+	read := newDesk()
+	if err := json.Unmarshal(data, read); err != nil {
+		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
+	}
+	if err := read.check(); err != nil {
+		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
+	}
+	read.reindex()
+	read.NextID = max(read.NextID, read.highestID())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if read.Tokens[s.Token] == 0 {
+		for _, u := range read.sortedUsers() {
+			if u.Role == "admin" {
+				read.Tokens[s.Token] = u.ID
+				break
+			}
+		}
+	}
+	s.state = read
+	return int64(len(data)), nil
+}
+
+// check refuses a state that lacks parts, or that refers to what is not in it.
+func (d *desk) check() error {
+	if d.Users == nil || d.Tickets == nil || d.Attachments == nil || d.Rules == nil || d.Consequences == nil || d.Tokens == nil {
+		return errors.New("a part of the desk is null")
+	}
+	if slices.Contains(d.Teams, nil) || slices.Contains(d.Snippets, nil) || slices.Contains(d.Addresses, nil) {
+		return errors.New("a team, snippet or address is null")
+	}
+	for id, a := range d.Attachments {
+		if a == nil || a.ID != id {
+			return fmt.Errorf("attachment %d has another ID", id)
+		}
+	}
+	for id, u := range d.Users {
+		if u == nil || u.ID != id {
+			return fmt.Errorf("user %d has another ID", id)
+		}
+		for _, member := range u.Members {
+			if d.Users[member] == nil {
+				return fmt.Errorf("customer group %d has an unknown member %d", id, member)
+			}
+		}
+	}
+	for id, t := range d.Tickets {
+		if t == nil || t.ID != id {
+			return fmt.Errorf("ticket %d has another ID", id)
+		}
+		if d.Users[t.Requester] == nil {
+			return fmt.Errorf("ticket %d has no requester", id)
+		}
+		contents := []content{t.Content}
+		for _, p := range slices.Concat(t.Replies, t.Comments) {
+			if p == nil || d.Users[p.Author] == nil {
+				return fmt.Errorf("ticket %d has a message without an author", id)
+			}
+			contents = append(contents, p.Content)
+		}
+		if t.Draft != nil {
+			contents = append(contents, t.Draft.Content)
+		}
+		for _, c := range contents {
+			for _, file := range c.Attachments {
+				if d.Attachments[file] == nil {
+					return fmt.Errorf("ticket %d has an unknown attachment %d", id, file)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// highestID is the highest ID in use, so that a new one surely is new.
+func (d *desk) highestID() int64 {
+	var highest int64
+	use := func(id int64) { highest = max(highest, id) }
+	for id := range d.Users {
+		use(id)
+	}
+	for id := range d.Attachments {
+		use(id)
+	}
+	for id, t := range d.Tickets {
+		use(id)
+		for _, p := range slices.Concat(t.Replies, t.Comments) {
+			use(p.ID)
+		}
+		if t.Draft != nil {
+			use(t.Draft.ID)
+		}
+	}
+	for _, t := range d.Teams {
+		use(t.ID)
+	}
+	for _, s := range d.Snippets {
+		use(s.ID)
+	}
+	for _, a := range d.Addresses {
+		use(a.ID)
+	}
+	return highest
+}
