@@ -85,10 +85,9 @@ func New(company, token string, opts ...Option) (*Client, error) {
 		gate:        new(transport.Gate),
 	}
 	cfg.httpClient.Transport = transport.NewBase()
-	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, refuse("New", invalid("token", "has white space or characters that no token has"))
+	if err := WithToken(token)(&cfg); err != nil {
+		return nil, refuse("New", err)
 	}
-	cfg.token = transport.NewToken(token)
 	if company != "" {
 		if !isDNSLabel(company) {
 			return nil, refuse("New", invalid("company", "%q is not the first part of a {company}.supportbee.com host name", company))

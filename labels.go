@@ -11,6 +11,9 @@ type Label struct {
 	Color string `json:"color"` // such as "#FF0000"
 }
 
+// LabelID identifies a label.
+type LabelID int64
+
 // LabelingID identifies the presence of a label on a ticket.
 type LabelingID int64
 

@@ -83,6 +83,18 @@ func WithBaseURL(rawURL string) Option {
 	}
 }
 
+// WithToken replaces the token. An empty token makes the client anonymous. A token with white
+// space, control characters or characters outside ASCII is rejected.
+func WithToken(token string) Option {
+	return func(cfg *config) error {
+		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return invalid("token", "has white space or characters that no token has")
+		}
+		cfg.token = transport.NewToken(token)
+		return nil
+	}
+}
+
 // WithHTTPClient sends requests through a copy of client: its transport and its timeout, which
 // then bounds a whole call with all its attempts. Its cookie jar and redirect policy are not
 // used. The client given is not changed.
