@@ -133,8 +133,7 @@ func TestUploadOfAFileThatChanges(t *testing.T) {
 	_, err = desk.Client().Attachments.Upload(t.Context(), "a.txt", &restless{strings.NewReader("0123"), 10})
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, supportbee.ErrMalformedResponse)
-	_, kept := desk.File(1)
-	assert.False(t, kept)
+	assert.Nil(t, desk.File(1))
 }
 
 func TestUploadNamesAndTypes(t *testing.T) {
@@ -240,7 +239,7 @@ func TestUploadFileAndProgress(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	assert.Equal(t, "notes.txt", file.Filename)
-	data, _ := desk.File(file.ID)
+	data := desk.File(file.ID)
 	assert.True(t, bytes.Equal(content, data))
 	assert.True(t, slices.IsSorted(steps))
 	assert.EqualValues(t, len(content), steps[len(steps)-1])
@@ -272,7 +271,7 @@ func TestUploadsAreRepeatedWhole(t *testing.T) {
 			require.ErrorIs(t, err, tt.want)
 			desk.AssertRequests(t, "Attachments.Upload", tt.requests)
 			if err == nil {
-				data, _ := desk.File(file.ID)
+				data := desk.File(file.ID)
 				assert.Equal(t, content, string(data))
 			}
 		})

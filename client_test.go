@@ -396,9 +396,31 @@ func TestTheLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
 	assert.Equal(t, 3, asked)
 
 	full := errors.New("the budget is used up")
-	desk.ResetRequests()
+	desk.ClearHistory()
 	_, err = open(client.With(supportbee.WithLimiter(limiterFunc(func(context.Context) error { return full }))))
 	require.ErrorIs(t, err, full)
 	require.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)
 	assert.Empty(t, desk.Requests())
+}
+
+func TestWithTokenReplacesTheToken(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t)
+	agent := desk.AddToken(desk.User(supportbeetest.AgentEmail).ID)
+	client := desk.Client(supportbee.WithToken(agent))
+	require.ErrorIs(t, client.Tickets.Delete(t.Context(), desk.Tickets()[8].ID), supportbee.ErrAccessDenied)
+	require.NoError(t, client.With(supportbee.WithToken(desk.Token)).Tickets.Delete(t.Context(), desk.Tickets()[8].ID))
+
+	desk.ClearHistory()
+	anonymous := client.With(supportbee.WithToken(""))
+	_, err := anonymous.Labels.List(t.Context())
+	require.ErrorIs(t, err, supportbee.ErrTokenRequired)
+	_, err = open(anonymous)
+	require.NoError(t, err)
+	assert.Empty(t, desk.Requests("Tickets.Create")[0].Header.Get("Authorization"))
+
+	_, err = client.With(supportbee.WithToken("to\nken")).Labels.List(t.Context())
+	require.ErrorIs(t, err, supportbee.ErrInvalidArgument)
+	require.ErrorContains(t, err, "token has white space or characters that no token has")
+	assert.Len(t, desk.Requests(), 1)
 }

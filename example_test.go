@@ -20,7 +20,10 @@ import (
 )
 
 func Example() {
-	desk := supportbeetest.NewServer() // instead of an account
+	desk, err := supportbeetest.Start() // instead of an account
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer desk.Close()
 	ctx := context.Background()
 
@@ -45,7 +48,10 @@ func Example() {
 }
 
 func ExampleTicketsService_All() {
-	desk := supportbeetest.NewServer()
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer desk.Close()
 	client, ctx := desk.Client(), context.Background()
 
@@ -61,7 +67,10 @@ func ExampleTicketsService_All() {
 }
 
 func ExampleCollect() {
-	desk := supportbeetest.NewServer()
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer desk.Close()
 	client, ctx := desk.Client(), context.Background()
 
@@ -74,11 +83,14 @@ func ExampleCollect() {
 }
 
 func ExampleError() {
-	desk := supportbeetest.NewServer()
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer desk.Close()
 	client, ctx := desk.Client(), context.Background()
 
-	_, err := client.Tickets.Get(ctx, 7)
+	_, err = client.Tickets.Get(ctx, 7)
 	if errors.Is(err, supportbee.ErrNotFound) {
 		fmt.Println("no such ticket")
 	}
@@ -95,7 +107,10 @@ func ExampleError() {
 }
 
 func ExampleAttachmentsService_Upload() {
-	desk := supportbeetest.NewServer()
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer desk.Close()
 	client, ctx := desk.Client(), context.Background()
 
@@ -120,7 +135,10 @@ func ExampleAttachmentsService_Upload() {
 }
 
 func ExampleClient_Do() {
-	desk := supportbeetest.NewServer()
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer desk.Close()
 	client, ctx := desk.Client(), context.Background()
 	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Kettle"})
@@ -156,7 +174,10 @@ func ExampleParseWebhook() {
 }
 
 func Example_testing() {
-	desk := supportbeetest.NewServer() // in a test: supportbeetest.New(t), which closes it at the end
+	desk, err := supportbeetest.Start() // in a test: supportbeetest.New(t), which closes it at the end
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer desk.Close()
 	ctx := context.Background()
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
@@ -259,6 +280,7 @@ func TestTriage(t *testing.T) {
 	err := triage(t.Context(), desk.Client(), ticket)
 
 	require.NoError(t, err)
-	desk.AssertLabeled(t, ticket, "refund")
-	desk.AssertReplied(t, ticket, "We are looking into it")
+	desk.AssertLabels(t, ticket, "refund")
+	desk.AssertReplies(t, ticket, "We are looking into it")
+	desk.AssertMailed(t, supportbeetest.CustomerEmail)
 }

@@ -55,7 +55,7 @@ func TestReadmeCodeRuns(t *testing.T) {
 	readmeErrors(t.Context(), client, id, 1)
 	require.NoError(t, readmeFiles(t.Context(), client, id))
 	require.ErrorIs(t, readmeDo(t.Context(), client), supportbee.ErrNotFound)
-	desk.AssertReplied(t, id, "Here it is.")
+	desk.AssertReplies(t, id, "Here it is.")
 }
 
 // readmeFirstCallOffline makes the first call with a context that has ended, since it names a

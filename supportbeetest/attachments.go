@@ -84,6 +84,12 @@ func (l *links) add(id int64) string {
 	return key
 }
 
+func (l *links) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open = nil
+}
+
 func (l *links) take(key string) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,7 +106,7 @@ func download(s *Desk, c *call) answer {
 	}
 	origin := "http://" + memoryStorage
 	if s.storage != nil {
-		origin = s.storage.URL
+		origin = s.storage.url
 	}
 	return answer{status: http.StatusFound, header: map[string]string{
 		"Location":     origin + "/files/" + s.links.add(id) + "/" + url.PathEscape(c.desk.Attachments[id].Filename),
@@ -108,12 +114,15 @@ func download(s *Desk, c *call) answer {
 	}, body: raw("<html><body>You are being redirected.</body></html>")}
 }
 
-// serveStorage is the storage origin.
+// storageOp is the request for the file behind a download.
+var storageOp = operation{op: "Attachments.Storage", method: http.MethodGet, route: "/files/{key}/{name}"}
+
+// serveStorage serves the storage origin.
 func (s *Desk) serveStorage(w http.ResponseWriter, r *http.Request) {
-	s.dispatch(operation{op: "Attachments.Storage", method: http.MethodGet, route: "/files/{key}/{name}"}, w, r, s.sendFile)
+	s.dispatch(storageOp, w, r, s.sendFile)
 }
 
-// sendFile answers for the storage origin. It refuses credentials, as such hosts do.
+// sendFile sends a file. It rejects credentials, as such hosts do.
 func (s *Desk) sendFile(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
 		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)

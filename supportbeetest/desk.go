@@ -1,15 +1,17 @@
 package supportbeetest
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"strconv"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -17,192 +19,223 @@ import (
 // Company is the company of every desk.
 const Company = "acme"
 
-// The people of every desk.
+// The people of a new desk.
 const (
-	AdminEmail        = "ada@acme.example"  // owns the token
+	AdminEmail        = "ada@acme.example"  // owns the desk's token
 	AgentEmail        = "ben@acme.example"  // in the team Support
 	OtherAgentEmail   = "cleo@acme.example" // in the team Billing
 	CollaboratorEmail = "dana@acme.example" // in no team
-	CustomerEmail     = "eve@example.com"   // has opened the first ticket
+	CustomerEmail     = "eve@example.com"   // the requester of the first ticket
 )
 
-// Desk is an embedded help desk that speaks the SupportBee API over HTTP on loopback.
+// Desk is a help desk that implements the SupportBee API and keeps its state in memory.
 //
-// It is safe for concurrent use.
+// It is safe for concurrent use. Its fields must not be changed.
 type Desk struct {
-	URL   string // the address to give to [supportbee.WithBaseURL]
+	URL   string // the base URL; see [supportbee.WithBaseURL]
 	Token string // of an admin
+	Clock *Clock // the desk's time
 
-	config  config
-	mux     *http.ServeMux
-	http    *httptest.Server // nil in memory
-	storage *httptest.Server // where attachments are fetched from, on an origin of its own
+	config    config
+	mux       *http.ServeMux
+	transport http.RoundTripper
+	memory    *memoryServer // serves requests if there is no socket, and webhook handlers
+	api       *server       // nil in memory
+	storage   *server       // serves the files behind downloads from an origin of its own; nil in memory
 
 	mu       sync.RWMutex
 	state    *desk
 	limiter  rateLimiter
 	faults   faultSet
-	requests requestLog
+	requests ring[*Request]
+	mails    ring[Mail]
 	webhooks *webhookSender
 	links    links
 	serial   atomic.Int64 // numbers the requests
 }
 
-// Option changes how a desk works. See [NewServer].
+// Option configures a desk. See [New] and [Start].
 type Option func(*config)
 
 type config struct {
 	dialect    Dialect
-	clock      func() time.Time
 	empty      bool
 	inMemory   bool
-	addr       string
+	listener   net.Listener
+	publicURL  string
+	token      string
 	denied     int
 	limits     bool
-	retryAfter func(time.Duration) string
-	handlers   map[string]http.Handler
+	retryAfter RetryAfter
 	logger     *slog.Logger
 }
 
-// WithDialect sets the shapes of answers; the default is [DialectRecorded].
-func WithDialect(d Dialect) Option { return func(c *config) { c.dialect = d } }
-
-// WithClock sets the desk's clock; the default is [time.Now].
-func WithClock(now func() time.Time) Option { return func(c *config) { c.clock = now } }
-
-// WithoutSeed starts with an empty desk: only the admin who owns the token.
-func WithoutSeed() Option { return func(c *config) { c.empty = true } }
-
-// InMemory opens no socket: [Desk.Client] and [Desk.Transport] hand requests over directly.
-// That is the way to run a desk inside a [testing/synctest] bubble.
+// InMemory makes the desk serve its clients and its transport without a socket, as
+// [testing/synctest] requires.
 func InMemory() Option { return func(c *config) { c.inMemory = true } }
 
-// WithAddr sets the address to listen on; the default is a free port of 127.0.0.1. NewServer
-// panics where it cannot be had.
-func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
+// WithListener sets the listener of the API, which the desk closes. The default listens on a free
+// port of 127.0.0.1.
+func WithListener(l net.Listener) Option { return func(c *config) { c.listener = l } }
 
-// WithDeniedStatus sets the status of a bad token: 401, the default, or 403. Both are on record.
-func WithDeniedStatus(status int) Option { return func(c *config) { c.denied = status } }
+// WithPublicURL sets the URL under which clients reach the desk, such as that of a server which
+// passes requests on to [Desk.ServeHTTP]. The default is the address of the listener.
+func WithPublicURL(rawURL string) Option { return func(c *config) { c.publicURL = rawURL } }
 
-// WithRateLimits enforces the vendor's limits: 8 tickets a minute with a token, 5 an hour from an
-// address without. They are off by default, because a test that opens nine tickets does not mean
-// to test them.
+// WithToken sets the admin's token. The default is random.
+func WithToken(token string) Option { return func(c *config) { c.token = token } }
+
+// WithoutSeed starts with an empty desk, which has only the admin.
+func WithoutSeed() Option { return func(c *config) { c.empty = true } }
+
+// WithDialect sets the form of responses. The default is [DialectRecorded].
+func WithDialect(dialect Dialect) Option { return func(c *config) { c.dialect = dialect } }
+
+// WithRateLimits enforces the documented limits on creating tickets: 8 a minute with a token, 5 an
+// hour from an address without one. By default there are no limits.
 func WithRateLimits() Option { return func(c *config) { c.limits = true } }
 
-// WithRetryAfter adds a Retry-After header to answers 429: in seconds, or as an HTTP date. The
-// vendor is not known to send one, so there is none by default.
-func WithRetryAfter(asDate bool) Option {
-	return func(c *config) {
-		c.retryAfter = func(wait time.Duration) string {
-			if asDate {
-				return c.clock().Add(wait + time.Second).UTC().Format(http.TimeFormat)
-			}
-			return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
-		}
-	}
-}
+// RetryAfter is a form of the Retry-After header.
+type RetryAfter string
 
-// WithHandler serves handler beside the API, at a pattern of [http.ServeMux].
-func WithHandler(pattern string, handler http.Handler) Option {
-	return func(c *config) { c.handlers[pattern] = handler }
-}
+// The forms of the Retry-After header.
+const (
+	RetryAfterSeconds RetryAfter = "seconds"
+	RetryAfterDate    RetryAfter = "date" // by the desk's clock
+)
 
-// WithLogger logs every request.
+// WithRetryAfter adds a Retry-After header to the responses with status 429. By default there is
+// none, since the service is not known to send one.
+func WithRetryAfter(form RetryAfter) Option { return func(c *config) { c.retryAfter = form } }
+
+// WithDeniedStatus sets the status for an invalid token, which is 401 by default or 403. The
+// service has sent both.
+func WithDeniedStatus(status int) Option { return func(c *config) { c.denied = status } }
+
+// WithLogger logs each request. If logger is nil, nothing is logged, which is the default.
 func WithLogger(logger *slog.Logger) Option { return func(c *config) { c.logger = logger } }
 
-// NewServer starts a desk. Close ends it.
-func NewServer(opts ...Option) *Desk {
-	s := &Desk{
-		config:   config{clock: time.Now, denied: http.StatusUnauthorized, handlers: map[string]http.Handler{}},
-		mux:      http.NewServeMux(),
-		state:    newDesk(),
-		webhooks: newWebhookSender(),
+// check returns an error if the options cannot be used, alone or together.
+func (c *config) check() error {
+	switch {
+	case c.inMemory && c.listener != nil:
+		return errors.New("a desk in memory cannot have a listener")
+	case strings.ContainsFunc(c.token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return errors.New("the token has white space or characters that no token has")
+	case c.denied != http.StatusUnauthorized && c.denied != http.StatusForbidden:
+		return fmt.Errorf("the status for an invalid token must be 401 or 403, got %d", c.denied)
+	case c.retryAfter != "" && c.retryAfter != RetryAfterSeconds && c.retryAfter != RetryAfterDate:
+		return fmt.Errorf("unknown form %q of the Retry-After header", c.retryAfter)
 	}
-	for _, opt := range opts {
-		opt(&s.config)
-	}
-	serve := func(pattern string, op operation) {
-		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			s.dispatch(op, w, r, func(w http.ResponseWriter, r *http.Request) { s.handle(op, w, r) })
-		})
-	}
-	for _, op := range operations {
-		serve(op.method+" "+op.route, op)
-	}
-	serve("/", operation{handle: unknownRoute, anonymous: true})
-	for pattern, handler := range s.config.handlers {
-		s.mux.Handle(pattern, handler)
-	}
-	s.Token = s.state.seedPeople()
-	if !s.config.empty {
-		s.state.seedWorld(s.now())
-	}
-	if s.config.inMemory {
-		s.URL = "http://desk.localhost"
-		return s
-	}
-	s.http = httptest.NewUnstartedServer(s)
-	if s.config.addr != "" {
-		listener, err := net.Listen("tcp", s.config.addr)
-		if err != nil {
-			panic("supportbeetest: " + err.Error())
+	if c.publicURL != "" {
+		u, err := url.Parse(c.publicURL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("the public URL %q must consist of http or https, a host and a path", c.publicURL)
 		}
-		_ = s.http.Listener.Close()
-		s.http.Listener = listener
 	}
-	s.http.Start()
-	s.URL = s.http.URL
-	if transport, ok := s.http.Client().Transport.(*http.Transport); ok {
-		transport.MaxIdleConnsPerHost = 128
-	}
-	s.storage = httptest.NewServer(http.HandlerFunc(s.serveStorage))
-	return s
+	return nil
 }
 
-// New starts a desk that ends with the test.
+// New starts a desk that is closed when the test ends. It fails the test if the desk cannot be
+// started.
 func New(tb testing.TB, opts ...Option) *Desk {
 	tb.Helper()
-	s := NewServer(opts...)
+	s, err := Start(opts...)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	tb.Cleanup(s.Close)
 	return s
 }
 
-// Close ends the desk: it cuts open connections and drops webhooks that are not delivered yet.
+// Start starts a desk for a program. [Desk.Close] stops it. Start returns an error if an option is
+// invalid or the desk cannot listen.
+func Start(opts ...Option) (*Desk, error) {
+	cfg := config{denied: http.StatusUnauthorized}
+	for _, opt := range opts {
+		opt(&cfg)
+	}
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("supportbeetest: %w", err)
+	}
+	s := &Desk{Token: cmp.Or(cfg.token, newToken()), Clock: new(Clock), config: cfg, memory: newMemoryServer()}
+	s.webhooks = newWebhookSender(s.memory)
+	s.mux = s.routes()
+	s.state = s.newState()
+	if err := s.listen(); err != nil {
+		return nil, fmt.Errorf("supportbeetest: %w", err)
+	}
+	if cfg.publicURL != "" {
+		s.URL = strings.TrimRight(cfg.publicURL, "/")
+	}
+	return s, nil
+}
+
+// newState returns the state of a new desk.
+func (s *Desk) newState() *desk {
+	state := newDesk()
+	state.seedPeople(s.Token)
+	if !s.config.empty {
+		state.seedWorld(s.now())
+	}
+	return state
+}
+
+// listen starts to serve, and sets the URL and the transport.
+func (s *Desk) listen() error {
+	if s.config.inMemory {
+		s.URL, s.transport = "http://desk.localhost", s.memory.transport(http.HandlerFunc(s.serveMemory))
+		return nil
+	}
+	storage, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	listener := s.config.listener
+	if listener == nil {
+		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			_ = storage.Close()
+			return err
+		}
+	}
+	s.URL, s.transport = "http://"+listener.Addr().String(), &http.Transport{MaxIdleConnsPerHost: 128}
+	s.storage = serve(storage, http.HandlerFunc(s.serveStorage))
+	s.api = serve(listener, s)
+	return nil
+}
+
+// Close stops the desk. It closes all connections at once, drops webhooks that have not been
+// delivered, and waits for the desk's goroutines to end.
 func (s *Desk) Close() {
 	s.webhooks.close()
-	if s.http != nil {
-		for _, server := range []*httptest.Server{s.http, s.storage} {
-			server.CloseClientConnections()
-			server.Close()
-		}
+	s.memory.close()
+	if s.api != nil {
+		s.api.close()
+		s.storage.close()
+	}
+	if transport, ok := s.transport.(*http.Transport); ok {
+		transport.CloseIdleConnections()
 	}
 }
 
-// Client returns an SDK client for the desk, with the admin's token unless an option such as
-// [supportbee.WithTransport] changes the way there.
+// Client returns a client of the desk, by default with the admin's token. For another token, use
+// [supportbee.WithToken]. Client panics if an option is invalid.
 func (s *Desk) Client(opts ...supportbee.Option) *supportbee.Client {
-	return s.ClientWithToken(s.Token, opts...)
-}
-
-// ClientWithToken returns an SDK client with the given token, which may be empty.
-func (s *Desk) ClientWithToken(token string, opts ...supportbee.Option) *supportbee.Client {
-	opts = append([]supportbee.Option{supportbee.WithBaseURL(s.URL), supportbee.WithTransport(s.Transport())}, opts...)
-	client, err := supportbee.New(Company, token, opts...)
+	own := []supportbee.Option{supportbee.WithInsecureHTTP(), supportbee.WithBaseURL(s.URL), supportbee.WithTransport(s.Transport())}
+	client, err := supportbee.New(Company, s.Token, append(own, opts...)...)
 	if err != nil {
-		panic(err) // only an option of the caller's can be refused
+		panic(err)
 	}
 	return client
 }
 
-// Transport returns what sends requests to the desk: directly if it is [InMemory].
-func (s *Desk) Transport() http.RoundTripper {
-	if s.config.inMemory {
-		return memoryTransport{http.HandlerFunc(s.serveMemory)}
-	}
-	return s.http.Client().Transport
-}
+// Transport returns a transport that sends requests to the desk, without a socket if the desk is
+// [InMemory].
+func (s *Desk) Transport() http.RoundTripper { return s.transport }
 
-// serveMemory stands for both origins of a desk in memory.
+const memoryStorage = "storage.localhost"
+
+// serveMemory serves both origins of a desk in memory.
 func (s *Desk) serveMemory(w http.ResponseWriter, r *http.Request) {
 	if r.Host == memoryStorage {
 		s.serveStorage(w, r)
@@ -211,4 +244,22 @@ func (s *Desk) serveMemory(w http.ResponseWriter, r *http.Request) {
 	s.ServeHTTP(w, r)
 }
 
-const memoryStorage = "storage.localhost"
+// Reset restores the state of a new desk and removes faults, webhooks and the history. The URL,
+// the token and the clock do not change.
+func (s *Desk) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = s.newState()
+	s.limiter.reset()
+	s.links.reset()
+	s.faults.reset()
+	s.webhooks.reset()
+	s.ClearHistory()
+}
+
+// ClearHistory removes the recorded requests, deliveries and mails.
+func (s *Desk) ClearHistory() {
+	s.requests.reset()
+	s.mails.reset()
+	s.webhooks.sent.reset()
+}

@@ -101,6 +101,13 @@ func (s *faultSet) inject(f Fault) *Injection {
 	return injection
 }
 
+// reset removes all faults.
+func (s *faultSet) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = nil
+}
+
 // pick returns the fault that hits the request, if any.
 func (s *faultSet) pick(op, method, route string) (Fault, bool) {
 	s.mu.Lock()

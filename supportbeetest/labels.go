@@ -6,7 +6,11 @@ import (
 )
 
 func listLabels(s *Desk, c *call) answer {
-	return ok(object{"labels": append([]label{}, c.desk.Labels...)})
+	list := []label{}
+	for _, l := range c.desk.Labels {
+		list = append(list, label{Name: l.Name, Color: l.Color})
+	}
+	return ok(object{"labels": list})
 }
 
 func addLabel(s *Desk, c *call) answer {

@@ -24,14 +24,14 @@ var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 // listDesk is a desk whose tickets differ in everything that a list can select by.
 func listDesk(t *testing.T, opts ...supportbeetest.Option) *supportbeetest.Desk {
 	t.Helper()
-	now := noon
-	desk := supportbeetest.New(t, append(opts, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return now }))...)
-	admin, _ := desk.User(supportbeetest.AdminEmail)
+	desk := supportbeetest.New(t, append(opts, supportbeetest.WithoutSeed())...)
+	desk.Clock.Set(noon)
+	admin := desk.User(supportbeetest.AdminEmail)
 	ben := desk.AddUser(supportbeetest.UserSeed{Email: "ben@acme.example", Name: "Ben Bauer", Role: supportbee.RoleAgent})
 	support := desk.AddTeam("Support", admin.ID, ben)
 	billing := desk.AddTeam("Billing", ben)
 	desk.AddLabel("bug", "#FF0000")
-	add := func(days int, seed supportbeetest.TicketSeed) supportbeetest.TicketID {
+	add := func(days int, seed supportbeetest.TicketSeed) supportbee.TicketID {
 		seed.CreatedAt = noon.AddDate(0, 0, -days)
 		return desk.AddTicket(seed)
 	}
@@ -39,14 +39,14 @@ func listDesk(t *testing.T, opts ...supportbeetest.Option) *supportbeetest.Desk 
 	add(8, supportbeetest.TicketSeed{Subject: "archived", Archived: true, RequesterEmail: "bo@example.com"})
 	add(7, supportbeetest.TicketSeed{Subject: "spam", Spam: true, Text: "prize"})
 	add(6, supportbeetest.TicketSeed{Subject: "trash", Trash: true, Text: "prize"})
-	add(5, supportbeetest.TicketSeed{Subject: "mine", User: admin.ID, Team: support, Labels: []string{"bug"}, RequesterEmail: "bo@example.com"})
-	add(4, supportbeetest.TicketSeed{Subject: "bens", User: ben, Team: billing, Text: "prize"})
+	add(5, supportbeetest.TicketSeed{Subject: "mine", AssignedUserID: admin.ID, AssignedTeamID: support, Labels: []string{"bug"}, RequesterEmail: "bo@example.com"})
+	add(4, supportbeetest.TicketSeed{Subject: "bens", AssignedUserID: ben, AssignedTeamID: billing, Text: "prize"})
 	replied := add(3, supportbeetest.TicketSeed{Subject: "replied", RequesterEmail: "ann@example.com"})
 	chatty := add(2, supportbeetest.TicketSeed{Subject: "chatty"})
-	now = noon.Add(-time.Hour)
+	desk.Clock.Set(noon.Add(-time.Hour))
 	desk.AddCustomerReply(chatty, "one")
 	desk.AddCustomerReply(chatty, "two: gold")
-	now = noon
+	desk.Clock.Set(noon)
 	desk.AddCustomerReply(replied, "only")
 	return desk
 }
@@ -55,8 +55,8 @@ func TestListsSelectAndCombine(t *testing.T) {
 	t.Parallel()
 	for name, dialect := range map[string]supportbeetest.Dialect{"recorded": supportbeetest.DialectRecorded, "documented": supportbeetest.DialectDocumented} {
 		desk := listDesk(t, supportbeetest.WithDialect(dialect))
-		ben, _ := desk.User("ben@acme.example")
-		billing, _ := desk.Team("Billing")
+		ben := desk.User("ben@acme.example")
+		billing := desk.Team("Billing")
 		for query, want := range map[string]string{
 			"":                                       "replied chatty bens mine plain",
 			"archived=true":                          "archived",
@@ -157,7 +157,7 @@ func TestMalformedTimesAreServerErrors(t *testing.T) {
 func TestPagesShiftWhileTicketsChange(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
-	desk.Seed(60)
+	desk.AddTickets(60)
 	client := desk.Client(supportbee.WithPrefetch(0))
 	seen := map[supportbee.TicketID]int{}
 	for ticket, err := range client.Tickets.All(t.Context(), supportbee.TicketListOptions{PerPage: 10, Archived: supportbee.ArchivedAny}) {
@@ -175,25 +175,25 @@ func TestPagesShiftWhileTicketsChange(t *testing.T) {
 
 func TestReportsComeFromTheDesksHistory(t *testing.T) {
 	t.Parallel()
-	now := noon
-	desk := supportbeetest.New(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return now }))
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
+	desk.Clock.Set(noon)
 	client := desk.Client()
-	admin, _ := desk.User(supportbeetest.AdminEmail)
+	admin := desk.User(supportbeetest.AdminEmail)
 	desk.AddLabel("bug", "#FF0000")
 	team := desk.AddTeam("Support", admin.ID)
-	reply := func(id supportbeetest.TicketID) {
+	reply := func(id supportbee.TicketID) {
 		_, err := client.Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("x")})
 		require.NoError(t, err)
 	}
 	first := desk.AddTicket(supportbeetest.TicketSeed{Labels: []string{"bug"}})
-	desk.AddTicket(supportbeetest.TicketSeed{Team: team, User: admin.ID})
-	now = now.Add(10 * time.Minute)
+	desk.AddTicket(supportbeetest.TicketSeed{AssignedTeamID: team, AssignedUserID: admin.ID})
+	desk.Clock.Advance(10 * time.Minute)
 	reply(first)
 	desk.AddCustomerReply(first, "not an agent's")
 	reply(first)
-	now = now.AddDate(0, 0, 1)
+	desk.Clock.Set(noon.Add(10*time.Minute).AddDate(0, 0, 1))
 	second := desk.AddTicket(supportbeetest.TicketSeed{})
-	now = now.Add(time.Minute)
+	desk.Clock.Advance(time.Minute)
 	reply(second)
 
 	day := func(n int, value float64) supportbee.DataPoint {
@@ -286,7 +286,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	ticket, _ := desk.Ticket(shared)
+	ticket := desk.Ticket(shared)
 	assert.Equal(t, clients*rounds, ticket.RepliesCount)
 	assert.Equal(t, clients*rounds, ticket.AgentRepliesCount)
 	assert.Len(t, desk.Tickets(), before+clients*rounds)

@@ -10,20 +10,69 @@ import (
 	"sync"
 )
 
-// memoryTransport hands requests to a handler without a socket. Answers stream through a pipe,
-// so that faults which cut or slow the body work as they do over TCP, and so that everything can
-// run in a [testing/synctest] bubble.
-type memoryTransport struct{ handler http.Handler }
+// memoryServer runs the goroutines of requests that are served without a socket, until it is
+// closed.
+type memoryServer struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+	ctx     context.Context // done when the server is closed
+	cancel  context.CancelFunc
+}
 
-// errCut is what a client sees of a connection that was cut.
-var errCut = fmt.Errorf("supportbeetest: connection cut: %w", io.ErrUnexpectedEOF)
+func newMemoryServer() *memoryServer {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &memoryServer{ctx: ctx, cancel: cancel}
+}
 
-// RoundTrip serves the request on a goroutine of its own, which ends with the request's context
-// or with the answer's body.
+// transport returns a transport that sends requests to handler.
+func (s *memoryServer) transport(handler http.Handler) memoryTransport {
+	return memoryTransport{s, handler}
+}
+
+// start runs f on a new goroutine, unless the server is closed.
+func (s *memoryServer) start(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.running.Go(f)
+	}
+	return !s.closed
+}
+
+// close ends all requests and waits for their handlers.
+func (s *memoryServer) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.running.Wait()
+}
+
+// memoryTransport sends requests to a handler without a socket. The body of the response is a
+// pipe, so that faults which interrupt or slow the body work as they do over TCP, and so that
+// everything can run in a [testing/synctest] bubble.
+type memoryTransport struct {
+	server  *memoryServer
+	handler http.Handler
+}
+
+var (
+	errCut    = fmt.Errorf("supportbeetest: connection closed: %w", io.ErrUnexpectedEOF)
+	errClosed = errors.New("supportbeetest: the desk is closed")
+)
+
+// RoundTrip serves the request on a goroutine of its own, which ends with the request's context,
+// with the body of the response, or when the desk is closed.
 func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(req.Context())
 	reader, writer := io.Pipe()
-	stop := context.AfterFunc(req.Context(), func() { reader.CloseWithError(context.Cause(req.Context())) })
+	stopWithRequest := context.AfterFunc(req.Context(), func() { reader.CloseWithError(context.Cause(req.Context())) })
+	stopWithServer := context.AfterFunc(t.server.ctx, func() {
+		reader.CloseWithError(errClosed)
+		cancel()
+	})
+	stop := func() { stopWithRequest(); stopWithServer() }
 	w := &memoryWriter{header: http.Header{}, pipe: writer, started: make(chan struct{})}
 
 	served := req.Clone(ctx)
@@ -34,7 +83,7 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if served.Body == nil {
 		served.Body = http.NoBody
 	}
-	go func() {
+	if !t.server.start(func() {
 		defer cancel()
 		defer func() {
 			err := error(nil)
@@ -48,13 +97,23 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 			w.finish(err)
 		}()
 		t.handler.ServeHTTP(w, served)
-	}()
+	}) {
+		stop()
+		cancel()
+		_ = served.Body.Close()
+		return nil, errClosed
+	}
 
 	select {
 	case <-w.started:
 	case <-req.Context().Done():
+		stopWithServer()
 		cancel()
 		return nil, context.Cause(req.Context())
+	case <-t.server.ctx.Done():
+		stopWithRequest()
+		cancel()
+		return nil, errClosed
 	}
 	if w.failed != nil {
 		stop()
@@ -75,7 +134,7 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// memoryBody ends the exchange when the client closes it.
+// memoryBody ends the request when the client closes it.
 type memoryBody struct {
 	*io.PipeReader
 	end func()
@@ -86,12 +145,12 @@ func (b *memoryBody) Close() error {
 	return b.PipeReader.Close()
 }
 
-// memoryWriter is the server's side of a memoryTransport's exchange.
+// memoryWriter writes the response to a request of a memoryTransport.
 type memoryWriter struct {
 	header  http.Header
 	pipe    *io.PipeWriter
 	once    sync.Once
-	started chan struct{} // closed once there is an answer, or none will come
+	started chan struct{} // closed when the header or failed is set
 	sent    http.Header
 	status  int
 	failed  error
@@ -111,7 +170,7 @@ func (w *memoryWriter) Write(p []byte) (int, error) {
 	return w.pipe.Write(p)
 }
 
-// Flush is for [http.ResponseController]: the pipe holds nothing back.
+// Flush does nothing, since the pipe has no buffer. It is for [http.ResponseController].
 func (w *memoryWriter) Flush() {}
 
 func (w *memoryWriter) finish(err error) {

@@ -3,6 +3,8 @@ package supportbeetest
 import (
 	"net/http"
 	"strings"
+
+	"github.com/supportbee-go/supportbee"
 )
 
 func listReplies(s *Desk, c *call) answer {
@@ -72,13 +74,14 @@ func createReply(s *Desk, c *call) answer {
 	}
 	p := &post{ID: c.desk.id(), CreatedAt: c.now, Author: author.ID, CC: cc(), BCC: bcc(), Content: in.Content.content()}
 	s.addReply(c, t, p)
+	s.mailReply(t, p)
 	return created(object{"reply": c.reply(t, p)})
 }
 
-// addReply takes up a reply by anybody.
+// addReply adds a reply of an agent or a customer.
 func (s *Desk) addReply(c *call, t *ticket, p *post) {
 	t.Replies = append(t.Replies, p)
-	event := "agent.reply.created"
+	event := supportbee.WebhookAction("agent.reply.created")
 	t.Unanswered = false
 	if !c.desk.Users[p.Author].agent() {
 		event, t.Unanswered = "customer.reply.created", true

@@ -5,18 +5,14 @@ import (
 	"time"
 )
 
-// seedPeople makes the admin and returns a token of hers.
-func (d *desk) seedPeople() string {
+// seedPeople adds the admin, who owns the token.
+func (d *desk) seedPeople(token string) {
 	d.NextID = 1000
 	admin := d.addUser(&user{ID: d.id(), Type: "user", Email: AdminEmail, Name: "Ada Adams", Role: "admin", TwoFactor: true})
-	return d.newToken(admin.ID)
+	d.Tokens[token] = admin.ID
 }
 
-func (d *desk) newToken(id int64) string {
-	token := "desk-" + rand.Text()
-	d.Tokens[token] = id
-	return token
-}
+func newToken() string { return "desk-" + rand.Text() }
 
 // seedWorld makes a small desk in working order.
 func (d *desk) seedWorld(now time.Time) {
@@ -35,7 +31,7 @@ func (d *desk) seedWorld(now time.Time) {
 	support := &team{ID: d.id(), Name: "Support", Members: []int64{admin.ID, ben.ID}}
 	billing := &team{ID: d.id(), Name: "Billing", Members: []int64{cleo.ID}}
 	d.Teams = []*team{support, billing, {ID: d.id(), Name: "Night shift", Private: true, Members: []int64{}}}
-	d.Labels = []label{{"bug", "#CC3333"}, {"refund", "#FF8800"}, {"very important", "#AA00AA"}, {"wish", "#3377CC"}}
+	d.Labels = []label{{d.id(), "bug", "#CC3333"}, {d.id(), "refund", "#FF8800"}, {d.id(), "very important", "#AA00AA"}, {d.id(), "wish", "#3377CC"}}
 	d.Addresses = []*address{{ID: d.id(), Email: "help@acme.example", Name: "Acme Help"}}
 	d.Snippets = []*snippet{
 		{ID: d.id(), CreatedAt: now, Name: "Thanks", Tags: "closing, friendly", Content: contentBody{Text: "Thank you for writing to us."}.content()},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,10 +19,25 @@ import (
 // maxBody is the largest JSON request that the desk reads.
 const maxBody = 8 << 20
 
-// ServeHTTP answers an API request.
+// routes returns a handler of all operations.
+func (s *Desk) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	handle := func(pattern string, op operation) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			s.dispatch(op, w, r, func(w http.ResponseWriter, r *http.Request) { s.handle(op, w, r) })
+		})
+	}
+	for _, op := range operations {
+		handle(op.method+" "+op.route, op)
+	}
+	handle("/", operation{handle: unknownRoute, anonymous: true})
+	return mux
+}
+
+// ServeHTTP implements [http.Handler]. It serves the API.
 func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-func (s *Desk) now() time.Time { return s.config.clock().UTC().Truncate(time.Second) }
+func (s *Desk) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Second) }
 
 func (s *Desk) encoder() encoder { return encoder{s.state, s.config.dialect, s.URL} }
 
@@ -80,7 +96,7 @@ func unknownRoute(_ *Desk, _ *call) answer {
 	return fail(http.StatusNotFound, "Sorry. Something seems to have gone wrong. This address does not exist.")
 }
 
-// dispatch is the way of every request: log, fault, handling.
+// dispatch records a request, applies faults, and handles it.
 func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, handle http.HandlerFunc) {
 	start := time.Now()
 	entry := &Request{
@@ -89,21 +105,21 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 	body := &bodyLog{ReadCloser: r.Body}
 	r.Body = body
 	s.requests.add(entry)
-	logged := &statusLog{ResponseWriter: w, note: func(status int) {
-		s.requests.note(func() { entry.Status, entry.Body, entry.Took = status, body.kept, time.Since(start) })
+	logged := &statusLog{ResponseWriter: w, clock: s.Clock, note: func(status int) {
+		s.requests.update(func() { entry.Status, entry.Body, entry.Duration = status, body.kept, time.Since(start) })
 	}}
 	defer func() {
-		if logged.status == 0 { // cut before there was an answer; what was asked for is known all the same
-			s.requests.note(func() { entry.Body, entry.Took = body.kept, time.Since(start) })
+		if logged.status == 0 { // there was no response, but the request is known
+			s.requests.update(func() { entry.Body, entry.Duration = body.kept, time.Since(start) })
 		}
 		if s.config.logger != nil {
 			s.config.logger.Info("request", "method", entry.Method, "path", entry.Path, "op", entry.Op,
-				"status", entry.Status, "took", time.Since(start).Round(time.Microsecond), "fault", entry.Fault)
+				"status", entry.Status, "duration", time.Since(start).Round(time.Microsecond), "fault", entry.Fault)
 		}
 	}()
 	if op.op != "" {
 		if fault, hit := s.faults.pick(op.op, r.Method, op.route); hit {
-			s.requests.note(func() { entry.Fault = fault.String() })
+			s.requests.update(func() { entry.Fault = fault.String() })
 			fault.serve(logged, r, handle)
 			return
 		}
@@ -239,3 +255,43 @@ func (c *call) ticket404() (*ticket, answer) {
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// server serves a handler on a listener. Unlike [http.Server], it waits for its goroutines when it
+// is closed.
+type server struct {
+	url     string
+	http    *http.Server
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup // the connections, and the goroutine that accepts them
+}
+
+func serve(l net.Listener, handler http.Handler) *server {
+	s := &server{url: "http://" + l.Addr().String()}
+	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ConnState: s.track}
+	s.running.Go(func() { _ = s.http.Serve(l) }) // returns when it is closed
+	return s
+}
+
+func (s *server) track(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.running.Add(1)
+		if s.closed { // accepted too late for close to know of it
+			_ = conn.Close()
+		}
+	case http.StateClosed, http.StateHijacked:
+		s.running.Done()
+	default:
+	}
+}
+
+func (s *server) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	_ = s.http.Close()
+	s.running.Wait()
+}

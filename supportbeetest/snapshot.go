@@ -8,37 +8,37 @@ import (
 	"slices"
 )
 
-// WriteTo writes the desk's state as JSON, tokens and files included, for [Desk.ReadFrom].
-// Armed faults, webhooks and the list of requests are no part of it.
-func (s *Desk) WriteTo(w io.Writer) (int64, error) {
+// Save writes the state, tokens and files included, as JSON. Faults, webhooks, the clock and the
+// history are not part of it.
+func (s *Desk) Save(w io.Writer) error {
 	s.mu.RLock()
 	encoded, err := json.Marshal(s.state)
 	s.mu.RUnlock()
-	if err != nil {
-		return 0, fmt.Errorf("supportbeetest: WriteTo: %w", err)
+	if err == nil {
+		_, err = w.Write(append(encoded, '\n'))
 	}
-	n, err := w.Write(append(encoded, '\n'))
-	return int64(n), err
+	if err != nil {
+		return fmt.Errorf("supportbeetest: Save: %w", err)
+	}
+	return nil
 }
 
-// ReadFrom replaces the desk's state by one that [Desk.WriteTo] wrote. The desk's own token
-// stays good. On an error the state is as it was.
-func (s *Desk) ReadFrom(r io.Reader) (int64, error) {
+// Load replaces the state with one that [Desk.Save] wrote. The desk's token stays valid. If Load
+// fails, the state does not change.
+func (s *Desk) Load(r io.Reader) error {
 	data, err := io.ReadAll(r)
-	if err != nil {
-		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
-	}
 	read := newDesk()
-	if err := json.Unmarshal(data, read); err != nil {
-		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
+	if err == nil {
+		err = json.Unmarshal(data, read)
 	}
-	if err := read.check(); err != nil {
-		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
+	if err == nil {
+		err = read.check()
+	}
+	if err != nil {
+		return fmt.Errorf("supportbeetest: Load: %w", err)
 	}
 	read.reindex()
 	read.NextID = max(read.NextID, read.highestID())
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if read.Tokens[s.Token] == 0 {
 		for _, u := range read.sortedUsers() {
 			if u.Role == "admin" {
@@ -47,11 +47,13 @@ func (s *Desk) ReadFrom(r io.Reader) (int64, error) {
 			}
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.state = read
-	return int64(len(data)), nil
+	return nil
 }
 
-// check refuses a state that lacks parts, or that refers to what is not in it.
+// check returns an error if the state lacks parts, or refers to something that it does not have.
 func (d *desk) check() error {
 	if d.Users == nil || d.Tickets == nil || d.Attachments == nil || d.Rules == nil || d.Consequences == nil || d.Tokens == nil {
 		return errors.New("a part of the desk is null")
@@ -102,7 +104,7 @@ func (d *desk) check() error {
 	return nil
 }
 
-// highestID is the highest ID in use, so that a new one surely is new.
+// highestID returns the highest ID in use, so that new IDs are higher.
 func (d *desk) highestID() int64 {
 	var highest int64
 	use := func(id int64) { highest = max(highest, id) }
@@ -123,6 +125,9 @@ func (d *desk) highestID() int64 {
 	}
 	for _, t := range d.Teams {
 		use(t.ID)
+	}
+	for _, l := range d.Labels {
+		use(l.ID)
 	}
 	for _, s := range d.Snippets {
 		use(s.ID)

@@ -11,74 +11,85 @@ import (
 	"github.com/supportbee-go/supportbee"
 )
 
-// TicketSeed is a ticket to add with [Desk.AddTicket].
+// TicketSeed describes a ticket for [Desk.AddTicket].
 type TicketSeed struct {
 	Subject        string
 	Text           string
-	HTML           string         // Text if empty
-	Attachments    []AttachmentID // of [Desk.AddFile]
-	RequesterEmail string         // [CustomerEmail] if empty
+	HTML           string                    // default Text
+	AttachmentIDs  []supportbee.AttachmentID // of [Desk.AddFile]
+	RequesterEmail string                    // default [CustomerEmail]
 	RequesterName  string
 	CC             []string // addresses, each "a@example.com" or "Name <a@example.com>"
-	Labels         []string // that the desk has; see [Desk.AddLabel]
-	User           UserID   // assigned
-	Team           TeamID   // assigned
+	Labels         []string // names of labels that the desk has; see [Desk.AddLabel]
+	AssignedUserID supportbee.UserID
+	AssignedTeamID supportbee.TeamID
 	Archived       bool
 	Spam           bool
 	Trash          bool
-	CreatedAt      time.Time // now if zero
+	Answered       bool
+	SnoozedUntil   time.Time
+	CreatedAt      time.Time // default now
+	LastActivityAt time.Time // default CreatedAt
 }
 
-// UserSeed is somebody to add with [Desk.AddUser].
+// UserSeed describes a user for [Desk.AddUser].
 type UserSeed struct {
-	Email string
-	Name  string
-	Role  supportbee.Role // empty for a customer
-	Teams []TeamID
+	Email   string
+	Name    string
+	Role    supportbee.Role // default [supportbee.RoleCustomer]
+	TeamIDs []supportbee.TeamID
 }
 
-// AddTicket adds a ticket as if it had come by mail, and returns its ID. Filters apply and
-// webhooks are sent. It panics where the seed names what the desk does not have.
-func (s *Desk) AddTicket(in TicketSeed) TicketID {
+// AddTicket adds a ticket as if it was received by mail, and returns its ID. Filters apply, and
+// webhooks are sent. AddTicket panics if the seed has an ID or a label that the desk does not have.
+func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, now := s.state, s.now()
 	c := &call{encoder: s.encoder(), now: now}
-	if in.User != 0 {
-		s.mustUser("AddTicket", in.User)
+	if seed.AssignedUserID != 0 {
+		s.mustUser("AddTicket", seed.AssignedUserID)
 	}
-	if in.Team != 0 {
-		s.mustTeam("AddTicket", in.Team)
+	if seed.AssignedTeamID != 0 {
+		s.mustTeam("AddTicket", seed.AssignedTeamID)
 	}
-	for _, name := range in.Labels {
+	for _, name := range seed.Labels {
 		if _, exists := d.label(name); !exists {
 			panic(fmt.Sprintf("supportbeetest: AddTicket: there is no label %q; AddLabel adds it", name))
 		}
 	}
-	cc, _, problems := c.copies(in.CC, nil)
+	cc, _, problems := c.copies(seed.CC, nil)
 	if len(problems) > 0 {
 		panic("supportbeetest: AddTicket: " + strings.Join(problems, ", "))
 	}
-	created := in.CreatedAt.UTC().Truncate(time.Second)
-	if in.CreatedAt.IsZero() {
-		created = now
-	}
+	created := stampOr(seed.CreatedAt, now)
 	t := &ticket{
-		ID: d.id(), Subject: in.Subject, Requester: d.person(cmp.Or(in.RequesterEmail, CustomerEmail), in.RequesterName).ID, CC: cc(),
-		Content:   contentBody{Text: in.Text, HTML: in.HTML, AttachmentIDs: s.mustFiles("AddTicket", in.Attachments)}.content(),
-		CreatedAt: created, LastActivityAt: created, Unanswered: true, Channel: "email", Address: d.address(nil),
-		Labels: slices.Clone(in.Labels), User: int64(in.User), Team: int64(in.Team), Archived: in.Archived, Spam: in.Spam, Trash: in.Trash,
+		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID, CC: cc(),
+		Content:   contentBody{Text: seed.Text, HTML: seed.HTML, AttachmentIDs: s.mustFiles("AddTicket", seed.AttachmentIDs)}.content(),
+		CreatedAt: created, LastActivityAt: stampOr(seed.LastActivityAt, created), SnoozedUntil: stampOr(seed.SnoozedUntil, time.Time{}),
+		Unanswered: !seed.Answered, Channel: "email", Address: d.address(nil),
+		Labels: slices.Clone(seed.Labels), User: int64(seed.AssignedUserID), Team: int64(seed.AssignedTeamID), Archived: seed.Archived, Spam: seed.Spam, Trash: seed.Trash,
 	}
 	d.applyFilters(t)
 	d.addTicket(t)
 	d.note(t, "Created", t.Requester, "#ticket", created)
 	s.emit(c, "ticket.created", t, nil)
-	return TicketID(t.ID)
+	return supportbee.TicketID(t.ID)
 }
 
-// Seed adds n tickets with replies, comments, labels and assignments. The same desk gets the same
-// tickets every time. They are spread over the year before now; every eighth is archived.
-func (s *Desk) Seed(n int) {
+// stampOr returns t as the desk keeps times, or otherwise if t is zero.
+func stampOr(t, otherwise time.Time) time.Time {
+	if t.IsZero() {
+		return otherwise
+	}
+	return t.UTC().Truncate(time.Second)
+}
+
+// AddTickets adds n tickets with replies, comments, labels and assignments, and returns their IDs.
+// They are the same for every desk with the same users, teams and labels, but for their times,
+// which are within the year before now. Every eighth ticket is archived. Filters do not apply, and
+// no webhooks are sent.
+func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, now := s.state, s.now()
@@ -95,15 +106,15 @@ func (s *Desk) Seed(n int) {
 	for i := range customers {
 		customers[i] = d.person(fmt.Sprintf("customer%d@example.com", i+1), fmt.Sprintf("Customer %d", i+1)).ID
 	}
-	// In one piece, in the order of activity: a list that goes through all of them is quick then.
-	tickets := make([]ticket, n)
+	// One slice, sorted by activity, makes a list that reads all of them fast.
+	tickets, ids := make([]ticket, n), make([]supportbee.TicketID, n)
 	for i := range tickets {
 		at := now.Add(-time.Duration(random.Int64N(int64(365*24*time.Hour/time.Second))) * time.Second)
 		topic, thing := topics[random.IntN(len(topics))], things[random.IntN(len(things))]
 		t := &tickets[i]
 		*t = ticket{
 			ID: d.id(), Subject: fmt.Sprintf("%s: %s (%d)", topic, thing, i+1), Requester: customers[random.IntN(len(customers))],
-			Content:   contentBody{Text: fmt.Sprintf("Hello,\nI am writing about %s. It is about %s, and I would be glad of an answer.\nKind regards", thing, topic)}.content(),
+			Content:   contentBody{Text: fmt.Sprintf("Hello,\nI am writing about %s. It is about %s, and I would be glad of a reply.\nKind regards", thing, topic)}.content(),
 			CreatedAt: at, Unanswered: true, Archived: i%8 == 7, Channel: "email", Address: "help@acme.example",
 		}
 		for range random.IntN(3) {
@@ -129,7 +140,7 @@ func (s *Desk) Seed(n int) {
 				t.User = team.Members[random.IntN(len(team.Members))]
 			}
 		}
-		t.LastActivityAt = at
+		ids[i], t.LastActivityAt = supportbee.TicketID(t.ID), at
 		t.Audit = []audit{{Action: "Created", Actor: t.Requester, URL: "#ticket", At: t.CreatedAt}}
 	}
 	slices.SortFunc(tickets, func(a, b ticket) int { return d.byActivity.compare(&a, &b) })
@@ -141,69 +152,72 @@ func (s *Desk) Seed(n int) {
 	}
 	d.byActivity.sort()
 	d.byCreation.sort()
+	return ids
 }
 
-// AddCustomerReply adds a reply of the ticket's requester, as if it had come by mail. The files
-// are of [Desk.AddFile].
-func (s *Desk) AddCustomerReply(id TicketID, text string, files ...AttachmentID) ReplyID {
+// AddCustomerReply adds a reply of the ticket's requester as if it was received by mail, and
+// returns its ID. The files are of [Desk.AddFile].
+func (s *Desk) AddCustomerReply(ticket supportbee.TicketID, text string, files ...supportbee.AttachmentID) supportbee.ReplyID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.mustTicket("AddCustomerReply", id)
+	t := s.mustTicket("AddCustomerReply", ticket)
 	return s.seedReply(&call{encoder: s.encoder(), now: s.now()}, t, t.Requester, text, s.mustFiles("AddCustomerReply", files))
 }
 
-// AddReply adds a reply by a user of the desk, such as an agent.
-func (s *Desk) AddReply(id TicketID, author UserID, text string) ReplyID {
+// AddReply adds a reply of an agent, and returns its ID.
+func (s *Desk) AddReply(ticket supportbee.TicketID, author supportbee.UserID, text string) supportbee.ReplyID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, u := s.mustTicket("AddReply", id), s.mustUser("AddReply", author)
+	t, u := s.mustTicket("AddReply", ticket), s.mustUser("AddReply", author)
 	return s.seedReply(&call{encoder: s.encoder(), now: s.now(), user: u}, t, u.ID, text, nil)
 }
 
-func (s *Desk) seedReply(c *call, t *ticket, author int64, text string, files []int64) ReplyID {
+func (s *Desk) seedReply(c *call, t *ticket, author int64, text string, files []int64) supportbee.ReplyID {
 	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: author, Content: contentBody{Text: text, AttachmentIDs: files}.content()}
 	s.addReply(c, t, p)
-	return ReplyID(p.ID)
+	return supportbee.ReplyID(p.ID)
 }
 
-// AddComment adds a comment by a user of the desk.
-func (s *Desk) AddComment(id TicketID, author UserID, text string) CommentID {
+// AddComment adds a comment of an agent, and returns its ID.
+func (s *Desk) AddComment(ticket supportbee.TicketID, author supportbee.UserID, text string) supportbee.CommentID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, u := s.mustTicket("AddComment", id), s.mustUser("AddComment", author)
+	t, u := s.mustTicket("AddComment", ticket), s.mustUser("AddComment", author)
 	c := &call{encoder: s.encoder(), now: s.now(), user: u}
 	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: u.ID, Content: contentBody{Text: text}.content()}
 	s.addComment(c, t, p)
-	return CommentID(p.ID)
+	return supportbee.CommentID(p.ID)
 }
 
-// AddUser adds somebody with a role such as [supportbee.RoleAgent] and returns the ID. Somebody
-// the desk knows already by the address, such as a ticket's requester, is given the role.
-func (s *Desk) AddUser(u UserSeed) UserID {
+// AddUser adds a user with a role such as [supportbee.RoleAgent], and returns its ID. If there is
+// a user with the e-mail address, such as the requester of a ticket, that user gets the role.
+func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, id := range u.Teams {
+	for _, id := range seed.TeamIDs {
 		s.mustTeam("AddUser", id)
 	}
-	added := s.state.person(u.Email, u.Name)
-	added.Role = cmp.Or(string(u.Role), "customer")
+	added := s.state.person(seed.Email, seed.Name)
+	added.Role = cmp.Or(string(seed.Role), "customer")
 	for _, t := range s.state.Teams {
-		if slices.Contains(u.Teams, TeamID(t.ID)) && !slices.Contains(t.Members, added.ID) {
+		if slices.Contains(seed.TeamIDs, supportbee.TeamID(t.ID)) && !slices.Contains(t.Members, added.ID) {
 			t.Members = append(t.Members, added.ID)
 		}
 	}
-	return UserID(added.ID)
+	return supportbee.UserID(added.ID)
 }
 
-// AddToken returns a new token of the user's.
-func (s *Desk) AddToken(id UserID) string {
+// AddToken returns a new token of a user, for [supportbee.WithToken].
+func (s *Desk) AddToken(user supportbee.UserID) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state.newToken(s.mustUser("AddToken", id).ID)
+	token := newToken()
+	s.state.Tokens[token] = s.mustUser("AddToken", user).ID
+	return token
 }
 
-// AddTeam adds a team and returns its ID.
-func (s *Desk) AddTeam(name string, members ...UserID) TeamID {
+// AddTeam adds a team, and returns its ID.
+func (s *Desk) AddTeam(name string, members ...supportbee.UserID) supportbee.TeamID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &team{ID: s.state.id(), Name: name, Members: []int64{}}
@@ -211,34 +225,37 @@ func (s *Desk) AddTeam(name string, members ...UserID) TeamID {
 		t.Members = append(t.Members, s.mustUser("AddTeam", id).ID)
 	}
 	s.state.Teams = append(s.state.Teams, t)
-	return TeamID(t.ID)
+	return supportbee.TeamID(t.ID)
 }
 
-// AddLabel adds a label that tickets can be given, or changes its color, such as "#FF0000".
-func (s *Desk) AddLabel(name, color string) {
+// AddLabel adds a label that tickets can have, or changes its color, such as "#FF0000". It returns
+// the label's ID.
+func (s *Desk) AddLabel(name, color string) supportbee.LabelID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, l := range s.state.Labels {
 		if l.Name == name {
 			s.state.Labels[i].Color = color
-			return
+			return supportbee.LabelID(l.ID)
 		}
 	}
-	s.state.Labels = append(s.state.Labels, label{name, color})
+	l := label{ID: s.state.id(), Name: name, Color: color}
+	s.state.Labels = append(s.state.Labels, l)
+	return supportbee.LabelID(l.ID)
 }
 
-// AddFile adds a file that a ticket or a reply can have attached, and returns its ID.
-func (s *Desk) AddFile(name, contentType string, data []byte) AttachmentID {
+// AddFile adds a file that tickets and replies can have as an attachment, and returns its ID.
+func (s *Desk) AddFile(name, contentType string, data []byte) supportbee.AttachmentID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := &attachment{ID: s.state.id(), CreatedAt: s.now(), Filename: name, ContentType: contentType, Data: slices.Clone(data)}
 	s.state.Attachments[a.ID] = a
-	return AttachmentID(a.ID)
+	return supportbee.AttachmentID(a.ID)
 }
 
-// The functions below find what a test names; a test that names something else is wrong.
+// The functions below panic if the desk does not have what a test wants to use.
 
-func (s *Desk) mustTicket(caller string, id TicketID) *ticket {
+func (s *Desk) mustTicket(caller string, id supportbee.TicketID) *ticket {
 	t := s.state.Tickets[int64(id)]
 	if t == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no ticket %d", caller, id))
@@ -246,7 +263,7 @@ func (s *Desk) mustTicket(caller string, id TicketID) *ticket {
 	return t
 }
 
-func (s *Desk) mustUser(caller string, id UserID) *user {
+func (s *Desk) mustUser(caller string, id supportbee.UserID) *user {
 	u := s.state.Users[int64(id)]
 	if u == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no user %d", caller, id))
@@ -254,13 +271,13 @@ func (s *Desk) mustUser(caller string, id UserID) *user {
 	return u
 }
 
-func (s *Desk) mustTeam(caller string, id TeamID) {
+func (s *Desk) mustTeam(caller string, id supportbee.TeamID) {
 	if s.state.team(int64(id)) == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no team %d", caller, id))
 	}
 }
 
-func (s *Desk) mustFiles(caller string, ids []AttachmentID) []int64 {
+func (s *Desk) mustFiles(caller string, ids []supportbee.AttachmentID) []int64 {
 	var files []int64
 	for _, id := range ids {
 		if s.state.Attachments[int64(id)] == nil {

@@ -54,6 +54,7 @@ type team struct {
 }
 
 type label struct {
+	ID    int64  `json:"id,omitempty"`
 	Name  string `json:"name"`
 	Color string `json:"color"`
 }
@@ -105,6 +106,7 @@ type ticket struct {
 	Labels         []string  `json:"labels,omitempty"`
 	LastActivityAt time.Time `json:"last_activity_at"`
 	CreatedAt      time.Time `json:"created_at"`
+	SnoozedUntil   time.Time `json:"snoozed_until,omitzero"`
 
 	Subject  string  `json:"subject"`
 	CC       []int64 `json:"cc,omitempty"`

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/supportbee-go/supportbee"
 )
 
 const (
@@ -225,7 +227,7 @@ func createTicket(s *Desk, c *call) answer {
 	if problems = append(problems, copies...); len(problems) > 0 {
 		return invalidInput(problems...)
 	}
-	if wait := s.limiter.take(c, s.config); wait > 0 {
+	if wait := s.limiter.take(c, s.config.limits, s.Clock.Now()); wait > 0 {
 		return s.tooMany(wait)
 	}
 	t := &ticket{
@@ -240,6 +242,7 @@ func createTicket(s *Desk, c *call) answer {
 	}
 	c.desk.note(t, "Created", actor, "#ticket", c.now)
 	s.emit(c, "ticket.created", t, nil)
+	s.mailTicket(t, in.NotifyRequester)
 	if c.dialect == DialectDocumented {
 		return created(c.encoder.ticket(t))
 	}
@@ -292,17 +295,17 @@ func deleteTicket(s *Desk, c *call) answer {
 // flagOf is a state of a ticket that an action turns on and off.
 type flagOf struct {
 	set               func(t *ticket, on bool) (changed bool)
-	onEvent, onNote   string
-	offEvent, offNote string
+	onEvent, offEvent supportbee.WebhookAction // empty if there is none
+	onNote, offNote   string
 }
 
-func plainFlag(field func(*ticket) *bool, onEvent, onNote, offEvent, offNote string) flagOf {
+func plainFlag(field func(*ticket) *bool, onEvent supportbee.WebhookAction, onNote string, offEvent supportbee.WebhookAction, offNote string) flagOf {
 	return flagOf{func(t *ticket, on bool) bool {
 		f := field(t)
 		changed := *f != on
 		*f = on
 		return changed
-	}, onEvent, onNote, offEvent, offNote}
+	}, onEvent, offEvent, onNote, offNote}
 }
 
 var (
@@ -314,7 +317,7 @@ var (
 		changed := t.Unanswered == on
 		t.Unanswered = !on
 		return changed
-	}, "ticket.answered", "Marked as answered", "ticket.unanswered", "Marked as unanswered"}
+	}, "ticket.answered", "ticket.unanswered", "Marked as answered", "Marked as unanswered"}
 )
 
 // setFlag handles an action. Repeating one does nothing.

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
@@ -80,8 +81,12 @@ func send(t *testing.T, desk *supportbeetest.Desk, method, path, body string, he
 			req.Header.Del(headers[i])
 		}
 	}
+	transport := desk.Transport()
+	if !strings.HasSuffix(desk.URL, ".localhost") {
+		transport = &http.Transport{DisableCompression: true, DisableKeepAlives: true}
+	}
 	client := &http.Client{
-		Transport:     &http.Transport{DisableCompression: true, DisableKeepAlives: true},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	res, err := client.Do(req)
@@ -158,8 +163,8 @@ func TestDialectsDifferInTheirShapes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			desk := supportbeetest.New(t, supportbeetest.WithDialect(tt.dialect))
-			team, _ := desk.Team("Support")
-			agent, _ := desk.User(supportbeetest.AgentEmail)
+			team := desk.Team("Support")
+			agent := desk.User(supportbeetest.AgentEmail)
 			id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x"})
 			tt.check(t, func(method, path, body string) exchange { return send(t, desk, method, path, body) }, int64(id), int64(team.ID), int64(agent.ID))
 		})
@@ -170,13 +175,14 @@ func TestDialectsDifferInTheirShapes(t *testing.T) {
 func TestTicketOnTheWire(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	desk := supportbeetest.New(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return at }))
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
+	desk.Clock.Set(at)
 	file := desk.AddFile("a b.pdf", "application/pdf", []byte("%PDF"))
 	id := desk.AddTicket(supportbeetest.TicketSeed{
 		Subject: "Kettle", Text: "It leaks.", HTML: "<p>It leaks.</p>", RequesterEmail: "ann@example.com", RequesterName: "Ann Archer",
-		CC: []string{"Bo <bo@example.com>"}, Attachments: []supportbeetest.AttachmentID{file},
+		CC: []string{"Bo <bo@example.com>"}, AttachmentIDs: []supportbee.AttachmentID{file},
 	})
-	ticket, _ := desk.Ticket(id)
+	ticket := desk.Ticket(id)
 	person := func(id int64, email, name, first, last string) string {
 		picture := fmt.Sprintf("%s/pictures/users/%d/", desk.URL, id)
 		return fmt.Sprintf(`{"id":%d,"email":%q,"name":%q,"first_name":%q,"last_name":%s,"role":"customer","agent":false,"picture":{
@@ -204,7 +210,7 @@ func TestEveryOperationOfTheListIsServed(t *testing.T) {
 	for _, line := range lines {
 		column := strings.Split(line, "\t")
 		method, route, op := column[0], column[1], column[2]
-		desk.ResetRequests()
+		desk.ClearHistory()
 		path := strings.NewReplacer("{id}", "1", "{reply_id}", "2", "{name}", "bug").Replace(route)
 		assert.Equal(t, http.StatusUnauthorized, send(t, desk, method, path, "", "Authorization", "Bearer wrong").StatusCode, line)
 		requests := desk.Requests()
@@ -299,8 +305,7 @@ func TestUploads(t *testing.T) {
 		assert.Equal(t, `a "b".bin`, good.at(t, prefix+"filename"))
 		assert.Equal(t, "application/octet-stream", good.at(t, prefix+"content_type"))
 		id, _ := good.at(t, prefix+"id").(float64)
-		data, found := desk.File(supportbeetest.AttachmentID(id))
-		assert.True(t, found)
+		data := desk.File(supportbee.AttachmentID(id))
 		assert.Equal(t, []byte{0, 1, 255}, data)
 
 		for _, bad := range []exchange{
@@ -352,7 +357,7 @@ func TestLabelNamesAreOnePathSegment(t *testing.T) {
 		assert.Equal(t, http.StatusCreated, added.StatusCode, name)
 		assert.Equal(t, name, added.at(t, "label.label"))
 		assert.Equal(t, float64(id), added.at(t, "label.ticket"))
-		ticket, _ := desk.Ticket(id)
+		ticket := desk.Ticket(id)
 		require.Len(t, ticket.Labels, 1)
 		assert.Equal(t, name, ticket.Labels[0].Name)
 		assert.Equal(t, http.StatusNoContent, send(t, desk, "DELETE", path, "").StatusCode)

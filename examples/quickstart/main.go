@@ -49,7 +49,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "Working on the desk of your environment: %v\n\n", client)
 	} else {
-		desk := supportbeetest.NewServer()
+		desk, err := supportbeetest.Start()
+		if err != nil {
+			return err
+		}
 		defer desk.Close()
 		client, *write = desk.Client(), true
 		fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: working on an embedded desk at %s\n\n", desk.URL)

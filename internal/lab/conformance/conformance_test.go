@@ -80,7 +80,7 @@ var calls = []struct {
 		return err
 	}},
 	{"Tickets.Create", func(w *world) error {
-		return err2(w.desk.ClientWithToken("", supportbee.WithTransport(w.middleman)).Tickets.Create(w.ctx, supportbee.TicketParams{RequesterEmail: "d@example.com", Content: supportbee.HTML("<p>")}))
+		return err2(w.desk.Client(supportbee.WithToken(""), supportbee.WithTransport(w.middleman)).Tickets.Create(w.ctx, supportbee.TicketParams{RequesterEmail: "d@example.com", Content: supportbee.HTML("<p>")}))
 	}},
 	{"Tickets.Get", func(w *world) error { return err2(w.c.Tickets.Get(w.ctx, w.ticket)) }},
 	{"Teams.List", func(w *world) error {
@@ -245,7 +245,7 @@ func TestTheSDKAndTheDeskConform(t *testing.T) {
 			t.Parallel()
 			desk := supportbeetest.New(t, supportbeetest.WithDialect(dialect))
 			m := &conformance.Middleman{Next: desk.Transport(), Description: description(t)}
-			agent, _ := desk.User(supportbeetest.AgentEmail)
+			agent := desk.User(supportbeetest.AgentEmail)
 			w := &world{ctx: t.Context(), c: desk.Client(supportbee.WithTransport(m)), desk: desk, middleman: m, agent: agent.ID}
 			for _, call := range calls {
 				require.NoError(t, call.call(w), call.op)
@@ -257,7 +257,7 @@ func TestTheSDKAndTheDeskConform(t *testing.T) {
 			c := w.c.With(supportbee.WithoutRetry())
 			for want, err := range map[error]error{
 				supportbee.ErrNotFound:     err2(c.Tickets.Get(w.ctx, 999_999)),
-				supportbee.ErrAccessDenied: err2(desk.ClientWithToken("wrong", supportbee.WithTransport(m)).Labels.List(w.ctx)),
+				supportbee.ErrAccessDenied: err2(desk.Client(supportbee.WithToken("wrong"), supportbee.WithTransport(m)).Labels.List(w.ctx)),
 				supportbee.ErrValidation:   err2(c.Filters.CreateConsequence(w.ctx, supportbee.ConsequenceParams{Label: "unknown"})),
 			} {
 				require.ErrorIs(t, err, want)
