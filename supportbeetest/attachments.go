@@ -10,10 +10,10 @@ import (
 	"sync"
 )
 
-// maxUpload is the largest file that the desk takes.
+// maxUpload is the size of the largest file that the desk accepts, in bytes.
 const maxUpload = 256 << 20
 
-// upload takes up the file that [call.readFile] has read before the desk was locked.
+// upload adds the file that [call.readFile] has read before the state was locked.
 func upload(s *Desk, c *call) answer {
 	if c.file == nil {
 		return c.refused
@@ -27,7 +27,7 @@ func upload(s *Desk, c *call) answer {
 	return created(object{"attachment": out})
 }
 
-// readFile reads the one file of a form.
+// readFile reads the file of a form.
 func (c *call) readFile() (*attachment, answer) {
 	form, err := c.MultipartReader()
 	if err != nil {
@@ -57,7 +57,7 @@ func (c *call) readFile() (*attachment, answer) {
 	}
 }
 
-// filename reads a file name as browsers write it, with quotes and line ends percent-encoded.
+// filename returns a file name, which browsers send with quotes and line ends percent-encoded.
 func filename(disposition string) string {
 	_, rest, found := strings.Cut(disposition, `filename="`)
 	if !found {
@@ -67,7 +67,7 @@ func filename(disposition string) string {
 	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n").Replace(name)
 }
 
-// links are the addresses at the storage origin, which are good for one download each.
+// links are the URLs of the storage origin. Each can be used once.
 type links struct {
 	mu   sync.Mutex
 	open map[string]int64
@@ -131,7 +131,7 @@ func (s *Desk) sendFile(w http.ResponseWriter, r *http.Request) {
 	key, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/files/"), "/")
 	id := s.links.take(key)
 	s.mu.RLock()
-	file := s.state.Attachments[id] // is never changed
+	file := s.state.Attachments[id] // never changes
 	s.mu.RUnlock()
 	if file == nil {
 		http.Error(w, "The link has expired", http.StatusForbidden)

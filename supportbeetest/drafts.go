@@ -28,7 +28,7 @@ func getDraft(s *Desk, c *call) answer {
 	return ok(object{"draft": c.draft(d)})
 }
 
-// quote is a new draft's content: the last message, quoted.
+// quote returns the content of a new draft, which quotes the last message.
 func (c *call) quote(t *ticket, zone *time.Location) content {
 	author, at, text := t.Requester, t.CreatedAt, t.Content.Text
 	if len(t.Replies) > 0 {
@@ -77,7 +77,7 @@ func saveDraft(status int) func(*Desk, *call) answer {
 	}
 }
 
-// splitAddresses reads the one string that drafts take for a list.
+// splitAddresses splits the string that drafts have in place of a list.
 func splitAddresses(list *string) []string {
 	if list == nil || strings.TrimSpace(*list) == "" {
 		return nil

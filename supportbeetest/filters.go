@@ -62,7 +62,7 @@ func createFilter(s *Desk, c *call) answer {
 	if bad, fits := c.decode("", &in); !fits {
 		return bad
 	}
-	if in.RuleID == "" { // the older form
+	if in.RuleID == "" { // the form of earlier versions
 		var older struct {
 			Filter filter `json:"filter"`
 		}
@@ -83,12 +83,12 @@ func createFilter(s *Desk, c *call) answer {
 	in.ID = c.desk.datedID(c.now)
 	c.desk.Filters = append(c.desk.Filters, in)
 	if c.dialect == DialectDocumented {
-		return answer{status: http.StatusCreated} // what comes today is not known: nothing, in this dialect
+		return answer{status: http.StatusCreated} // the body is not known; this dialect has none
 	}
 	return created(object{"filter": object{"id": in.ID, "rule_id": in.RuleID, "consequence_id": in.ConsequenceID}})
 }
 
-// applyFilters does to a new ticket what the filters say.
+// applyFilters applies the filters to a new ticket.
 func (d *desk) applyFilters(t *ticket) {
 	for _, f := range d.Filters {
 		rule, does := d.Rules[f.RuleID], d.Consequences[f.ConsequenceID]

@@ -10,7 +10,7 @@ func listAddresses(s *Desk, c *call) answer {
 	for _, a := range c.desk.Addresses {
 		list = append(list, c.address(a))
 	}
-	if c.dialect == DialectDocumented { // the key is not known: one of the two in each dialect
+	if c.dialect == DialectDocumented { // the key is not known: one in each dialect
 		return ok(object{"forwarding_addresses": list})
 	}
 	return ok(object{"emails": list})
@@ -29,7 +29,7 @@ func createAddress(s *Desk, c *call) answer {
 	return created(object{"forwarding_address": c.address(&in)})
 }
 
-// address returns the address that a ticket counts as sent to.
+// address returns the address to which a ticket was sent.
 func (d *desk) address(id any) string {
 	for _, a := range d.Addresses {
 		if text, _ := id.(string); text == strconv.FormatInt(a.ID, 10) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// rateLimiter counts created tickets, by token or by address.
+// rateLimiter counts created tickets by token or by address.
 type rateLimiter struct {
 	mu    sync.Mutex
 	times map[string][]time.Time

@@ -2,8 +2,8 @@ package supportbeetest
 
 import "net/http"
 
-// operations are the routes of the API: the fifty, the files behind attachments, and what is on
-// record without being documented any more.
+// operations are the documented operations of the API, the download of attachments, and operations
+// that were documented once.
 var operations = []operation{
 	{op: "Tickets.List", method: http.MethodGet, route: "/tickets", handle: listTickets},
 	{op: "Tickets.Create", method: http.MethodPost, route: "/tickets", write: true, anonymous: true, handle: createTicket},

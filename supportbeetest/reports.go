@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// report collects values by day, from the tickets that the query selects.
+// report sums up values by day, of the tickets that the query selects.
 func (c *call) report(collect func(t *ticket, add func(at time.Time, value float64)), sum func([]float64) float64) answer {
 	q := c.query
 	since := time.Time{}
@@ -42,7 +42,7 @@ func (c *call) report(collect func(t *ticket, add func(at time.Time, value float
 	return ok(object{"data_points": points})
 }
 
-// byUser reports whether the query is about the user, or about all.
+// byUser reports whether the query selects the user.
 func (c *call) byUser(id int64) bool {
 	wanted := c.query.Get("user")
 	return wanted == "" || wanted == itoa(id)
@@ -68,7 +68,7 @@ func reportReplies(s *Desk, c *call) answer {
 	}, count)
 }
 
-// reportFirstResponse answers in seconds; the vendor's unit is not known.
+// reportFirstResponse reports seconds. The service's unit is not known.
 func reportFirstResponse(s *Desk, c *call) answer {
 	return c.report(func(t *ticket, add func(time.Time, float64)) {
 		for _, p := range t.Replies {

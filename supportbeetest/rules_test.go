@@ -2,6 +2,7 @@ package supportbeetest_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -352,8 +353,7 @@ func TestWebhooksReachAHandlerInABubble(t *testing.T) {
 		got := desk.Deliveries()
 		require.Len(t, got, 2)
 		assert.Equal(t, http.StatusAccepted, got[0].Status)
-		require.Error(t, got[1].Err)
-		assert.ErrorContains(t, got[1].Err, "Client.Timeout")
+		require.ErrorIs(t, got[1].Err, context.DeadlineExceeded)
 		<-time.After(2 * time.Hour) // the handler has ended: nothing is left behind
 	})
 }

@@ -14,7 +14,7 @@ func (d *desk) seedPeople(token string) {
 
 func newToken() string { return "desk-" + rand.Text() }
 
-// seedWorld makes a small desk in working order.
+// seedWorld adds the people, teams, labels, snippets and tickets of a new desk.
 func (d *desk) seedWorld(now time.Time) {
 	admin := d.byEmail[AdminEmail]
 	person := func(email, name, role string) *user {

@@ -41,7 +41,7 @@ func (s *Desk) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Second
 
 func (s *Desk) encoder() encoder { return encoder{s.state, s.config.dialect, s.URL} }
 
-// operation is one route of the API.
+// operation is an operation of the API.
 type operation struct {
 	op        string // the SDK's name of it
 	method    string
@@ -53,27 +53,27 @@ type operation struct {
 	handle    func(*Desk, *call) answer
 }
 
-// call is a request on its way through the desk.
+// call is a request that the desk handles.
 type call struct {
 	*http.Request
 	encoder
 	token   string
-	user    *user // whose token it is; nil for none
+	user    *user // who owns the token; nil if there is none
 	body    []byte
 	now     time.Time
 	query   url.Values
 	file    *attachment // of an upload
-	refused answer      // why there is no file
+	refused answer      // to an upload without a usable file
 }
 
-// answer is what a handler returns.
+// answer is the response of an operation.
 type answer struct {
 	status int
-	body   any // encoded as JSON; nil for an empty body, raw for what is JSON already
+	body   any // encoded as JSON unless it is raw; nil for an empty body
 	header map[string]string
 }
 
-// raw is an answer's body that is sent as it is.
+// raw is a body that is sent unchanged.
 type raw string
 
 func ok(body any) answer      { return answer{status: http.StatusOK, body: body} }
@@ -127,7 +127,7 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 	handle(logged, r)
 }
 
-// handle answers a request as the API does.
+// handle responds to a request like the service.
 func (s *Desk) handle(op operation, w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	number := s.serial.Add(1)
@@ -176,7 +176,7 @@ var gzipWriters = sync.Pool{New: func() any {
 	return w
 }}
 
-// answer checks who asks, and lets the operation answer under the right lock.
+// answer authenticates the request and calls its operation with the state locked.
 func (s *Desk) answer(op operation, w http.ResponseWriter, r *http.Request) answer {
 	c := &call{Request: r, now: s.now(), query: r.URL.Query()}
 	if !strings.Contains(r.Header.Get("Accept"), "application/json") && op.op != "" && !op.raw {
@@ -204,7 +204,7 @@ func (s *Desk) answer(op operation, w http.ResponseWriter, r *http.Request) answ
 	c.encoder = s.encoder()
 	var sent bool
 	if c.token, sent = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !sent {
-		c.token = c.query.Get("auth_token") // the older way, still accepted
+		c.token = c.query.Get("auth_token") // the older form, which is still accepted
 	}
 	if sent || c.token != "" || !op.anonymous {
 		if c.user = s.state.Users[s.state.Tokens[c.token]]; c.user == nil {
@@ -218,7 +218,7 @@ func (s *Desk) answer(op operation, w http.ResponseWriter, r *http.Request) answ
 	return op.handle(s, c)
 }
 
-// decode reads the request's JSON, of which key is the envelope; empty for none.
+// decode decodes the request's JSON, the value of key unless key is empty.
 func (c *call) decode(key string, out any) (answer, bool) {
 	if !strings.HasPrefix(c.Header.Get("Content-Type"), "application/json") {
 		return fail(http.StatusBadRequest, "Content-Type: application/json is required"), false
@@ -237,7 +237,7 @@ func (c *call) decode(key string, out any) (answer, bool) {
 	return answer{}, true
 }
 
-// number returns a number of the path, 0 for what is none.
+// number returns a number of the path, or 0 if it is not one.
 func (c *call) number(name string) int64 {
 	n, _ := strconv.ParseInt(c.PathValue(name), 10, 64)
 	return n
@@ -245,7 +245,7 @@ func (c *call) number(name string) int64 {
 
 func (c *call) flag(name string) bool { return c.query.Get(name) == "true" }
 
-// ticketOr404 returns the ticket of the path.
+// ticket404 returns the ticket of the path, or nil and a response with status 404.
 func (c *call) ticket404() (*ticket, answer) {
 	t := c.desk.Tickets[c.number("id")]
 	if t == nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// desk is the whole state of a help desk. Its JSON form is what snapshots hold.
+// desk is the state of a help desk. Snapshots are its JSON form.
 type desk struct {
 	NextID       int64                  `json:"next_id"`
 	Users        map[int64]*user        `json:"users"`
@@ -41,7 +41,7 @@ type user struct {
 	Members      []int64  `json:"members,omitempty"` // of a customer group
 }
 
-// agent reports whether the user works in the desk.
+// agent reports whether the user works for the company.
 func (u *user) agent() bool {
 	return u.Role == "admin" || u.Role == "agent" || u.Role == "collaborator"
 }
@@ -90,8 +90,8 @@ type address struct {
 }
 
 type ticket struct {
-	// What lists select by comes first and together: a list looks at these of every ticket, and
-	// fetching them from memory is what it spends its time on.
+	// The fields that lists select by come first, since a list reads them of each ticket, and most
+	// of its time is spent on fetching them from memory.
 	ID             int64     `json:"id"`
 	Unanswered     bool      `json:"unanswered,omitempty"`
 	Archived       bool      `json:"archived,omitempty"`
@@ -100,8 +100,8 @@ type ticket struct {
 	Starred        bool      `json:"starred,omitempty"`
 	Private        bool      `json:"private,omitempty"`
 	Requester      int64     `json:"requester"`
-	User           int64     `json:"user,omitempty"` // assigned; 0 for none
-	Team           int64     `json:"team,omitempty"` // assigned; 0 for none
+	User           int64     `json:"user,omitempty"` // assigned; 0 if there is none
+	Team           int64     `json:"team,omitempty"` // assigned; 0 if there is none
 	Replies        []*post   `json:"replies,omitempty"`
 	Labels         []string  `json:"labels,omitempty"`
 	LastActivityAt time.Time `json:"last_activity_at"`
@@ -140,7 +140,7 @@ type draft struct {
 
 type audit struct {
 	Action string    `json:"action"`
-	Actor  int64     `json:"actor,omitempty"` // 0 for nobody
+	Actor  int64     `json:"actor,omitempty"` // 0 if there is none
 	URL    string    `json:"url"`
 	At     time.Time `json:"at"`
 }
@@ -176,7 +176,7 @@ func newDesk() *desk {
 	return d
 }
 
-// reindex makes the indexes anew, from the tickets.
+// reindex builds the indexes.
 func (d *desk) reindex() {
 	d.byActivity = index{key: func(t *ticket) time.Time { return t.LastActivityAt }}
 	d.byCreation = index{key: func(t *ticket) time.Time { return t.CreatedAt }}
@@ -220,7 +220,7 @@ func (x *index) remove(t *ticket) {
 	}
 }
 
-// addTicket takes up a ticket whose fields are set.
+// addTicket adds a ticket whose fields are set.
 func (d *desk) addTicket(t *ticket) {
 	d.Tickets[t.ID] = t
 	d.byActivity.insert(t)
@@ -233,7 +233,7 @@ func (d *desk) removeTicket(t *ticket) {
 	d.byCreation.remove(t)
 }
 
-// touch says that something happened to the ticket.
+// touch sets the time of the ticket's last activity.
 func (d *desk) touch(t *ticket, now time.Time) {
 	d.byActivity.remove(t)
 	t.LastActivityAt = now
@@ -244,7 +244,7 @@ func (d *desk) note(t *ticket, action string, actor int64, url string, now time.
 	t.Audit = append(t.Audit, audit{Action: action, Actor: actor, URL: url, At: now})
 }
 
-// person returns the user with the e-mail, a new customer if there is none.
+// person returns the user with the e-mail address, a new customer if there is none.
 func (d *desk) person(email, name string) *user {
 	email = strings.TrimSpace(email)
 	if u := d.byEmail[strings.ToLower(email)]; u != nil {
@@ -299,7 +299,7 @@ func summary(c content) string {
 	return text
 }
 
-// agentReplies counts the replies by people of the desk.
+// agentReplies counts the replies of agents.
 func (d *desk) agentReplies(t *ticket) int {
 	n := 0
 	for _, r := range t.Replies {
@@ -310,7 +310,7 @@ func (d *desk) agentReplies(t *ticket) int {
 	return n
 }
 
-// datedID is an ID as rules and consequences have it.
+// datedID returns a new ID in the form that rules and consequences have.
 func (d *desk) datedID(now time.Time) string {
 	return fmt.Sprintf("%d_%s", d.id(), now.UTC().Format("20060102150405"))
 }

@@ -41,7 +41,8 @@ func searchTickets(s *Desk, c *call) answer {
 	})
 }
 
-// selection reads the filters of a list: which tickets it keeps, and in which order.
+// selection reads the query of a list: a function that reports whether the list has a ticket, and
+// the order.
 func (c *call) selection() (func(*ticket) bool, *index, answer) {
 	q := c.query
 	order, at := &c.desk.byActivity, func(t *ticket) time.Time { return t.LastActivityAt }
@@ -133,7 +134,7 @@ func (c *call) selection() (func(*ticket) bool, *index, answer) {
 	}, order, answer{}
 }
 
-// page answers with the part of the kept tickets that is asked for, newest first.
+// page returns a page of the tickets for which keep returns true, newest first.
 func (c *call) page(order *index, keep func(*ticket) bool) answer {
 	number, _ := strconv.Atoi(c.query.Get("page"))
 	number = max(number, 1)
@@ -174,14 +175,14 @@ func getTicket(s *Desk, c *call) answer {
 	return ok(object{"ticket": c.encoder.ticket(t)})
 }
 
-// contentBody is a content in requests.
+// contentBody is a content of a request.
 type contentBody struct {
 	Text          string  `json:"text"`
 	HTML          string  `json:"html"`
 	AttachmentIDs []int64 `json:"attachment_ids"`
 }
 
-// content is what the server makes of it: text alone counts for both.
+// content returns the content that the service stores: text is the default of html.
 func (b contentBody) content() content {
 	out := content{Text: b.Text, HTML: b.HTML, Attachments: b.AttachmentIDs}
 	if out.HTML == "" {
@@ -190,7 +191,7 @@ func (b contentBody) content() content {
 	return out
 }
 
-// problems are the sentences about a content that is refused.
+// problems returns a sentence for each reason to reject a content.
 func (c *call) problems(b contentBody) []string {
 	var list []string
 	if strings.TrimSpace(b.Text) == "" && strings.TrimSpace(b.HTML) == "" {
@@ -249,8 +250,8 @@ func createTicket(s *Desk, c *call) answer {
 	return created(object{"ticket": c.encoder.ticket(t)})
 }
 
-// copies reads the addresses of copies. The people are made only when the functions are called,
-// after everything has been checked.
+// copies parses the addresses of copies. The functions that it returns add the people, which must
+// wait until the whole request has been checked.
 func (c *call) copies(cc, bcc []string) (ccIDs, bccIDs func() []int64, problems []string) {
 	check := func(name string, list []string) func() []int64 {
 		type parsed struct{ name, email string }
@@ -292,7 +293,7 @@ func deleteTicket(s *Desk, c *call) answer {
 	return done()
 }
 
-// flagOf is a state of a ticket that an action turns on and off.
+// flagOf is a state of a ticket that actions turn on and off.
 type flagOf struct {
 	set               func(t *ticket, on bool) (changed bool)
 	onEvent, offEvent supportbee.WebhookAction // empty if there is none
@@ -320,7 +321,7 @@ var (
 	}, "ticket.answered", "ticket.unanswered", "Marked as answered", "Marked as unanswered"}
 )
 
-// setFlag handles an action. Repeating one does nothing.
+// setFlag handles an action. Repeating it has no effect.
 func setFlag(flag flagOf, on bool) func(*Desk, *call) answer {
 	event, note := flag.onEvent, flag.onNote
 	if !on {

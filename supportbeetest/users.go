@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// roleNames are the roles by the numbers that requests have.
+// roleNames are the roles by their numbers in requests.
 var roleNames = map[int64]string{20: "admin", 10: "agent", 9: "collaborator"}
 
 func listUsers(s *Desk, c *call) answer {
@@ -31,7 +31,7 @@ func listUsers(s *Desk, c *call) answer {
 	return ok(object{"users": c.users(list)})
 }
 
-// userBody is a user in requests.
+// userBody is a user of a request.
 type userBody struct {
 	Email        *string      `json:"email"`
 	Name         *string      `json:"name"`
@@ -42,7 +42,7 @@ type userBody struct {
 	EmailDomains *[]string    `json:"email_domains"`
 }
 
-// userProblems are the sentences about what is refused for self, which is nil for somebody new.
+// userProblems returns a sentence for each reason to reject in for self, which is nil for a new user.
 func (c *call) userProblems(in userBody, self *user) (problems []string) {
 	if in.Email != nil {
 		if !strings.Contains(*in.Email, "@") {
@@ -160,7 +160,7 @@ func getUser(s *Desk, c *call) answer {
 			tickets = append(tickets, c.encoder.ticket(t))
 		}
 	}
-	if c.dialect == DialectDocumented { // where they stand is not known: one place in each dialect
+	if c.dialect == DialectDocumented { // their place is not known: one in each dialect
 		return ok(object{"user": c.encoder.user(u), "tickets": tickets})
 	}
 	out := c.encoder.user(u)
