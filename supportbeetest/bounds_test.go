@@ -26,8 +26,8 @@ func TestTheHistoryIsLimited(t *testing.T) {
 
 func TestWebhooksAreLimited(t *testing.T) {
 	t.Parallel()
-	memory := newMemoryServer()
-	sender := newWebhookSender(memory)
+	life := newLifetime()
+	sender := newWebhookSender(life)
 	release := make(chan struct{})
 	arrived := make(chan struct{}, maxQueuedWebhooks)
 	sender.add(Webhook{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -46,5 +46,5 @@ func TestWebhooksAreLimited(t *testing.T) {
 	sender.interrupt()
 	close(release)
 	sender.close()
-	memory.close()
+	life.end()
 }

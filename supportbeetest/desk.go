@@ -39,9 +39,9 @@ type Desk struct {
 	config    config
 	mux       *http.ServeMux
 	transport http.RoundTripper
-	memory    *memoryServer // serves requests if there is no socket, and webhook handlers
-	api       *server       // nil in memory
-	storage   *server       // serves the files behind downloads from an origin of its own; nil in memory
+	lifetime  *lifetime // of the goroutines that serve requests without a socket
+	api       *server   // nil in memory
+	storage   *server   // serves the files behind downloads from an origin of its own; nil in memory
 
 	mu       sync.RWMutex
 	state    *desk
@@ -158,8 +158,8 @@ func Start(opts ...Option) (*Desk, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("supportbeetest: %w", err)
 	}
-	s := &Desk{Token: cmp.Or(cfg.token, newToken()), Clock: new(Clock), config: cfg, memory: newMemoryServer()}
-	s.webhooks = newWebhookSender(s.memory)
+	s := &Desk{Token: cmp.Or(cfg.token, newToken()), Clock: new(Clock), config: cfg, lifetime: newLifetime()}
+	s.webhooks = newWebhookSender(s.lifetime)
 	s.mux = s.routes()
 	s.state = s.newState()
 	if err := s.listen(); err != nil {
@@ -184,7 +184,7 @@ func (s *Desk) newState() *desk {
 // listen starts to serve, and sets the URL and the transport.
 func (s *Desk) listen() error {
 	if s.config.inMemory {
-		s.URL, s.transport = "http://desk.localhost", s.memory.transport(http.HandlerFunc(s.serveMemory))
+		s.URL, s.transport = "http://desk.localhost", memoryTransport{http.HandlerFunc(s.serveMemory), s.lifetime}
 		return nil
 	}
 	storage, err := net.Listen("tcp", "127.0.0.1:0")
@@ -208,7 +208,7 @@ func (s *Desk) listen() error {
 // delivered, and waits for the desk's goroutines to end.
 func (s *Desk) Close() {
 	s.webhooks.close()
-	s.memory.close()
+	s.lifetime.end()
 	if s.api != nil {
 		s.api.close()
 		s.storage.close()

@@ -2,6 +2,7 @@ package supportbeetest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -249,6 +250,12 @@ func pause(r *http.Request, d time.Duration) bool {
 	case <-r.Context().Done():
 		return false
 	}
+}
+
+// isAbort reports whether a handler has panicked in order to close the connection.
+func isAbort(cause any) bool {
+	err, isError := cause.(error)
+	return isError && errors.Is(err, http.ErrAbortHandler)
 }
 
 // recorder is a [http.ResponseWriter] that keeps the answer.

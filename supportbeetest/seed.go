@@ -31,7 +31,7 @@ func (d *desk) seedWorld(now time.Time) {
 	support := &team{ID: d.id(), Name: "Support", Members: []int64{admin.ID, ben.ID}}
 	billing := &team{ID: d.id(), Name: "Billing", Members: []int64{cleo.ID}}
 	d.Teams = []*team{support, billing, {ID: d.id(), Name: "Night shift", Private: true, Members: []int64{}}}
-	d.Labels = []label{{d.id(), "bug", "#CC3333"}, {d.id(), "refund", "#FF8800"}, {d.id(), "very important", "#AA00AA"}, {d.id(), "wish", "#3377CC"}}
+	d.Labels = []label{{1, "bug", "#CC3333"}, {2, "refund", "#FF8800"}, {3, "very important", "#AA00AA"}, {4, "wish", "#3377CC"}}
 	d.Addresses = []*address{{ID: d.id(), Email: "help@acme.example", Name: "Acme Help"}}
 	d.Snippets = []*snippet{
 		{ID: d.id(), CreatedAt: now, Name: "Thanks", Tags: "closing, friendly", Content: contentBody{Text: "Thank you for writing to us."}.content()},

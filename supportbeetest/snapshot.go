@@ -126,9 +126,6 @@ func (d *desk) highestID() int64 {
 	for _, t := range d.Teams {
 		use(t.ID)
 	}
-	for _, l := range d.Labels {
-		use(l.ID)
-	}
 	for _, s := range d.Snippets {
 		use(s.ID)
 	}

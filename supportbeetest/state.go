@@ -239,9 +239,7 @@ func (s *Desk) AddLabel(name, color string) supportbee.LabelID {
 			return supportbee.LabelID(l.ID)
 		}
 	}
-	l := label{ID: s.state.id(), Name: name, Color: color}
-	s.state.Labels = append(s.state.Labels, l)
-	return supportbee.LabelID(l.ID)
+	return supportbee.LabelID(s.state.addLabel(name, color).ID)
 }
 
 // AddFile adds a file that tickets and replies can have as an attachment, and returns its ID.

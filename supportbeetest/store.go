@@ -280,6 +280,16 @@ func (d *desk) label(name string) (label, bool) {
 	return label{}, false
 }
 
+// addLabel adds a label. Labels have IDs of their own sequence.
+func (d *desk) addLabel(name, color string) label {
+	l := label{ID: 1, Name: name, Color: color}
+	for _, other := range d.Labels {
+		l.ID = max(l.ID, other.ID+1)
+	}
+	d.Labels = append(d.Labels, l)
+	return l
+}
+
 // sortedUsers returns the users by ID.
 func (d *desk) sortedUsers() []*user {
 	list := make([]*user, 0, len(d.Users))

@@ -128,7 +128,7 @@ type queued struct {
 
 // webhookSender sends events to receivers. Its goroutine runs while events are queued.
 type webhookSender struct {
-	memory    *memoryServer
+	lifetime  *lifetime
 	client    *http.Client
 	sent      ring[Delivery]
 	mu        sync.Mutex
@@ -141,16 +141,16 @@ type webhookSender struct {
 	interrupt context.CancelFunc
 }
 
-func newWebhookSender(memory *memoryServer) *webhookSender {
+func newWebhookSender(lifetime *lifetime) *webhookSender {
 	ctx, cancel := context.WithCancel(context.Background())
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext}
-	return &webhookSender{memory: memory, client: &http.Client{Timeout: 10 * time.Second, Transport: transport}, ctx: ctx, interrupt: cancel}
+	return &webhookSender{lifetime: lifetime, client: &http.Client{Timeout: 10 * time.Second, Transport: transport}, ctx: ctx, interrupt: cancel}
 }
 
 func (s *webhookSender) add(webhook Webhook) {
 	r := receiver{webhook, s.client}
 	if webhook.Handler != nil {
-		r.client = &http.Client{Timeout: s.client.Timeout, Transport: s.memory.transport(webhook.Handler)}
+		r.client = &http.Client{Timeout: s.client.Timeout, Transport: memoryTransport{webhook.Handler, s.lifetime}}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -96,7 +96,7 @@ func TestTheDeskStandsAlone(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "Tickets (70)")
 	assert.Contains(t, body, "Tickets.Get")
-	status, body = get(t, url+"/desk/tickets/1022")
+	status, body = get(t, url+"/desk/tickets/1018")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "Looks like the caps lock case again.")
 	for _, path := range []string{"/desk/tickets/1", "/desk/tickets/x"} {
