@@ -110,7 +110,7 @@ func download(s *Desk, c *call) answer {
 
 // serveStorage is the storage origin.
 func (s *Desk) serveStorage(w http.ResponseWriter, r *http.Request) {
-	s.dispatch(operation{op: "Attachments.Storage", method: http.MethodGet, route: "/files/{key}/{name}"}, w, r, s.sendFile)
+	s.dispatch(storage, w, r, s.sendFile)
 }
 
 // sendFile answers for the storage origin. It refuses credentials, as such hosts do.

@@ -23,6 +23,17 @@ func TestRequestsAreBounded(t *testing.T) {
 	assert.Equal(t, maxRequests+2, got[maxRequests-1].Status)
 }
 
+func TestRecordedResponsesAreBounded(t *testing.T) {
+	t.Parallel()
+	res := &response{room: 3}
+	n, err := res.Write([]byte("abc"))
+	require.NoError(t, err)
+	assert.Equal(t, 3, n)
+	_, err = res.Write([]byte("d"))
+	require.ErrorIs(t, err, errTooLong)
+	assert.Equal(t, "abc", string(res.body))
+}
+
 func TestWebhooksAreBounded(t *testing.T) {
 	t.Parallel()
 	sender := newWebhookSender()

@@ -46,6 +46,9 @@ type Desk struct {
 	webhooks *webhookSender
 	links    links
 	serial   atomic.Int64 // numbers the requests
+	lifetime *lifetime
+
+	tb testing.TB // nil if the desk was not made for a test
 }
 
 // Option changes how a desk works. See [NewServer].
@@ -117,6 +120,7 @@ func NewServer(opts ...Option) *Desk {
 		mux:      http.NewServeMux(),
 		state:    newDesk(),
 		webhooks: newWebhookSender(),
+		lifetime: newLifetime(),
 	}
 	for _, opt := range opts {
 		opt(&s.config)
@@ -163,12 +167,14 @@ func NewServer(opts ...Option) *Desk {
 func New(tb testing.TB, opts ...Option) *Desk {
 	tb.Helper()
 	s := NewServer(opts...)
+	s.tb = tb
 	tb.Cleanup(s.Close)
 	return s
 }
 
 // Close ends the desk: it cuts open connections and drops webhooks that are not delivered yet.
 func (s *Desk) Close() {
+	s.lifetime.end()
 	s.webhooks.close()
 	if s.http != nil {
 		for _, server := range []*httptest.Server{s.http, s.storage} {
@@ -197,7 +203,7 @@ func (s *Desk) ClientWithToken(token string, opts ...supportbee.Option) *support
 // Transport returns what sends requests to the desk: directly if it is [InMemory].
 func (s *Desk) Transport() http.RoundTripper {
 	if s.config.inMemory {
-		return memoryTransport{http.HandlerFunc(s.serveMemory)}
+		return memoryTransport{http.HandlerFunc(s.serveMemory), s.lifetime}
 	}
 	return s.http.Client().Transport
 }

@@ -62,7 +62,7 @@ func (s *webhookSender) subscribe(url string) { s.add(receiver{url, s.client}) }
 
 // subscribeHandler tells a handler of events, without a socket.
 func (s *webhookSender) subscribeHandler(handler http.Handler) {
-	s.add(receiver{handlerURL, &http.Client{Timeout: s.client.Timeout, Transport: memoryTransport{handler}}})
+	s.add(receiver{handlerURL, &http.Client{Timeout: s.client.Timeout, Transport: memoryTransport{handler, &lifetime{ctx: s.ctx}}}})
 }
 
 func (s *webhookSender) add(r receiver) {

@@ -41,8 +41,8 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 	flags.SetOutput(logs)
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; anybody who reaches it can read the page")
 	seed := flags.Int("seed", 0, "add so many `tickets`")
-	chaos := flags.Float64("chaos", 0, "let something go wrong with this `share` of all API requests, 0 to 1")
-	chaosSeed := flags.Uint64("chaos-seed", 1, "what goes wrong is the same for the same `number`")
+	chaos := flags.Float64("chaos", 0, "inject random faults into this `share` of all API requests, from 0 to 1")
+	chaosSeed := flags.Uint64("chaos-seed", 1, "`seed` of the random faults")
 	limits := flags.Bool("rate-limits", false, "enforce the rate limits of creating tickets")
 	documented := flags.Bool("documented", false, "answer in the shapes of the vendor's reference, not in the recorded ones")
 	webhook := flags.String("webhook", "", "post webhooks to this `URL`")
@@ -89,9 +89,7 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 	}
 	desk.Seed(*seed)
 	if *chaos > 0 {
-		for _, fault := range supportbeetest.Chaos(*chaos, *chaosSeed) {
-			desk.Inject(fault)
-		}
+		desk.InjectChaos(*chaos, *chaosSeed)
 	}
 	if *webhook != "" {
 		desk.AddWebhook(*webhook)
