@@ -256,17 +256,16 @@ func TestUploadsAreRepeatedWhole(t *testing.T) {
 		requests int
 		want     error
 	}{
-		"429, seekable":     {strings.NewReader(content), supportbeetest.Fault{Status: 429, Handle: true}, 2, nil},
-		"429, early answer": {strings.NewReader(content), supportbeetest.Fault{Status: 429}, 2, nil},
-		"429, stream":       {plain{strings.NewReader(content)}, supportbeetest.Fault{Status: 429}, 1, supportbee.ErrRateLimited},
-		"502":               {strings.NewReader(content), supportbeetest.Fault{Status: 502}, 1, supportbee.ErrOutcomeUnknown},
-		"cut":               {strings.NewReader(content), supportbeetest.Fault{Cut: supportbeetest.AfterHandling}, 1, supportbee.ErrOutcomeUnknown},
+		"429, seekable":     {strings.NewReader(content), supportbeetest.AfterHandling(supportbeetest.Status(429)), 2, nil},
+		"429, early answer": {strings.NewReader(content), supportbeetest.Status(429), 2, nil},
+		"429, stream":       {plain{strings.NewReader(content)}, supportbeetest.Status(429), 1, supportbee.ErrRateLimited},
+		"502":               {strings.NewReader(content), supportbeetest.Status(502), 1, supportbee.ErrOutcomeUnknown},
+		"cut":               {strings.NewReader(content), supportbeetest.AfterHandling(supportbeetest.Drop()), 1, supportbee.ErrOutcomeUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			desk := supportbeetest.New(t)
-			tt.fault.Op, tt.fault.Times = "Attachments.Upload", 1
-			desk.Inject(tt.fault)
+			desk.Inject(supportbeetest.Match{Op: "Attachments.Upload", Times: 1}, tt.fault)
 			file, err := desk.Client().Attachments.Upload(t.Context(), "a.bin", tt.source)
 			require.ErrorIs(t, err, tt.want)
 			desk.AssertRequests(t, "Attachments.Upload", tt.requests)

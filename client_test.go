@@ -349,7 +349,7 @@ func TestLogsAndObserversSeeEveryAttempt(t *testing.T) {
 		supportbee.WithObserver(func(e supportbee.Exchange) { exchanges = append(exchanges, e) }),
 		supportbee.WithRetry(supportbee.RetryPolicy{MinBackoff: time.Millisecond}),
 	)
-	desk.Inject(supportbeetest.Fault{Op: "Tickets.List", Times: 1, Status: http.StatusBadGateway})
+	desk.Inject(supportbeetest.Match{Op: "Tickets.List", Times: 1}, supportbeetest.Status(http.StatusBadGateway))
 	_, err := client.Tickets.List(t.Context(), supportbee.TicketListOptions{RequesterEmails: []string{"ann@example.com"}, Label: "hush"})
 	require.NoError(t, err)
 	_, err = client.Tickets.Get(t.Context(), 7)
@@ -388,7 +388,7 @@ func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
 func TestTheLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
-	desk.Inject(supportbeetest.Fault{Times: 2, Status: http.StatusBadGateway})
+	desk.Inject(supportbeetest.Match{Times: 2}, supportbeetest.Status(http.StatusBadGateway))
 	asked := 0
 	client := desk.Client(supportbee.WithRetry(supportbee.RetryPolicy{MinBackoff: time.Millisecond}), supportbee.WithLimiter(limiterFunc(func(context.Context) error { asked++; return nil })))
 	_, err := client.Labels.List(t.Context())

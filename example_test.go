@@ -181,7 +181,7 @@ func Example_testing() {
 	defer desk.Close()
 	ctx := context.Background()
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
-	desk.Inject(supportbeetest.Fault{Op: "Labels.Add", Times: 1, Status: http.StatusBadGateway})
+	desk.Inject(supportbeetest.Match{Op: "Labels.Add", Times: 1}, supportbeetest.Status(http.StatusBadGateway))
 
 	if err := triage(ctx, desk.Client(), ticket); err != nil { // the code under test
 		log.Fatal(err)
@@ -275,7 +275,7 @@ func triage(ctx context.Context, client *supportbee.Client, id supportbee.Ticket
 func TestTriage(t *testing.T) {
 	desk := supportbeetest.New(t)
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
-	desk.Inject(supportbeetest.Fault{Op: "Labels.Add", Times: 1, Status: http.StatusBadGateway})
+	desk.Inject(supportbeetest.Match{Op: "Labels.Add", Times: 1}, supportbeetest.Status(http.StatusBadGateway))
 
 	err := triage(t.Context(), desk.Client(), ticket)
 

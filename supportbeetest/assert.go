@@ -89,8 +89,8 @@ func equalInAnyOrder(a, b []string) bool {
 // Requests that failed and retries count. An unknown operation fails the test.
 func (s *Desk) AssertRequests(tb testing.TB, op string, want int) bool {
 	tb.Helper()
-	if op != storageOp.op && !slices.ContainsFunc(operations, func(o operation) bool { return o.op == op }) {
-		tb.Errorf("there is no operation %q", op)
+	if !isOperation(op) {
+		tb.Errorf("there is no operation %q; did you mean %q?", op, nearestOperation(op))
 		return false
 	}
 	if got := len(s.Requests(op)); got != want {

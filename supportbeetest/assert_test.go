@@ -11,13 +11,15 @@ import (
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
-// fakeTB keeps what assertions report.
+// fakeTB keeps the errors of a test, which does not fail.
 type fakeTB struct {
 	testing.TB
 	reports []string
 }
 
 func (f *fakeTB) Helper() {}
+
+func (f *fakeTB) Error(args ...any) { f.reports = append(f.reports, fmt.Sprint(args...)) }
 
 func (f *fakeTB) Errorf(format string, args ...any) {
 	f.reports = append(f.reports, fmt.Sprintf(format, args...))
@@ -56,7 +58,7 @@ func TestAssertionsAreExact(t *testing.T) {
 		"mailed once":            {assert: func(tb testing.TB) bool { return desk.AssertMailed(tb, "ann@example.com") }, report: `mails were sent to ["ann@example.com" "ann@example.com"], want ["ann@example.com"]`},
 		"requests":               {assert: func(tb testing.TB) bool { return desk.AssertRequests(tb, "Replies.Create", 2) }},
 		"too many requests":      {assert: func(tb testing.TB) bool { return desk.AssertRequests(tb, "Replies.Create", 1) }, report: "2 requests Replies.Create were received, want 1"},
-		"unknown operation":      {assert: func(tb testing.TB) bool { return desk.AssertRequests(tb, "Reply.Create", 0) }, report: `there is no operation "Reply.Create"`},
+		"unknown operation":      {assert: func(tb testing.TB) bool { return desk.AssertRequests(tb, "Reply.Create", 0) }, report: `there is no operation "Reply.Create"; did you mean "Replies.Create"?`},
 		"requests of storage":    {assert: func(tb testing.TB) bool { return desk.AssertRequests(tb, "Attachments.Storage", 0) }},
 	} {
 		tb := &fakeTB{}

@@ -114,12 +114,9 @@ func download(s *Desk, c *call) answer {
 	}, body: raw("<html><body>You are being redirected.</body></html>")}
 }
 
-// storageOp is the request for the file behind a download.
-var storageOp = operation{op: "Attachments.Storage", method: http.MethodGet, route: "/files/{key}/{name}"}
-
 // serveStorage serves the storage origin.
 func (s *Desk) serveStorage(w http.ResponseWriter, r *http.Request) {
-	s.dispatch(storageOp, w, r, s.sendFile)
+	s.dispatch(storage, w, r, s.sendFile)
 }
 
 // sendFile sends a file. It rejects credentials, as such hosts do.

@@ -24,6 +24,17 @@ func TestTheHistoryIsLimited(t *testing.T) {
 	assert.Equal(t, maxHistory+2, got[maxHistory-1])
 }
 
+func TestRecordedResponsesAreLimited(t *testing.T) {
+	t.Parallel()
+	res := &response{room: 3}
+	n, err := res.Write([]byte("abc"))
+	require.NoError(t, err)
+	assert.Equal(t, 3, n)
+	_, err = res.Write([]byte("d"))
+	require.ErrorIs(t, err, errTooLong)
+	assert.Equal(t, "abc", string(res.body))
+}
+
 func TestWebhooksAreLimited(t *testing.T) {
 	t.Parallel()
 	life := newLifetime()

@@ -44,7 +44,7 @@ func TestTheClockIsTheTimeOfResponses(t *testing.T) {
 			for _, path := range []string{"/labels", "/nothing"} {
 				assert.Equal(t, "Tue, 10 Mar 2026 12:00:00 GMT", send(t, desk, "GET", path, "").Header.Get("Date"), path)
 			}
-			desk.Inject(supportbeetest.Fault{Op: "Labels.List", Status: http.StatusBadGateway})
+			desk.Inject(supportbeetest.Match{Op: "Labels.List"}, supportbeetest.Status(http.StatusBadGateway))
 			assert.Equal(t, "Tue, 10 Mar 2026 12:00:00 GMT", send(t, desk, "GET", "/labels", "").Header.Get("Date"))
 			assert.Equal(t, noon, desk.Requests()[0].Time)
 		})

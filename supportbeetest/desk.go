@@ -52,6 +52,7 @@ type Desk struct {
 	webhooks *webhookSender
 	links    links
 	serial   atomic.Int64 // numbers the requests
+	tb       testing.TB   // nil if the desk was not made for a test
 }
 
 // Option configures a desk. See [New] and [Start].
@@ -144,6 +145,7 @@ func New(tb testing.TB, opts ...Option) *Desk {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	s.tb = tb
 	tb.Cleanup(s.Close)
 	return s
 }
@@ -207,6 +209,7 @@ func (s *Desk) listen() error {
 // Close stops the desk. It closes all connections at once, drops webhooks that have not been
 // delivered, and waits for the desk's goroutines to end.
 func (s *Desk) Close() {
+	s.lifetime.end()
 	s.webhooks.close()
 	s.lifetime.end()
 	if s.api != nil {

@@ -43,10 +43,10 @@ func ExampleDesk_Inject() {
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund, please", Text: "The kettle leaks."})
 	client, ctx := desk.Client(), context.Background()
 
-	gateway := desk.Inject(supportbeetest.Fault{Op: "Tickets.Archive", Times: 1, Status: http.StatusBadGateway})
+	gateway := desk.Inject(supportbeetest.Match{Op: "Tickets.Archive", Times: 1}, supportbeetest.Status(http.StatusBadGateway))
 	fmt.Println("archive:", client.Tickets.Archive(ctx, ticket), "after", gateway.Hits()+1, "attempts")
 
-	desk.Inject(supportbeetest.Fault{Op: "Replies.Create", Cut: supportbeetest.AfterHandling})
+	desk.Inject(supportbeetest.Match{Op: "Replies.Create"}, supportbeetest.AfterHandling(supportbeetest.Drop()))
 	_, err = client.Replies.Create(ctx, ticket, supportbee.ReplyParams{Content: supportbee.Text("Hello")})
 	fmt.Println("reply:", err)
 	fmt.Println("replies that were mailed:", len(desk.Replies(ticket)))

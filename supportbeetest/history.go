@@ -34,7 +34,16 @@ type Request struct {
 // Requests returns the last 10,000 requests, oldest first: those of the given operations, such as
 // "Tickets.Get", or all if none is given. A download is two requests, "Attachments.Download" and
 // "Attachments.Storage".
+//
+// If one of ops is not an operation of the API, Requests fails the test that the desk was made for,
+// or panics if there is none.
 func (s *Desk) Requests(ops ...string) []Request {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	for _, op := range ops {
+		s.checkOperation("Requests", op)
+	}
 	var list []Request
 	s.requests.each(func(r *Request) {
 		if len(ops) == 0 || slices.Contains(ops, r.Op) {

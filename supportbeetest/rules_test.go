@@ -282,7 +282,7 @@ func TestFaultsOfDownloads(t *testing.T) {
 			client := desk.Client(supportbee.WithoutRetry())
 			file, err := client.Attachments.Upload(t.Context(), "a.txt", strings.NewReader(strings.Repeat("x", 1000)))
 			require.NoError(t, err)
-			injection := desk.Inject(supportbeetest.Fault{Op: "Attachments.Storage", Cut: supportbeetest.MidBody})
+			injection := desk.Inject(supportbeetest.Match{Op: "Attachments.Storage"}, supportbeetest.DropBody())
 			require.Error(t, client.Attachments.Download(t.Context(), *file, &bytes.Buffer{}))
 			assert.Equal(t, 1, injection.Hits())
 			injection.Remove()
@@ -309,7 +309,7 @@ func TestFaultsOfDownloads(t *testing.T) {
 func TestFaultsHitOnlyTheAPI(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
-	injection := desk.Inject(supportbeetest.Fault{Times: 1, Cut: supportbeetest.AfterHandling})
+	injection := desk.Inject(supportbeetest.Match{Times: 1}, supportbeetest.AfterHandling(supportbeetest.Drop()))
 	assert.Equal(t, http.StatusNotFound, send(t, desk, "GET", "/favicon.ico", "").StatusCode)
 	assert.Zero(t, injection.Hits())
 	id := desk.AddTicket(supportbeetest.TicketSeed{})
@@ -319,19 +319,7 @@ func TestFaultsHitOnlyTheAPI(t *testing.T) {
 	last := desk.Requests()[1]
 	assert.Zero(t, last.Status)
 	assert.JSONEq(t, `{"comment":{"content":{"text":"lost answer"}}}`, string(last.Body))
-	assert.Equal(t, "cut after handling", last.Fault)
-}
-
-func TestFaultsHaveNames(t *testing.T) {
-	t.Parallel()
-	for want, fault := range map[string]supportbeetest.Fault{
-		"cut before handling": {Cut: supportbeetest.BeforeHandling}, "cut in mid-body": {Cut: supportbeetest.MidBody},
-		"redirect": {RedirectLoop: true}, "status 200": {HTML: true}, "status 429": {RetryAfter: "1"}, "status 503": {Status: 503},
-		"truncated": {Truncate: true}, "corrupt": {Corrupt: true}, "oversized": {Endless: true}, "slow body": {SlowBody: 1},
-		"delay 2s": {Delay: 2 * time.Second}, "content type text/html": {ContentType: "text/html"}, "header": {Header: http.Header{}},
-	} {
-		assert.Equal(t, want, fault.String())
-	}
+	assert.Equal(t, "drop after handling", last.Fault)
 }
 
 func TestWebhooksReachAHandlerInABubble(t *testing.T) {

@@ -118,9 +118,9 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 		}
 	}()
 	if op.op != "" {
-		if fault, hit := s.faults.pick(op.op, r.Method, op.route); hit {
-			s.requests.update(func() { entry.Fault = fault.String() })
-			fault.serve(logged, r, handle)
+		if injected := s.faults.pick(op, r); injected != nil {
+			s.requests.update(func() { entry.Fault = injected.names() })
+			injected.serve(s.lifetime.ctx, logged, r, handle, func() { s.requests.update(func() { entry.Fault = "" }) })
 			return
 		}
 	}

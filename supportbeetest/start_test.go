@@ -100,7 +100,7 @@ func TestResetRestoresANewDesk(t *testing.T) {
 	agents := desk.AddToken(desk.User(supportbeetest.AgentEmail).ID)
 	require.NoError(t, desk.FlushWebhooks(t.Context()))
 	assert.Len(t, desk.Deliveries(), 8)
-	fault := desk.Inject(supportbeetest.Fault{Status: http.StatusBadGateway})
+	fault := desk.Inject(supportbeetest.Match{}, supportbeetest.Status(http.StatusBadGateway))
 
 	desk.Reset()
 	assert.Equal(t, before, desk.Tickets())
@@ -139,16 +139,16 @@ func TestCloseEndsRequests(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			desk := supportbeetest.New(t, supportbeetest.InMemory())
-			desk.Inject(supportbeetest.Fault{Op: "Labels.List", Delay: time.Hour})
-			desk.Inject(supportbeetest.Fault{Op: "Teams.List", SlowBody: time.Hour})
+			desk.Inject(supportbeetest.Match{Op: "Labels.List"}, supportbeetest.Delay(time.Hour))
+			desk.Inject(supportbeetest.Match{Op: "Teams.List"}, supportbeetest.SlowBody(time.Hour))
 			closesDuringRequests(t, desk, func() { synctest.Wait() })
 		})
 	})
 	t.Run("http", func(t *testing.T) {
 		t.Parallel()
 		desk := supportbeetest.New(t)
-		desk.Inject(supportbeetest.Fault{Op: "Labels.List", Delay: time.Hour})
-		desk.Inject(supportbeetest.Fault{Op: "Teams.List", SlowBody: time.Hour})
+		desk.Inject(supportbeetest.Match{Op: "Labels.List"}, supportbeetest.Delay(time.Hour))
+		desk.Inject(supportbeetest.Match{Op: "Teams.List"}, supportbeetest.SlowBody(time.Hour))
 		closesDuringRequests(t, desk, func() {
 			for len(desk.Requests()) < 2 {
 				runtime.Gosched()

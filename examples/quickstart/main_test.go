@@ -88,7 +88,7 @@ func TestOutputThatIsLostIsAnError(t *testing.T) {
 func TestTourStopsAtAnError(t *testing.T) {
 	clearEnv(t)
 	desk := supportbeetest.New(t)
-	desk.Inject(supportbeetest.Fault{Op: "Tickets.Search", Status: http.StatusForbidden})
+	desk.Inject(supportbeetest.Match{Op: "Tickets.Search"}, supportbeetest.Status(http.StatusForbidden))
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
 	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
 	var out bytes.Buffer

@@ -86,9 +86,7 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 	}
 	desk.AddTickets(*seed)
 	if *chaos > 0 {
-		for _, fault := range supportbeetest.Chaos(*chaos, *chaosSeed) {
-			desk.Inject(fault)
-		}
+		desk.InjectChaos(*chaos, *chaosSeed)
 	}
 	if *webhook != "" {
 		desk.AddWebhook(supportbeetest.Webhook{URL: *webhook})
