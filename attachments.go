@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,164 +16,223 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
-// defaultMaxDownload is the largest download unless [MaxSize] says otherwise.
+// AttachmentID identifies an attachment.
+type AttachmentID int64
+
+// Attachment is a file of a ticket, reply or comment.
+type Attachment struct {
+	ID          AttachmentID               `json:"id"`
+	CreatedAt   time.Time                  `json:"created_at,omitzero"`
+	Filename    string                     `json:"filename"`     // chosen by the sender; do not use it as a path
+	ContentType string                     `json:"content_type"` // may have parameters
+	URL         AttachmentURL              `json:"url,omitzero"`
+	Extra       map[string]json.RawMessage `json:"-"` // see Ticket.Extra
+}
+
+func (a *Attachment) usable() bool { return a.ID > 0 }
+
+func (a *Attachment) readMember(r *reader, name []byte) error {
+	switch string(name) {
+	case "id":
+		return readInt(r, &a.ID)
+	case "created_at":
+		return readTime(r, &a.CreatedAt)
+	case "filename":
+		return readString(r, &a.Filename)
+	case "content_type":
+		return readString(r, &a.ContentType)
+	case "url":
+		return readObject(r, &a.URL)
+	}
+	return r.extra(&a.Extra, name)
+}
+
+// MarshalJSON implements [json.Marshaler]. See [Content.MarshalJSON].
+func (a Attachment) MarshalJSON() ([]byte, error) { return marshalObject(a, a.Extra) }
+
+// UnmarshalJSON implements [json.Unmarshaler]. It is as tolerant as the client.
+func (a *Attachment) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+
+// AttachmentURL holds the URLs of an attachment. Requests to them require the token; see
+// [AttachmentsService.Download].
+type AttachmentURL struct {
+	Original string                     `json:"original"`
+	Thumb    string                     `json:"thumb,omitzero"` // a preview of an image; may be empty
+	Extra    map[string]json.RawMessage `json:"-"`
+}
+
+func (u *AttachmentURL) readText(text string) { u.Original = text }
+
+func (u *AttachmentURL) readMember(r *reader, name []byte) error {
+	switch string(name) {
+	case "original":
+		return readString(r, &u.Original)
+	case "thumb":
+		return readString(r, &u.Thumb)
+	}
+	return r.extra(&u.Extra, name)
+}
+
+// MarshalJSON implements [json.Marshaler]. See [Content.MarshalJSON].
+func (u AttachmentURL) MarshalJSON() ([]byte, error) { return marshalObject(u, u.Extra) }
+
+// UnmarshalJSON implements [json.Unmarshaler]. It is as tolerant as the client.
+func (u *AttachmentURL) UnmarshalJSON(data []byte) error { return unmarshalObject(data, u) }
+
+// defaultMaxDownload is the size in bytes of the largest download by default.
 const defaultMaxDownload = 1 << 30
 
-// TransferOption changes an upload or a download.
-type TransferOption func(*transfer)
-
-type transfer struct {
-	progress    func(done, total int64)
-	maxSize     int64
-	contentType string
-}
-
-// OnProgress calls f after every piece of the file that was sent or received, with the bytes so
-// far and in all; the total is -1 where it is not known. A request that is sent again starts
-// from 0. f must be quick: the transfer waits for it.
-func OnProgress(f func(done, total int64)) TransferOption {
-	return func(t *transfer) { t.progress = f }
-}
-
-// MaxSize sets the largest file to transfer, in bytes, at least 1. The default is no limit for
-// uploads and 1 GiB for downloads. A larger file is [ErrInvalidArgument] in an upload, before the
-// network where its size is known, and [ErrResponseTooLarge] in a download.
-func MaxSize(bytes int64) TransferOption {
-	return func(t *transfer) { t.maxSize = bytes }
-}
-
-// ContentType sets the type of an uploaded file. The default is what its name's extension or its
-// first bytes tell.
-func ContentType(contentType string) TransferOption {
-	return func(t *transfer) { t.contentType = contentType }
-}
-
-// AttachmentsService sends and fetches files.
+// AttachmentsService uploads and downloads files. Files are streamed and never held in memory.
 type AttachmentsService struct{ service }
 
-// Upload sends a file under the given name. The ID of the result goes into
-// [ContentParams.AttachmentIDs].
-//
-// The file is streamed: it is never held in memory. The request has a Content-Length if the
-// source's length is known, as with *os.File, *bytes.Reader and every other [io.Seeker]. It can
-// be sent again, after 429 or where no connection was made, only if the source is also an
-// [io.ReaderAt], as those two are. Upload does not close the source, and has no timeout but the
-// context's.
-//
-// API: POST /attachments
-func (s *AttachmentsService) Upload(ctx context.Context, name string, source io.Reader, opts ...TransferOption) (*Attachment, error) {
-	const op = "Attachments.Upload"
-	up, err := newUpload(name, source, opts)
-	if err != nil {
-		return nil, refuse(op, err)
-	}
-	defer up.close()
-	ex := exchange{call: call{op: op, method: http.MethodPost, route: "/attachments"}}
-	defer ex.report.Release()
-	if err := s.client.send(ctx, &ex, up, up.formType()); err != nil {
-		return nil, err
-	}
-	var answer attachmentAnswer
-	if err := ex.decode("", &answer); err != nil {
-		return nil, err
-	}
-	return answer.attachment(), nil
+// UploadOptions configures an upload.
+type UploadOptions struct {
+	ContentType string                  // default by the file name's extension, then by content
+	MaxSize     int64                   // in bytes; default no limit. A larger file is rejected
+	Progress    func(done, total int64) // called as bytes are sent; total is -1 if unknown. A retry starts again at 0
 }
 
-// UploadFile sends the file at path under its own name, as [AttachmentsService.Upload] does.
-// Errors of the file system unwrap.
-func (s *AttachmentsService) UploadFile(ctx context.Context, path string, opts ...TransferOption) (*Attachment, error) {
+// Upload uploads the content of r under the given file name. The ID of the result is for
+// [ContentParams.AttachmentIDs]. If opts is nil, the defaults are used.
+//
+// The request has a Content-Length if the size is known, as that of an [*os.File], a
+// [*bytes.Reader] and every other [io.Seeker]. It is retried, after status 429 or if the
+// connection could not be made, only if r implements [io.ReaderAt], as those two do. Upload does
+// not close r. It is limited by ctx only.
+//
+// API: POST /attachments
+func (s *AttachmentsService) Upload(ctx context.Context, name string, r io.Reader, opts *UploadOptions) (*Attachment, error) {
+	const op = "Attachments.Upload"
+	up, err := newUpload(name, r, valueOf(opts))
+	if err != nil {
+		return nil, rejected(op, err)
+	}
+	defer up.close()
+	out := new(Attachment)
+	err = s.client.run(ctx, &operation{
+		name: op, method: http.MethodPost, route: "/attachments", key: "attachment", alias: "attachments", bare: true,
+	}, up, result{one: out})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// UploadFile uploads the named file, which must be a regular one, like
+// [AttachmentsService.Upload]. Errors of the file system can be unwrapped.
+func (s *AttachmentsService) UploadFile(ctx context.Context, path string, opts *UploadOptions) (*Attachment, error) {
+	const op = "Attachments.UploadFile"
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, refuse("Attachments.UploadFile", err)
+		return nil, &ArgumentError{Op: op, Field: "path", Reason: "cannot be opened", Err: err}
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err != nil {
-		return nil, refuse("Attachments.UploadFile", err)
+		return nil, &ArgumentError{Op: op, Field: "path", Reason: "cannot be read", Err: err}
 	} else if !info.Mode().IsRegular() {
-		return nil, refuse("Attachments.UploadFile", invalid("path", "is not a regular file"))
+		return nil, rejected(op, invalid("path", "must be that of a regular file"))
 	}
-	return s.Upload(ctx, filepath.Base(path), file, opts...)
+	return s.Upload(ctx, filepath.Base(path), file, opts)
 }
 
-// Download writes the attachment's file to w.
-//
-// The token goes to the base URL's origin only: where the server redirects to a storage host,
-// that is followed without it. When Download fails, w may have got a part of the file. It has no
-// timeout but the context's.
-func (s *AttachmentsService) Download(ctx context.Context, attachment Attachment, w io.Writer, opts ...TransferOption) error {
-	return s.download(ctx, "Attachments.Download", attachment, w, opts)
+// DownloadOptions configures a download.
+type DownloadOptions struct {
+	MaxSize  int64                   // in bytes; default 1 GiB. A larger file is [ErrResponseTooLarge]
+	Progress func(done, total int64) // called as bytes are received; total is -1 if unknown
 }
 
-// DownloadFile writes the attachment's file to path, which is yours to choose: the attachment's
-// own name plays no part in it. A file that exists is replaced.
+// Download writes the content of an attachment to w. If it fails, w may have received a part. If
+// opts is nil, the defaults are used.
 //
-// It writes a temporary file beside it, syncs it and renames it: path holds the whole file or
-// what it held before. Nothing is left behind on failure. Only the owner may read the file.
-func (s *AttachmentsService) DownloadFile(ctx context.Context, attachment Attachment, path string, opts ...TransferOption) (err error) {
+// The token is sent to the scheme, host and port of the base URL only: a redirect to a storage
+// host is followed without it. Download is limited by ctx only.
+func (s *AttachmentsService) Download(ctx context.Context, attachment Attachment, w io.Writer, opts *DownloadOptions) error {
+	return s.download(ctx, "Attachments.Download", attachment, w, valueOf(opts))
+}
+
+// DownloadFile writes the content of an attachment to the named file, which is replaced as a whole
+// or not at all. The attachment's own file name is not used. Only the owner can read the file.
+//
+// It writes to a temporary file in the same directory and renames it.
+func (s *AttachmentsService) DownloadFile(ctx context.Context, attachment Attachment, path string, opts *DownloadOptions) (err error) {
 	const op = "Attachments.DownloadFile"
 	if isBlank(path) {
-		return refuse(op, invalid("path", "is required"))
+		return rejected(op, invalid("path", "is required"))
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return refuse(op, invalid("path", "is a directory: name the file in it"))
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return rejected(op, invalid("path", "must be that of a regular file or a new one"))
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".supportbee-*.tmp")
 	if err != nil {
-		return refuse(op, err)
+		return &ArgumentError{Op: op, Field: "path", Reason: "cannot be written", Err: err}
 	}
 	defer func() {
 		if err != nil {
-			_ = file.Close() // closed already, or of no use any more
+			_ = file.Close() // it may be closed already
 			_ = os.Remove(file.Name())
 		}
 	}()
-	if err := s.download(ctx, op, attachment, file, opts); err != nil {
+	if err := s.download(ctx, op, attachment, file, valueOf(opts)); err != nil {
 		return err
 	}
 	for _, finish := range []func() error{file.Sync, file.Close, func() error { return os.Rename(file.Name(), path) }} {
 		if err := finish(); err != nil {
-			return refuse(op, err)
+			return &Error{Op: op, Method: http.MethodGet, Path: attachmentPath, StatusCode: http.StatusOK, Attempts: 1, Err: err}
 		}
 	}
 	return nil
 }
 
-func (s *AttachmentsService) download(ctx context.Context, op string, attachment Attachment, w io.Writer, opts []TransferOption) error {
-	t := transfer{maxSize: defaultMaxDownload}
-	for _, opt := range opts {
-		opt(&t)
+// attachmentPath stands for the URL of a download, which can be signed and hold a name.
+const attachmentPath = "(attachment)"
+
+func (s *AttachmentsService) download(ctx context.Context, name string, attachment Attachment, w io.Writer, opts DownloadOptions) error {
+	c := s.client
+	limit := opts.MaxSize
+	if limit == 0 {
+		limit = defaultMaxDownload
 	}
-	ex := exchange{call: call{op: op, method: http.MethodGet, route: "(attachment)"}, path: "(attachment)", stream: true}
-	ex.target, ex.invalid = s.client.attachmentURL(attachment.URL.Original)
+	op := operation{name: name, route: attachmentPath}
+	rt := roundTrip{operation: &op, path: attachmentPath, stream: true}
+	rt.target, op.invalid = c.attachmentURL(attachment.URL.Original)
 	switch {
 	case w == nil:
-		ex.invalid = invalid("writer", "is nil")
-	case t.maxSize <= 0:
-		ex.invalid = invalid("MaxSize", "must be positive, got %d", t.maxSize)
+		op.invalid = invalid("w", "must not be nil")
+	case limit < 0:
+		op.invalid = invalid("MaxSize", "must be positive, got %d", limit)
 	}
-	if err := s.client.send(ctx, &ex, nil, ""); err != nil {
+	ctx, err := c.begin(ctx, &rt)
+	if err != nil {
 		return err
 	}
-	res := ex.res
-	defer res.Body.Close()
-	if res.ContentLength > t.maxSize {
-		return ex.failed(fmt.Errorf("%w: %d bytes, allowed are %d", ErrResponseTooLarge, res.ContentLength, t.maxSize))
+	if err = c.send(ctx, &rt, nil); err == nil {
+		err = rt.copyTo(w, limit, opts.Progress)
 	}
-	body := &meter{Reader: res.Body, total: res.ContentLength, progress: t.progress}
-	n, err := io.Copy(writerOnly{w}, io.LimitReader(body, max(t.maxSize, t.maxSize+1))) // the largest number has no successor
+	return c.end(ctx, &rt, err)
+}
+
+// copyTo copies the body of the response.
+func (rt *roundTrip) copyTo(w io.Writer, limit int64, progress func(done, total int64)) error {
+	res := rt.res
+	defer res.Body.Close()
+	if res.ContentLength > limit {
+		return rt.failed(fmt.Errorf("%w: %d bytes, the limit is %d", ErrResponseTooLarge, res.ContentLength, limit))
+	}
+	body := &meter{Reader: res.Body, total: res.ContentLength, progress: progress}
+	n, err := io.Copy(writerOnly{w}, io.LimitReader(body, max(limit, limit+1))) // the largest number has no successor
 	switch {
 	case err != nil:
-		return ex.failed(err)
-	case n > t.maxSize:
-		return ex.failed(fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, t.maxSize))
+		return rt.failed(err)
+	case n > limit:
+		return rt.failed(fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit))
 	}
 	return nil
 }
 
-// attachmentURL checks and completes the address that an attachment came with.
+// attachmentURL checks and completes the URL of an attachment.
 func (c *Client) attachmentURL(raw string) (string, error) {
 	if raw == "" {
 		return "", invalid("attachment", "has no URL")
@@ -185,15 +245,15 @@ func (c *Client) attachmentURL(raw string) (string, error) {
 		return "", invalid("attachment", "has a URL with a user name")
 	}
 	if err := c.config.checkScheme(u); err != nil {
-		return "", invalid("attachment", "has a URL that is refused: %w", err)
+		return "", &ArgumentError{Field: "attachment", Reason: "has a URL that is not secure", Err: err}
 	}
 	return u.String(), nil
 }
 
-// writerOnly hides what else a writer can do, so that a download is copied through the meter.
+// writerOnly hides the other methods of a writer, so that a download is copied through the meter.
 type writerOnly struct{ io.Writer }
 
-// meter counts what is read through it.
+// meter counts the bytes that are read through it.
 type meter struct {
 	io.Reader
 	done, total int64
@@ -209,10 +269,9 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// upload is a multipart form with one file, made as it is read. It is an [io.Reader] only to go
-// through [Client.send]; [upload.attach] is what sends it.
+// upload is a multipart form with one file, which is written as it is read.
 type upload struct {
-	transfer
+	UploadOptions
 	source     io.Reader
 	random     io.ReaderAt // the source, where each attempt can read it from its own place
 	start      int64       // where in random the file begins
@@ -222,37 +281,37 @@ type upload struct {
 	turns      atomic.Int32 // counts the attempts; only the last may read
 }
 
-func newUpload(name string, source io.Reader, opts []TransferOption) (*upload, error) {
-	up := &upload{transfer: transfer{maxSize: math.MaxInt64}, source: source, size: -1, boundary: "supportbee-" + rand.Text()}
-	for _, opt := range opts {
-		opt(&up.transfer)
+func newUpload(name string, source io.Reader, opts UploadOptions) (*upload, error) {
+	up := &upload{UploadOptions: opts, source: source, size: -1, boundary: "supportbee-" + rand.Text()}
+	if up.MaxSize == 0 {
+		up.MaxSize = math.MaxInt64
 	}
 	switch {
-	case up.maxSize <= 0:
-		return nil, invalid("MaxSize", "must be positive, got %d", up.maxSize)
+	case up.MaxSize < 0:
+		return nil, invalid("MaxSize", "must be positive, got %d", up.MaxSize)
 	case isBlank(name):
 		return nil, invalid("name", "is required")
 	case source == nil:
-		return nil, invalid("source", "is nil")
-	case strings.ContainsAny(up.contentType, "\r\n"):
-		return nil, invalid("ContentType", "must be one line")
+		return nil, invalid("r", "must not be nil")
+	case strings.ContainsFunc(up.ContentType, isSeparator):
+		return nil, invalid("ContentType", "must not have control characters")
 	}
 	if err := up.measure(); err != nil {
 		return nil, err
 	}
-	if up.size > up.maxSize {
-		return nil, invalid("source", "has %d bytes, allowed are %d", up.size, up.maxSize)
+	if up.size > up.MaxSize {
+		return nil, invalid("r", "has %d bytes, MaxSize is %d", up.size, up.MaxSize)
 	}
 	if err := up.sniff(name); err != nil {
 		return nil, err
 	}
 	up.head = fmt.Appendf(nil, "--%s\r\nContent-Disposition: form-data; name=\"files[]\"; filename=\"%s\"\r\nContent-Type: %s\r\n\r\n",
-		up.boundary, formFilename(name), up.contentType)
+		up.boundary, formFilename(name), up.ContentType)
 	up.tail = fmt.Appendf(nil, "\r\n--%s--\r\n", up.boundary)
 	return up, nil
 }
 
-// measure finds out the file's size, from where the source stands to its end.
+// measure finds the size of the file, from the current position of the source to its end.
 func (up *upload) measure() error {
 	if buffer, ok := up.source.(*bytes.Buffer); ok {
 		up.size = int64(buffer.Len())
@@ -264,26 +323,26 @@ func (up *upload) measure() error {
 	}
 	start, err := seeker.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return nil // a pipe, say: it is streamed without a length
+		return nil // such as a pipe: it is streamed without a length
 	}
 	end, err := seeker.Seek(0, io.SeekEnd)
 	if err == nil {
 		_, err = seeker.Seek(start, io.SeekStart)
 	}
 	if err != nil {
-		return fmt.Errorf("finding out the size of the source: %w", err)
+		return fmt.Errorf("finding the size of the source: %w", err)
 	}
 	up.start, up.size = start, max(end-start, 0)
 	up.random, _ = up.source.(io.ReaderAt)
 	return nil
 }
 
-// sniff sets the content type, by name or else by the first bytes.
+// sniff sets the content type by name, or by the first bytes.
 func (up *upload) sniff(name string) error {
-	if up.contentType == "" {
-		up.contentType = mime.TypeByExtension(filepath.Ext(name))
+	if up.ContentType == "" {
+		up.ContentType = mime.TypeByExtension(filepath.Ext(name))
 	}
-	if up.contentType != "" {
+	if up.ContentType != "" {
 		return nil
 	}
 	first := make([]byte, 512)
@@ -295,7 +354,7 @@ func (up *upload) sniff(name string) error {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("reading the source: %w", err)
 	}
-	up.contentType = http.DetectContentType(first[:n])
+	up.ContentType = http.DetectContentType(first[:n])
 	if up.random != nil {
 		return nil
 	}
@@ -303,10 +362,10 @@ func (up *upload) sniff(name string) error {
 	return nil
 }
 
-// formType is the content type of the whole form.
-func (up *upload) formType() string { return "multipart/form-data; boundary=" + up.boundary }
+// contentType returns the content type of the whole form.
+func (up *upload) contentType() string { return "multipart/form-data; boundary=" + up.boundary }
 
-// attach makes the upload the body of a request.
+// attach makes the form the body of a request.
 func (up *upload) attach(req *http.Request) error {
 	body, err := up.open()
 	if err != nil {
@@ -322,18 +381,18 @@ func (up *upload) attach(req *http.Request) error {
 	return nil
 }
 
-// open returns the form from its beginning. What an earlier attempt still holds of it ends: the
-// HTTP transport may go on reading a body after the answer came.
+// open returns the form from its beginning. The reading by an earlier attempt ends: the HTTP
+// transport may go on reading a body after the response.
 func (up *upload) open() (io.ReadCloser, error) {
 	source := up.source
 	if up.random != nil {
 		source = io.NewSectionReader(up.random, up.start, up.size)
 	}
-	file := io.Reader(&meter{Reader: source, total: up.size, progress: up.progress})
+	file := io.Reader(&meter{Reader: source, total: up.size, progress: up.Progress})
 	if up.size >= 0 {
-		file = io.LimitReader(file, up.size) // a file that grows meanwhile is sent as it was
+		file = io.LimitReader(file, up.size) // a file that grows is sent as it was
 	} else {
-		file = &capped{file, up.maxSize}
+		file = &capped{file, up.MaxSize}
 	}
 	turn := up.turns.Add(1)
 	current := readerFunc(func(p []byte) (int, error) {
@@ -345,17 +404,14 @@ func (up *upload) open() (io.ReadCloser, error) {
 	return io.NopCloser(io.MultiReader(bytes.NewReader(up.head), current, bytes.NewReader(up.tail))), nil
 }
 
-// close ends every attempt's reading: the source is the caller's again.
+// close ends the reading by all attempts: the source is the caller's again.
 func (up *upload) close() { up.turns.Add(1) }
-
-// Read is there for the interface only: resty never gets to see the body.
-func (up *upload) Read([]byte) (int, error) { return 0, fs.ErrInvalid }
 
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// capped fails when more is read than is left.
+// capped fails if more is read than is left.
 type capped struct {
 	io.Reader
 	left int64
@@ -364,15 +420,15 @@ type capped struct {
 func (c *capped) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	if c.left -= int64(n); c.left < 0 {
-		return 0, invalid("source", "is larger than MaxSize allows")
+		return 0, invalid("r", "is larger than MaxSize")
 	}
 	return n, err
 }
 
-// formFilename writes a file name for the header of a form's part, as browsers do: in UTF-8, with
-// what would end the quotes or the line percent-encoded.
+// formFilename returns a file name as browsers write it in the header of a form's part: in UTF-8,
+// with characters that would end the quotes or the line percent-encoded.
 func formFilename(name string) string {
-	name = strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A").Replace(name)
+	name = strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A", `\`, "%5C").Replace(name)
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return '_'

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,9 +19,6 @@ import (
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
-// Version is the version of this SDK, as sent in the User-Agent header.
-const Version = "0.1.0"
-
 const (
 	defaultTimeout         = 30 * time.Second
 	defaultMaxResponseSize = 32 << 20
@@ -27,10 +26,10 @@ const (
 	maxRedirects           = 10
 )
 
-// Client calls the SupportBee API of one company with one token.
+// Client calls the SupportBee API of one company with one token. It is safe for concurrent use.
 //
-// It is safe for concurrent use; make one and share it. Its services hold the operations, one
-// service a resource.
+// Its services hold the operations, one service for each resource. A Client must be made by [New]
+// or [FromEnv].
 type Client struct {
 	Tickets             *TicketsService
 	Replies             *RepliesService
@@ -47,35 +46,40 @@ type Client struct {
 
 	config config
 	http   *resty.Client
-	err    error // an option of With that was refused: every call returns it
+	err    error // an option of With that was rejected; all calls return it
 }
 
-// service is what every service struct embeds: the way back to its client.
+// service is embedded in each service.
 type service struct{ client *Client }
 
 // config is what options change. It is copied by value.
 type config struct {
 	base        *url.URL
-	baseText    string // base, to put paths behind
+	baseText    string // base, to be prepended to paths
 	token       transport.Token
 	httpClient  http.Client
 	insecure    bool
 	userAgent   string
+	header      http.Header // never changed in place
 	maxResponse int64
 	prefetch    int
 	timeout     time.Duration
 	retry       RetryPolicy
 	limiter     Limiter
 	logger      *slog.Logger
-	observers   []func(Exchange)
-	gate        *transport.Gate
+	observers   []Observer
+	gate        *transport.Gate // closed by status 429
+	createGate  *transport.Gate // closed by status 429 for Tickets.Create
+	drift       *drifts
+	hearsDrift  bool // whether anybody is told of drift
+	observesEnd bool // whether an observer has End
 }
 
-// New returns a client for the company whose help desk is at https://{company}.supportbee.com.
+// New returns a client for the help desk at https://{company}.supportbee.com.
 //
-// The company may be empty if [WithBaseURL] is given. The token is personal, and its rights are
-// its user's role. With an empty token only [TicketsService.Create] works; every other call
-// fails with [ErrTokenRequired] before the network. Errors wrap [ErrInvalidArgument].
+// The company may be empty if [WithBaseURL] is given. The token is personal: it has the rights of
+// its user. Without a token only [TicketsService.Create] works; other calls return
+// [ErrTokenRequired]. The errors of New are of type [*ArgumentError].
 func New(company, token string, opts ...Option) (*Client, error) {
 	cfg := config{
 		userAgent:   "supportbee-go/" + Version,
@@ -83,50 +87,60 @@ func New(company, token string, opts ...Option) (*Client, error) {
 		prefetch:    defaultPrefetch,
 		timeout:     defaultTimeout,
 		gate:        new(transport.Gate),
+		createGate:  new(transport.Gate),
+		drift:       new(drifts),
 	}
-	cfg.httpClient.Transport = transport.NewBase()
-	if err := WithToken(token)(&cfg); err != nil {
-		return nil, refuse("New", err)
-	}
+	cfg.httpClient.Transport = NewTransport()
 	if company != "" {
 		if !isDNSLabel(company) {
-			return nil, refuse("New", invalid("company", "%q is not the first part of a {company}.supportbee.com host name", company))
+			return nil, rejected("New", invalid("company", "must be the first label of a {company}.supportbee.com host name, got %q", company))
 		}
 		cfg.base = &url.URL{Scheme: "https", Host: strings.ToLower(company) + ".supportbee.com"}
 	}
-	if err := cfg.apply(opts); err != nil {
-		return nil, refuse("New", err)
+	if err := cfg.apply("New", append([]Option{WithToken(token)}, opts...)); err != nil {
+		return nil, err
 	}
 	return newClient(cfg), nil
 }
 
-// FromEnv returns a client set up from the environment: SUPPORTBEE_COMPANY, SUPPORTBEE_TOKEN,
-// and SUPPORTBEE_BASE_URL, which replaces the company's address.
+// FromEnv returns a client configured by the environment variables SUPPORTBEE_COMPANY,
+// SUPPORTBEE_TOKEN, SUPPORTBEE_BASE_URL, which replaces the company's address, and
+// SUPPORTBEE_INSECURE_HTTP, which allows plain HTTP if it is true; see [WithInsecureHTTP].
 //
-// A missing token is [ErrTokenRequired]; anything else that is missing or wrong is
-// [ErrInvalidArgument].
+// A missing token is [ErrTokenRequired]. All errors are of type [*ArgumentError].
 func FromEnv(opts ...Option) (*Client, error) {
+	const op = "FromEnv"
 	company, token, base := os.Getenv("SUPPORTBEE_COMPANY"), os.Getenv("SUPPORTBEE_TOKEN"), os.Getenv("SUPPORTBEE_BASE_URL")
 	if token == "" {
-		return nil, refuse("FromEnv", fmt.Errorf("%w: set SUPPORTBEE_TOKEN", ErrTokenRequired))
+		return nil, &ArgumentError{Op: op, Field: "SUPPORTBEE_TOKEN", Reason: "is not set", Err: ErrTokenRequired}
 	}
 	if company == "" && base == "" {
-		return nil, refuse("FromEnv", invalid("SUPPORTBEE_COMPANY", "is not set"))
+		return nil, rejected(op, invalid("SUPPORTBEE_COMPANY", "is not set"))
+	}
+	var env []Option
+	if text := os.Getenv("SUPPORTBEE_INSECURE_HTTP"); text != "" {
+		insecure, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, rejected(op, invalid("SUPPORTBEE_INSECURE_HTTP", "must be true or false, got %q", text))
+		}
+		if insecure {
+			env = append(env, WithInsecureHTTP())
+		}
 	}
 	if base != "" {
-		opts = append([]Option{WithBaseURL(base)}, opts...)
+		env = append(env, WithBaseURL(base))
 	}
-	return New(company, token, opts...)
+	return New(company, token, slices.Concat(env, opts)...)
 }
 
-// With returns a copy of the client with further options. The copy shares the original's
-// connections and rate-limit pauses; the original is unchanged.
+// With returns a copy of the client with additional options. The copy shares connections and
+// rate-limit pauses with c, which is not changed.
 //
-// An option that is refused shows in the copy's first call, as [ErrInvalidArgument].
+// An invalid option is reported by the first call of the copy, as an [*ArgumentError].
 func (c *Client) With(opts ...Option) *Client {
 	cfg, err := c.config, c.err
-	if applyErr := cfg.apply(opts); applyErr != nil && err == nil {
-		err = refuse("With", applyErr)
+	if applyErr := cfg.apply("With", opts); applyErr != nil && err == nil {
+		err = applyErr
 		cfg = c.config
 	}
 	derived := newClient(cfg)
@@ -134,76 +148,107 @@ func (c *Client) With(opts ...Option) *Client {
 	return derived
 }
 
-// CloseIdleConnections closes the connections that are open and not in use, also those of
-// clients that share them. The client stays usable.
+// CloseIdleConnections closes the idle connections of c and of the clients that share them.
 func (c *Client) CloseIdleConnections() { c.config.httpClient.CloseIdleConnections() }
 
-// String names the client by its base URL; it does not show the token.
-func (c *Client) String() string { return "supportbee.Client(" + c.config.base.String() + ")" }
+// String returns the base URL. It never contains the token.
+func (c *Client) String() string {
+	if c == nil {
+		return "<nil>"
+	}
+	return c.config.baseText
+}
+
+// LogValue implements [slog.LogValuer]. It returns the base URL.
+func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// allocation is a client with its services, in one piece of memory: With is called often.
+type allocation struct {
+	client              Client
+	tickets             TicketsService
+	replies             RepliesService
+	comments            CommentsService
+	labels              LabelsService
+	drafts              DraftsService
+	users               UsersService
+	teams               TeamsService
+	snippets            SnippetsService
+	attachments         AttachmentsService
+	forwardingAddresses ForwardingAddressesService
+	filters             FiltersService
+	reports             ReportsService
+}
 
 func newClient(cfg config) *Client {
-	c := &Client{config: cfg}
+	a := new(allocation)
+	c := &a.client
 	var hooks []transport.Hook
 	if cfg.logger != nil {
 		hooks = append(hooks, transport.Log(cfg.logger))
 	}
-	for _, observe := range cfg.observers {
-		hooks = append(hooks, func(_ context.Context, e transport.Exchange) { observe(Exchange(e)) })
+	for _, o := range cfg.observers {
+		if o.Attempt != nil {
+			hooks = append(hooks, func(ctx context.Context, a transport.Attempt) { o.Attempt(ctx, Attempt(a)) })
+		}
+		cfg.observesEnd = cfg.observesEnd || o.End != nil
 	}
-	engine := cfg.httpClient // our own copy: resty changes the one it is given
+	cfg.hearsDrift = cfg.listensToDrift()
+	c.config = cfg
+	engine := cfg.httpClient // a copy of our own: resty changes the one it is given
 	engine.Jar = nil
 	engine.CheckRedirect = cfg.checkRedirect
 	engine.Transport = transport.Chain(cfg.httpClient.Transport, transport.Config{
-		Origin: cfg.base, Token: cfg.token, PerAttempt: cfg.timeout, Policy: transport.Policy(cfg.retry),
+		Origin: cfg.base, Token: cfg.token, Header: cfg.header, PerAttempt: cfg.timeout, Policy: transport.Policy(cfg.retry),
 		Limiter: cfg.limiter, Gate: cfg.gate, Hooks: hooks,
 	})
 	c.http = resty.NewWithClient(&engine).
 		SetHeader("Accept", "application/json").
 		SetHeader("User-Agent", cfg.userAgent).
 		SetLogger(silent{}).
-		SetPreRequestHook(prepare)
+		SetPreRequestHook(attachBody)
 
 	s := service{c}
-	c.Tickets = &TicketsService{s}
-	c.Replies = &RepliesService{s}
-	c.Comments = &CommentsService{s}
-	c.Labels = &LabelsService{s}
-	c.Drafts = &DraftsService{s}
-	c.Users = &UsersService{s}
-	c.Teams = &TeamsService{s}
-	c.Snippets = &SnippetsService{s}
-	c.Attachments = &AttachmentsService{s}
-	c.ForwardingAddresses = &ForwardingAddressesService{s}
-	c.Filters = &FiltersService{s}
-	c.Reports = &ReportsService{s}
+	a.tickets, c.Tickets = TicketsService{s}, &a.tickets
+	a.replies, c.Replies = RepliesService{s}, &a.replies
+	a.comments, c.Comments = CommentsService{s}, &a.comments
+	a.labels, c.Labels = LabelsService{s}, &a.labels
+	a.drafts, c.Drafts = DraftsService{s}, &a.drafts
+	a.users, c.Users = UsersService{s}, &a.users
+	a.teams, c.Teams = TeamsService{s}, &a.teams
+	a.snippets, c.Snippets = SnippetsService{s}, &a.snippets
+	a.attachments, c.Attachments = AttachmentsService{s}, &a.attachments
+	a.forwardingAddresses, c.ForwardingAddresses = ForwardingAddressesService{s}, &a.forwardingAddresses
+	a.filters, c.Filters = FiltersService{s}, &a.filters
+	a.reports, c.Reports = ReportsService{s}, &a.reports
 	return c
 }
 
-// checkRedirect follows downloads to any origin, which gets no token, and API calls only within
-// the base URL's origin and without a change of method.
+// checkRedirect follows the redirects of downloads to any origin, which does not get the token,
+// and those of other requests only within the base URL's origin and without a change of method.
 func (cfg *config) checkRedirect(req *http.Request, via []*http.Request) error {
-	req.Header.Del("Referer") // the address of a download is nobody else's business
-	call := transport.CallFrom(req.Context())
+	req.Header.Del("Referer") // the address of a download is private
+	report := transport.ReportFrom(req.Context())
 	switch {
 	case len(via) >= maxRedirects:
 		return http.ErrUseLastResponse
-	case call != nil && call.Streaming && req.Method == http.MethodGet:
+	case report != nil && report.Streaming && report.Class == transport.Read:
 		return cfg.checkScheme(req.URL)
-	case !transport.SameOrigin(req.URL, cfg.base) || req.Method != via[0].Method:
+	case report == nil || report.Class == transport.Create,
+		!transport.SameOrigin(req.URL, cfg.base) || req.Method != via[0].Method:
 		return http.ErrUseLastResponse
 	}
 	return nil
 }
 
-// checkScheme refuses what would travel in the clear.
+// checkScheme rejects a URL whose requests would not be encrypted.
 func (cfg *config) checkScheme(u *url.URL) error {
 	switch {
 	case u.Scheme == "https", u.Scheme == "http" && (cfg.insecure || isLoopback(u.Hostname())):
 		return nil
 	case u.Scheme == "http":
-		return errors.New("plain http is for loopback addresses only: use https, or allow it with WithInsecureHTTP")
+		return errors.New("plain HTTP is allowed for loopback addresses only: use https, or WithInsecureHTTP")
 	}
-	return fmt.Errorf("scheme %q is neither https nor http", u.Scheme)
+	return fmt.Errorf("the scheme must be https or http, got %q", u.Scheme)
 }
 
 func isLoopback(host string) bool {
@@ -212,15 +257,6 @@ func isLoopback(host string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
-}
-
-func isDNSLabel(s string) bool {
-	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	})
 }
 
 // silent keeps resty from writing to standard error.

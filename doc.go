@@ -1,10 +1,10 @@
-// Package supportbee is a client for the API of SupportBee, the help desk in which customers'
-// e-mails become tickets that agents answer, comment on, label, assign and archive.
+// Package supportbee is a client for the API of SupportBee, a help desk in which customers'
+// e-mails become tickets that agents reply to, comment on, label, assign and archive.
 //
-// # First call
+// # Client
 //
-// One [Client] holds the token and the address of a company's desk; its services hold the
-// operations, one service a resource.
+// A [Client] holds the token and the address of a company's help desk. Its services hold the
+// operations, one service for each resource.
 //
 //	client, err := supportbee.New("acme", os.Getenv("SUPPORTBEE_TOKEN"))
 //	if err != nil {
@@ -16,56 +16,74 @@
 //		Content:        supportbee.Text("Hello, can I get a refund?"),
 //	})
 //
-// A client is safe for concurrent use: make one and share it. [Client.With] makes copies that
-// differ in their options and share connections. [FromEnv] reads the environment.
+// A Client is safe for concurrent use and should be shared. [Client.With] returns a copy with
+// additional options that shares its connections. [FromEnv] reads the configuration from the
+// environment.
 //
 // # Parameters
 //
-// Options are structs by value, whose zero value means the defaults; they are never changed.
-// Fields that may be left alone or cleared are pointers, or slices of which nil leaves and empty
-// clears. Since Go 1.26, new("Ann") makes such a pointer. IDs have types of their own, so that a
-// ticket's cannot stand where a user's belongs. Input that cannot be right is refused before the
-// network with [ErrInvalidArgument].
+// A type named Params describes what to create or change, and is passed by value. A type named
+// Options tunes a call, and is passed as a pointer: nil means the defaults. Calls copy both and
+// never change them. A field that can be left out and can also be zero is a pointer, such as
+// new("") to clear a name, or a slice, of which nil does not change and an empty one clears. Each
+// ID has a type of its own. Invalid input is rejected with an [*ArgumentError] before any request
+// is sent.
 //
 // # Errors
 //
-// Every failure of a call that was sent is an [*Error], with the operation, the status, the
-// server's message and the request ID. Test for kinds with [errors.Is]: [ErrNotFound],
-// [ErrAccessDenied], [ErrValidation], [ErrConflict], [ErrRateLimited], [ErrServer]. The errors of
-// contexts and of the network unwrap from it.
+// The error of a call that was sent is an [*Error], with the operation, the status, the server's
+// message and the request ID. Its kind is tested with [errors.Is]: [ErrNotFound],
+// [ErrAccessDenied], [ErrValidation], [ErrConflict], [ErrRateLimited], [ErrServer],
+// [ErrOutcomeUnknown], [ErrMalformedResponse]. The errors of contexts and of the network are
+// wrapped.
 //
 // # Lists
 //
-// [TicketsService.All] and [TicketsService.SearchAll] are iterators over all pages. They fetch
-// ahead while the caller works, yield each ticket once, and end surely. [Collect] turns one into
-// a slice. [TicketsService.List] fetches one page. All other lists come whole.
+// [TicketsService.All] and [TicketsService.SearchAll] return iterators over all pages, which fetch
+// pages ahead and yield each ticket once. [Collect] makes a slice of one. [TicketsService.List]
+// returns one page. All other lists are complete.
 //
 // # Retries
 //
-// Reads and writes that can be repeated without harm are repeated when the connection fails or
-// the server is briefly unavailable. A write that creates something is never sent twice: it is
-// repeated only where it surely was not processed, after a 429 or where no connection was made.
-// Otherwise the error is [ErrOutcomeUnknown], and the caller decides: a reply mails a real
-// customer. Waits grow at random, obey Retry-After, and never run past the context's deadline. A
-// 429 holds back the whole client, copies included. See [RetryPolicy].
+// Reads, and writes that can be repeated, are retried if the connection fails or the server is
+// unavailable. A create is never sent twice: it is retried only if it was certainly not processed,
+// after status 429 or if no connection was made. Otherwise the error is [ErrOutcomeUnknown]. Waits
+// are random, grow exponentially, obey Retry-After, and never exceed the context's deadline.
+// Status 429 pauses all calls of the client and of its copies. See [RetryPolicy].
+//
+// # Unknown data
+//
+// The service adds members to its responses without notice. Each type of a response has a field
+// Extra, which holds the members that this version does not know, and those whose values it cannot
+// read. The types marshal to the API's own form and unmarshal from it, so that they can be stored
+// and sent on as JSON. [Observer] and [WithLogger] report such members; see [Drift].
 //
 // # Files
 //
-// [AttachmentsService.Upload] and [AttachmentsService.Download] stream: no file is held in
-// memory.
+// [AttachmentsService.Upload] and [AttachmentsService.Download] stream files, which are never held
+// in memory.
+//
+// # Logging and metrics
+//
+// [WithLogger] logs each attempt. [WithObserver] calls functions for each operation and attempt.
+// [WithResponse] stores the status and the header of a response. None of them is given bodies,
+// query values or addresses.
 //
 // # The token
 //
-// The token goes to the scheme, host and port of the base URL and nowhere else. It is in no
-// error, log or printed value of this package.
+// The token is sent to the scheme, host and port of the base URL only. It is in no error, log
+// record or printed value of this package.
 //
-// # What is not documented
+// # Undocumented behavior
 //
-// Some of what the service does is on record without being in the vendor's reference, and some
-// is in neither. What may vary is decoded in every form that is known; what is unknown is said
-// where it matters. [Client.Do] makes calls that have no method here.
+// Some behavior of the service is known from recorded traffic only, and some is not known. Forms
+// of a response that are known are all accepted; what is unknown is stated where it matters.
+// [Client.Do] sends requests that no method covers.
 //
 // # Testing
 //
-// Package supportbeetest is a whole help desk that runs inside a test.
+// Package [github.com/supportbee-go/supportbee/supportbeetest] is a help desk for tests.
 package supportbee
+
+// Version is the version of this module, as sent in the User-Agent header.
+const Version = "0.1.0"

@@ -3,7 +3,7 @@ package supportbee
 import (
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,47 +13,50 @@ import (
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
-// Sentinels to test an error against with [errors.Is].
+// Sentinel errors, for use with [errors.Is].
 var (
-	// ErrInvalidArgument says that a call was refused before it reached the network.
-	// The error's text names the field and the reason.
+	// ErrInvalidArgument is the error of a call that was rejected before any request was sent.
+	// The error is an [*ArgumentError].
 	ErrInvalidArgument = errors.New("invalid argument")
 
-	// ErrTokenRequired says that the client has no token. Only [TicketsService.Create]
-	// works without one.
-	ErrTokenRequired = errors.New("an API token is required")
+	// ErrTokenRequired is the error of a call that requires a token, by a client without one.
+	// Only [TicketsService.Create] works without a token.
+	ErrTokenRequired = errors.New("token required")
 
-	// ErrNotFound is an answer 404: the ticket, user, reply or label does not exist.
-	ErrNotFound = errors.New("not found")
+	// ErrValidation is status 400 or 422: the server rejected the request.
+	ErrValidation = errors.New("validation failed")
 
-	// ErrAccessDenied is an answer 401 or 403: a bad token, or a call that the token's
-	// user may not make.
+	// ErrAccessDenied is status 401 or 403: the token is invalid, or its user may not do this.
 	ErrAccessDenied = errors.New("access denied")
 
-	// ErrValidation is an answer 400 or 422: the server refused the input.
-	ErrValidation = errors.New("refused by the server's validation")
+	// ErrNotFound is status 404: the ticket, user, reply or label does not exist.
+	ErrNotFound = errors.New("not found")
 
-	// ErrConflict is an answer 409, such as assigning a user who is not in the ticket's team.
+	// ErrConflict is status 409, such as when a ticket is assigned to a user who is not in the
+	// ticket's team.
 	ErrConflict = errors.New("conflict")
 
-	// ErrRateLimited is an answer 429, or a call that could not wait for the end of one.
-	// See [RateLimitError].
+	// ErrRateLimited is status 429, or a rate-limit pause longer than the call may wait. See
+	// [Error.RetryAfter].
 	ErrRateLimited = errors.New("rate limited")
 
-	// ErrServer is an answer of 500 or above.
+	// ErrServer is a status of 500 or above.
 	ErrServer = errors.New("server error")
 
-	// ErrOutcomeUnknown says that a write may or may not have happened: it was sent, and no
-	// definite answer came. The SDK never repeats such a write; look before you do.
+	// ErrOutcomeUnknown is the error of a create that was sent and may have happened: there was
+	// no response that says whether it did. It is not retried.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 
-	// ErrMalformedResponse says that the server answered with success, but what it sent could
-	// not be understood. A write answered so has been carried out.
+	// ErrMalformedResponse is the error of a response that is not one of this API's, such as an
+	// HTML page with status 200.
 	ErrMalformedResponse = errors.New("malformed response")
 
-	// ErrResponseTooLarge says that an answer or a download is larger than the client takes.
-	// See [WithMaxResponseSize] and [MaxSize].
+	// ErrResponseTooLarge is the error of a response or download that exceeds its limit. See
+	// [WithMaxResponseSize] and [DownloadOptions].
 	ErrResponseTooLarge = transport.ErrTooLarge
+
+	// ErrIncomplete is yielded by an iterator that missed values because the list changed.
+	ErrIncomplete = errors.New("incomplete list")
 )
 
 const (
@@ -61,32 +64,39 @@ const (
 	maxErrorMessage = 512
 )
 
-// Error is a call that failed after it passed validation: an answer other than 2xx, an answer
-// that could not be understood, or no answer at all.
+// Error is the error of a call that failed after its arguments were accepted: a status other than
+// 2xx, a response that cannot be read, or no response.
 //
-// Test for kinds of failure with [errors.Is] and the sentinels of this package. Network
-// failures and the errors of the context unwrap from it.
+// Its kind is tested with [errors.Is] and the sentinel errors of this package. Fakes can construct
+// it: &Error{StatusCode: 429} matches [ErrRateLimited].
 type Error struct {
-	Op         string        // the method called, such as "Tickets.Get"
-	Method     string        // the HTTP method
-	Path       string        // the request's path, without the query
-	StatusCode int           // 0 when no answer came
-	Message    string        // the server's own words, if it sent any; never match on them
-	RequestID  string        // the X-Request-Id of the answer, to quote to the vendor's support
-	Header     http.Header   // the answer's header, without cookies
-	Body       []byte        // the answer's body, at most 64 KiB
-	Attempts   int           // how often the request was sent
-	RetryAfter time.Duration // the wait that the server asked for, 0 if none
-	Err        error         // why there is no usable answer; nil if the status says it all
-
-	outcomeUnknown bool
+	Op         string        // such as "Tickets.Get"
+	Method     string        // such as "GET"
+	Path       string        // without the query
+	Page       int           // the page that an iterator failed to fetch; 0 for other calls
+	StatusCode int           // 0 if there was no response
+	Message    string        // the server's message; do not match on it
+	RequestID  string        // the X-Request-Id of the response
+	Header     http.Header   // without cookies
+	Body       []byte        // at most 64 KiB
+	Attempts   int           // requests sent
+	RetryAfter time.Duration // how long to wait before the next call; 0 if unknown
+	Err        error         // the underlying error; nil if StatusCode describes the failure
 }
 
-// Error describes the failure on one printable line: operation, request, status, the server's
-// message and the request ID.
+// Error returns a description on one printable line.
 func (e *Error) Error() string {
+	if e == nil {
+		return "supportbee: <nil>"
+	}
 	var b strings.Builder
-	b.WriteString("supportbee: " + e.Op + ": " + e.Method + " " + printable(e.Path, maxErrorMessage))
+	b.WriteString("supportbee: " + printable(e.Op, 128))
+	if e.Method != "" || e.Path != "" {
+		b.WriteString(": " + printable(e.Method, 32) + " " + printable(e.Path, maxErrorMessage))
+	}
+	if e.Page > 0 {
+		b.WriteString(" (page " + strconv.Itoa(e.Page) + ")")
+	}
 	if e.StatusCode != 0 {
 		b.WriteString(": " + strconv.Itoa(e.StatusCode))
 		if text := http.StatusText(e.StatusCode); text != "" {
@@ -99,12 +109,9 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		b.WriteString(": " + printable(e.Err.Error(), maxErrorMessage))
 	}
-	if e.outcomeUnknown {
-		b.WriteString(": outcome unknown, the request may have been carried out")
-	}
 	var notes []string
 	if e.RequestID != "" {
-		notes = append(notes, "request "+e.RequestID)
+		notes = append(notes, "request "+printable(e.RequestID, 128))
 	}
 	if e.Attempts > 1 {
 		notes = append(notes, strconv.Itoa(e.Attempts)+" attempts")
@@ -118,8 +125,11 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Is reports whether the failure is of the kind that the sentinel target stands for.
+// Is reports whether the failure is of the kind of target, one of the sentinel errors.
 func (e *Error) Is(target error) bool {
+	if e == nil {
+		return false
+	}
 	switch target {
 	case ErrNotFound:
 		return e.StatusCode == http.StatusNotFound
@@ -129,70 +139,109 @@ func (e *Error) Is(target error) bool {
 		return e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusUnprocessableEntity
 	case ErrConflict:
 		return e.StatusCode == http.StatusConflict
+	case ErrRateLimited:
+		_, waits := errors.AsType[*transport.WaitError](e.Err)
+		return waits || e.StatusCode == http.StatusTooManyRequests
 	case ErrServer:
 		return e.StatusCode >= http.StatusInternalServerError
-	case ErrOutcomeUnknown:
-		return e.outcomeUnknown
 	}
 	return false
 }
 
-// Unwrap returns the cause of a failure that is not in the status.
-func (e *Error) Unwrap() error { return e.Err }
-
-// RateLimitError is an answer 429, or a call that was not sent because an earlier 429 still
-// holds the client back for longer than the call may wait.
-type RateLimitError struct {
-	// RetryAfter is how long to wait before the next call, 0 if the server did not say.
-	RetryAfter time.Duration
-
-	err *Error
-}
-
-// Error describes the failure as [Error] does.
-func (e *RateLimitError) Error() string { return e.err.Error() }
-
-// Is reports whether target is [ErrRateLimited].
-func (e *RateLimitError) Is(target error) bool { return target == ErrRateLimited }
-
-// Unwrap returns the [*Error] with the whole answer.
-func (e *RateLimitError) Unwrap() error { return e.err }
-
-// asRateLimit wraps err in a [*RateLimitError] where a rate limit is what stopped the call.
-func asRateLimit(err *Error) error {
-	if wait, ok := errors.AsType[*transport.WaitError](err.Err); ok {
-		err.RetryAfter = wait.Wait
-		return &RateLimitError{RetryAfter: wait.Wait, err: err}
+// Unwrap returns e.Err.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
 	}
-	if err.StatusCode == http.StatusTooManyRequests {
-		return &RateLimitError{RetryAfter: err.RetryAfter, err: err}
+	return e.Err
+}
+
+// LogValue implements [slog.LogValuer]. It omits Message, Header and Body, which can hold personal
+// data, and the text of Err.
+func (e *Error) LogValue() slog.Value {
+	if e == nil {
+		return slog.Value{}
 	}
-	return err
+	attrs := []slog.Attr{slog.String("op", e.Op), slog.String("method", e.Method), slog.Int("attempts", e.Attempts)}
+	if e.StatusCode != 0 {
+		attrs = append(attrs, slog.Int("status", e.StatusCode))
+	}
+	if e.RequestID != "" {
+		attrs = append(attrs, slog.String("request_id", e.RequestID))
+	}
+	if e.RetryAfter > 0 {
+		attrs = append(attrs, slog.Duration("retry_after", e.RetryAfter))
+	}
+	if e.Page > 0 {
+		attrs = append(attrs, slog.Int("page", e.Page))
+	}
+	var kinds []string
+	for _, kind := range []error{
+		ErrOutcomeUnknown, ErrMalformedResponse, ErrResponseTooLarge, ErrIncomplete, ErrRateLimited,
+		context.Canceled, context.DeadlineExceeded,
+	} {
+		if errors.Is(e, kind) {
+			kinds = append(kinds, kind.Error())
+		}
+	}
+	if len(kinds) > 0 {
+		attrs = append(attrs, slog.String("error", strings.Join(kinds, ", ")))
+	} else if e.Err != nil {
+		attrs = append(attrs, slog.String("error", "no response"))
+	}
+	return slog.GroupValue(attrs...)
 }
 
-// invalid returns the reason for which an argument is refused, to be wrapped by [refuse].
-func invalid(field, reason string, args ...any) error {
-	return fmt.Errorf("%w: %s "+reason, append([]any{ErrInvalidArgument, field}, args...)...)
+// ArgumentError reports an argument or an option that was rejected before any request was sent. It
+// matches [ErrInvalidArgument].
+type ArgumentError struct {
+	Op     string // such as "Tickets.Create", "New" or "WithHeader"; empty from Validate
+	Field  string // such as "RequesterEmail" or "Content.AttachmentIDs"
+	Reason string // such as "is required"
+	Err    error  // such as [ErrTokenRequired]; nil if Reason says it all
 }
 
-// refuse is the error of a call that is not sent.
-func refuse(op string, reason error) error {
-	return fmt.Errorf("supportbee: %s: %w", op, reason)
+// Error returns the operation, the field and the reason.
+func (e *ArgumentError) Error() string {
+	if e == nil {
+		return "supportbee: <nil>"
+	}
+	parts := []string{"supportbee"}
+	if e.Op != "" {
+		parts = append(parts, e.Op)
+	}
+	parts = append(parts, ErrInvalidArgument.Error())
+	if text := strings.TrimSpace(e.Field + " " + e.Reason); text != "" {
+		parts = append(parts, text)
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	}
+	return printable(strings.Join(parts, ": "), 2*maxErrorMessage)
 }
 
-// printable cuts s to limit bytes and makes it one line that is safe to show in a terminal:
-// every run of white space and control characters becomes one space.
+// Is reports whether target is [ErrInvalidArgument].
+func (e *ArgumentError) Is(target error) bool { return target == ErrInvalidArgument }
+
+// Unwrap returns e.Err.
+func (e *ArgumentError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
+
+// printable returns s on one line that is safe to show in a terminal, cut to limit bytes: every
+// run of white space and control characters becomes one space.
 func printable(s string, limit int) string {
 	if len(s) > 4*limit {
 		s = s[:4*limit]
 	}
 	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == unicode.ReplacementChar || unicode.IsSpace(r) || !unicode.IsPrint(r):
+		if r == unicode.ReplacementChar || unicode.IsSpace(r) || !unicode.IsPrint(r) {
 			return ' '
-		default:
-			return r
 		}
+		return r
 	}, s)
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > limit {
@@ -201,16 +250,15 @@ func printable(s string, limit int) string {
 	return s
 }
 
-// redacted is an error whose text held the token.
-type redacted struct {
+// redactedError is an error whose text had the token.
+type redactedError struct {
 	text  string
 	cause error
 }
 
-func (e redacted) Error() string { return e.text }
+func (e redactedError) Error() string { return e.text }
 
-// Is keeps context errors recognisable; the cause itself stays hidden, because its text holds
-// the token.
-func (e redacted) Is(target error) bool {
+// Is matches context errors. The cause is not unwrapped, because its text has the token.
+func (e redactedError) Is(target error) bool {
 	return (target == context.Canceled || target == context.DeadlineExceeded) && errors.Is(e.cause, target)
 }

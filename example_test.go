@@ -144,15 +144,14 @@ func ExampleClient_Do() {
 	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Kettle"})
 
 	var out struct {
-		Ticket supportbee.Ticket `json:"ticket"`
+		Star struct {
+			TicketID supportbee.TicketID `json:"ticket_id"`
+		} `json:"star"`
 	}
-	if err := client.Do(ctx, http.MethodPost, fmt.Sprintf("/tickets/%d/star", id), nil, nil); err != nil {
+	if err := client.Do(ctx, http.MethodPost, fmt.Sprintf("/tickets/%d/star", id), nil, &out); err != nil {
 		log.Fatal(err)
 	}
-	if err := client.Do(ctx, http.MethodGet, fmt.Sprintf("/tickets/%d", id), nil, &out); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(out.Ticket.Starred)
+	fmt.Println(out.Star.TicketID == id)
 	// Output: true
 }
 

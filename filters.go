@@ -2,27 +2,126 @@ package supportbee
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"net/http"
-	"strconv"
 )
 
-// RuleID identifies a rule, such as "5_20130430051603".
-type RuleID string
+// FilterID, RuleID and ConsequenceID identify a filter and its parts.
+type (
+	FilterID      string
+	RuleID        string // such as "5_20130430051603"
+	ConsequenceID string
+)
 
-// ConsequenceID identifies a consequence.
-type ConsequenceID string
+// Filter applies a consequence to the incoming tickets that match a rule.
+type Filter struct {
+	ID            FilterID                   `json:"id,omitzero"` // empty if not given
+	RuleID        RuleID                     `json:"rule_id"`
+	ConsequenceID ConsequenceID              `json:"consequence_id"`
+	Extra         map[string]json.RawMessage `json:"-"` // see Ticket.Extra
+}
 
-// FilterID identifies a filter.
-type FilterID string
+func (f *Filter) usable() bool { return f.ID != "" }
+
+func (f *Filter) readMember(r *reader, name []byte) error {
+	switch string(name) {
+	case "id":
+		return readID(r, &f.ID)
+	case "rule_id":
+		return readID(r, &f.RuleID)
+	case "consequence_id":
+		return readID(r, &f.ConsequenceID)
+	}
+	return r.extra(&f.Extra, name)
+}
+
+// MarshalJSON implements [json.Marshaler]. See [Content.MarshalJSON].
+func (f Filter) MarshalJSON() ([]byte, error) { return marshalObject(f, f.Extra) }
+
+// UnmarshalJSON implements [json.Unmarshaler]. It is as tolerant as the client.
+func (f *Filter) UnmarshalJSON(data []byte) error { return unmarshalObject(data, f) }
 
 // Rule is the condition of a filter.
 type Rule struct {
-	ID RuleID `json:"id"`
+	ID    RuleID                     `json:"id"`
+	Extra map[string]json.RawMessage `json:"-"` // see Ticket.Extra
 }
 
-// RuleParams is a rule to make: what an incoming ticket is compared with. At least one field is
-// required.
+func (u *Rule) usable() bool { return u.ID != "" }
+
+func (u *Rule) readMember(r *reader, name []byte) error {
+	if string(name) == "id" {
+		return readID(r, &u.ID)
+	}
+	return r.extra(&u.Extra, name)
+}
+
+// MarshalJSON implements [json.Marshaler]. See [Content.MarshalJSON].
+func (u Rule) MarshalJSON() ([]byte, error) { return marshalObject(u, u.Extra) }
+
+// UnmarshalJSON implements [json.Unmarshaler]. It is as tolerant as the client.
+func (u *Rule) UnmarshalJSON(data []byte) error { return unmarshalObject(data, u) }
+
+// Consequence is the action of a filter.
+type Consequence struct {
+	ID    ConsequenceID              `json:"id"`
+	Extra map[string]json.RawMessage `json:"-"` // see Ticket.Extra
+}
+
+func (c *Consequence) usable() bool { return c.ID != "" }
+
+func (c *Consequence) readMember(r *reader, name []byte) error {
+	if string(name) == "id" {
+		return readID(r, &c.ID)
+	}
+	return r.extra(&c.Extra, name)
+}
+
+// MarshalJSON implements [json.Marshaler]. See [Content.MarshalJSON].
+func (c Consequence) MarshalJSON() ([]byte, error) { return marshalObject(c, c.Extra) }
+
+// UnmarshalJSON implements [json.Unmarshaler]. It is as tolerant as the client.
+func (c *Consequence) UnmarshalJSON(data []byte) error { return unmarshalObject(data, c) }
+
+// FiltersService creates filters. The API can neither list nor delete them.
+type FiltersService struct{ service }
+
+// FilterParams describes a filter to create. Both fields are required.
+type FilterParams struct {
+	RuleID        RuleID        `json:"rule_id"`
+	ConsequenceID ConsequenceID `json:"consequence_id"`
+}
+
+// Validate returns an [*ArgumentError] if the server would reject p.
+func (p FilterParams) Validate() error {
+	return firstError(required("RuleID", p.RuleID), required("ConsequenceID", p.ConsequenceID))
+}
+
+// Create creates a filter of an existing rule and an existing consequence. It is never sent twice:
+// if it may have been created, the error is [ErrOutcomeUnknown].
+//
+// The server may respond without the filter's ID, which is then empty.
+//
+// API: POST /filters
+func (s *FiltersService) Create(ctx context.Context, params FilterParams) (*Filter, error) {
+	filter, err := do[Filter](ctx, s.client, operation{
+		name: "Filters.Create", method: http.MethodPost, route: "/filters", invalid: params.Validate(),
+		body: params, key: "filter", bare: true, mayBeHollow: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if filter.RuleID == "" {
+		filter.RuleID = params.RuleID
+	}
+	if filter.ConsequenceID == "" {
+		filter.ConsequenceID = params.ConsequenceID
+	}
+	return filter, nil
+}
+
+// RuleParams describes a rule to create: what an incoming ticket is compared with. At least one
+// field is required.
 type RuleParams struct {
 	RequesterEmail string `json:"requester_email,omitzero"`
 	DeliveredTo    string `json:"delivered_to,omitzero"`
@@ -30,153 +129,49 @@ type RuleParams struct {
 	Body           string `json:"body,omitzero"`
 }
 
-func (r RuleParams) validate() error {
-	if r == (RuleParams{}) {
-		return invalid("RuleParams", "needs at least one field")
+// Validate returns an [*ArgumentError] if the server would reject p.
+func (p RuleParams) Validate() error {
+	if p == (RuleParams{}) {
+		return invalid("RuleParams", "must set at least one field")
 	}
 	return nil
 }
 
-// Consequence is what a filter does.
-type Consequence struct {
-	ID ConsequenceID `json:"id"`
-}
-
-// ConsequenceParams is a consequence to make: what happens to the tickets that a rule fits. At
-// least one field is required; the label must exist.
-type ConsequenceParams struct {
-	Archive    bool
-	Spam       bool
-	Trash      bool
-	Label      string
-	AssignUser UserID
-	AssignTeam TeamID
-}
-
-func (c ConsequenceParams) validate() error {
-	switch {
-	case c == (ConsequenceParams{}):
-		return invalid("ConsequenceParams", "needs at least one field")
-	case c.AssignUser < 0:
-		return invalid("AssignUser", "must be positive, got %d", c.AssignUser)
-	case c.AssignTeam < 0:
-		return invalid("AssignTeam", "must be positive, got %d", c.AssignTeam)
-	}
-	return nil
-}
-
-// wire is the consequence as requests take it: IDs as strings.
-func (c ConsequenceParams) wire() any {
-	return struct {
-		Archive    bool   `json:"archive,omitzero"`
-		Spam       bool   `json:"spam,omitzero"`
-		Trash      bool   `json:"trash,omitzero"`
-		Label      string `json:"label,omitzero"`
-		AssignUser string `json:"assign_user,omitzero"`
-		AssignTeam string `json:"assign_team,omitzero"`
-	}{c.Archive, c.Spam, c.Trash, c.Label, decimalOrNone(c.AssignUser), decimalOrNone(c.AssignTeam)}
-}
-
-// Filter joins a rule and a consequence.
-type Filter struct {
-	ID            FilterID      `json:"id"` // empty where the server does not tell it
-	RuleID        RuleID        `json:"rule_id"`
-	ConsequenceID ConsequenceID `json:"consequence_id"`
-}
-
-// FilterParams is a filter to make. Both fields are required.
-type FilterParams struct {
-	RuleID        RuleID        `json:"rule_id"`
-	ConsequenceID ConsequenceID `json:"consequence_id"`
-}
-
-func (f FilterParams) validate() error {
-	switch {
-	case isBlank(string(f.RuleID)):
-		return invalid("RuleID", "is required")
-	case isBlank(string(f.ConsequenceID)):
-		return invalid("ConsequenceID", "is required")
-	}
-	return nil
-}
-
-// FilterError says that [FiltersService.CreateWith] stopped half-way, and what exists already,
-// to go on with or to give to the help desk's admins: the API can delete neither.
-type FilterError struct {
-	RuleID        RuleID        // empty if the rule could not be made
-	ConsequenceID ConsequenceID // empty if the consequence could not be made
-	Err           error
-}
-
-// Error names what exists and the cause.
-func (e *FilterError) Error() string {
-	exists := ""
-	if e.RuleID != "" {
-		exists = " (rule " + strconv.Quote(string(e.RuleID)) + " exists)"
-	}
-	if e.ConsequenceID != "" {
-		exists = fmt.Sprintf(" (rule %q and consequence %q exist)", e.RuleID, e.ConsequenceID)
-	}
-	return fmt.Sprintf("supportbee: Filters.CreateWith: filter not made%s: %v", exists, e.Err)
-}
-
-// Unwrap returns the error of the call that failed.
-func (e *FilterError) Unwrap() error { return e.Err }
-
-// FiltersService makes the filters that sort incoming tickets.
-type FiltersService struct{ service }
-
-// CreateRule makes a rule.
+// CreateRule creates a rule. It is never sent twice: if it may have been created, the error is
+// [ErrOutcomeUnknown].
 //
 // API: POST /rules
-func (s *FiltersService) CreateRule(ctx context.Context, rule RuleParams) (*Rule, error) {
-	return do[*Rule](ctx, s.client, call{
-		op: "Filters.CreateRule", method: http.MethodPost, route: "/rules", invalid: rule.validate(), wrap: "rule", body: &rule, key: "rule",
+func (s *FiltersService) CreateRule(ctx context.Context, params RuleParams) (*Rule, error) {
+	return do[Rule](ctx, s.client, operation{
+		name: "Filters.CreateRule", method: http.MethodPost, route: "/rules", invalid: params.Validate(), wrap: "rule", body: params, key: "rule",
 	})
 }
 
-// CreateConsequence makes a consequence.
+// ConsequenceParams describes a consequence to create. At least one field is required.
+type ConsequenceParams struct {
+	Archive      bool   `json:"archive,omitzero"`
+	Spam         bool   `json:"spam,omitzero"`
+	Trash        bool   `json:"trash,omitzero"`
+	Label        string `json:"label,omitzero"`              // an existing label
+	AssignUserID UserID `json:"assign_user,omitzero,string"` // sent as a string
+	AssignTeamID TeamID `json:"assign_team,omitzero,string"` // sent as a string
+}
+
+// Validate returns an [*ArgumentError] if the server would reject p.
+func (p ConsequenceParams) Validate() error {
+	if p == (ConsequenceParams{}) {
+		return invalid("ConsequenceParams", "must set at least one field")
+	}
+	return firstError(notNegative("AssignUserID", p.AssignUserID), notNegative("AssignTeamID", p.AssignTeamID))
+}
+
+// CreateConsequence creates a consequence. It is never sent twice: if it may have been created,
+// the error is [ErrOutcomeUnknown].
 //
 // API: POST /consequences
-func (s *FiltersService) CreateConsequence(ctx context.Context, consequence ConsequenceParams) (*Consequence, error) {
-	return do[*Consequence](ctx, s.client, call{
-		op: "Filters.CreateConsequence", method: http.MethodPost, route: "/consequences",
-		invalid: consequence.validate(), wrap: "consequence", body: consequence.wire(), key: "consequence",
+func (s *FiltersService) CreateConsequence(ctx context.Context, params ConsequenceParams) (*Consequence, error) {
+	return do[Consequence](ctx, s.client, operation{
+		name: "Filters.CreateConsequence", method: http.MethodPost, route: "/consequences",
+		invalid: params.Validate(), wrap: "consequence", body: params, key: "consequence",
 	})
-}
-
-// Create makes a filter of a rule and a consequence. CreateWith makes all three.
-//
-// The server may answer with nothing; the filter returned then holds no ID.
-//
-// API: POST /filters
-func (s *FiltersService) Create(ctx context.Context, filter FilterParams) (*Filter, error) {
-	answer, err := do[filterAnswer](ctx, s.client, call{
-		op: "Filters.Create", method: http.MethodPost, route: "/filters", invalid: filter.validate(), body: &filter, mayBeEmpty: true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return answer.filter(filter), nil
-}
-
-// CreateWith makes a rule, a consequence and the filter that joins them, in three calls. When a
-// later one fails, the error is a [*FilterError] with the IDs of what exists already.
-func (s *FiltersService) CreateWith(ctx context.Context, rule RuleParams, consequence ConsequenceParams) (*Filter, error) {
-	if err := firstError(rule.validate(), consequence.validate()); err != nil {
-		return nil, refuse("Filters.CreateWith", err)
-	}
-	made, err := s.CreateRule(ctx, rule)
-	if err != nil {
-		return nil, &FilterError{Err: err}
-	}
-	does, err := s.CreateConsequence(ctx, consequence)
-	if err != nil {
-		return nil, &FilterError{RuleID: made.ID, Err: err}
-	}
-	filter, err := s.Create(ctx, FilterParams{RuleID: made.ID, ConsequenceID: does.ID})
-	if err != nil {
-		return nil, &FilterError{RuleID: made.ID, ConsequenceID: does.ID, Err: err}
-	}
-	return filter, nil
 }

@@ -6,45 +6,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"maps"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Result types have plain tags for the usual form. A function below stands for each part that has
-// other forms on record, or is read by hand. They are options and not methods, so that no type of
-// the JSON library shows in the exported API.
-var decodeOptions = jsonv2.WithUnmarshalers(jsonv2.JoinUnmarshalers(
-	jsonv2.UnmarshalFromFunc(by((*reader).ticket)),
-	jsonv2.UnmarshalFromFunc(by((*reader).reply)),
-	jsonv2.UnmarshalFromFunc(by((*reader).comment)),
-	jsonv2.UnmarshalFromFunc(by((*reader).userAssignment)),
-	jsonv2.UnmarshalFromFunc(by((*reader).teamAssignment)),
-	jsonv2.UnmarshalFromFunc(by((*reader).person)),
-	jsonv2.UnmarshalFromFunc(by((*reader).recipients)),
-	jsonv2.UnmarshalFromFunc(by((*reader).team)),
-	jsonv2.UnmarshalFromFunc(by((*reader).picture)),
-	jsonv2.UnmarshalFromFunc(by((*reader).content)),
-	jsonv2.UnmarshalFromFunc(by((*reader).attachment)),
-	jsonv2.UnmarshalFromFunc(by((*reader).source)),
-	jsonv2.UnmarshalFromFunc(decodeDataPoint),
-	jsonv2.UnmarshalFromFunc(decodeText[RuleID]),
-	jsonv2.UnmarshalFromFunc(decodeText[ConsequenceID]),
-	jsonv2.UnmarshalFromFunc(decodeText[FilterID]),
-	jsonv2.UnmarshalFromFunc(decodeForwardingAddressID),
+// encodeOptions write in requests what the server takes there: a role is a number, and a content
+// that is empty says so.
+var encodeOptions = jsonv2.WithMarshalers(jsonv2.JoinMarshalers(
+	jsonv2.MarshalToFunc(func(enc *jsontext.Encoder, role Role) error {
+		return enc.WriteToken(jsontext.Int(roleNumbers[role]))
+	}),
+	jsonv2.MarshalToFunc(func(enc *jsontext.Encoder, p ContentParams) error {
+		if p.Text != "" || p.HTML != "" || len(p.AttachmentIDs) > 0 {
+			return errors.ErrUnsupported // as the tags have it
+		}
+		return enc.WriteValue(jsontext.Value(`{"text":""}`))
+	}),
 ))
-
-// encodeOptions write what the server takes where that differs from what it gives: a role is a
-// number in requests.
-var encodeOptions = jsonv2.WithMarshalers(jsonv2.MarshalToFunc(func(enc *jsontext.Encoder, r Role) error {
-	return enc.WriteToken(jsontext.Int(roleNumbers[r]))
-}))
 
 // encodeBody returns {"key": value} as JSON, or the bare value for an empty key.
 func encodeBody(key string, value any) ([]byte, error) {
@@ -55,56 +38,102 @@ func encodeBody(key string, value any) ([]byte, error) {
 	return slices.Concat([]byte(`{"`), []byte(key), []byte(`":`), encoded, []byte(`}`)), nil
 }
 
-// keyed is an answer that knows which key it lacks, after it was decoded; "" if it is whole.
-type keyed interface{ missingKey() string }
+// writeOptions write what [readOptions] read.
+var writeOptions = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// decode reads the body into out in one pass: the value of key, or the whole if key is "". It
-// empties the body.
-func decode(body *bytes.Buffer, key string, out any) error {
-	r := readers.Get().(*reader)
-	defer r.release()
-	r.own.Reset(body, decodeOptions)
-	r.Decoder = &r.own
-	if err := r.readAt(key, out); err != nil {
-		return err
+// marshalObject writes a struct of a response in the API's own form: its fields by their tags,
+// then the members of extra. A name in extra that the struct has is written while the field is
+// zero.
+//
+// Besides "json", a field has the tag "envelope" if its value stands in an object under that
+// name, and "alias" for the other spelling of its name, which is used where extra has the first.
+func marshalObject(v any, extra map[string]json.RawMessage) ([]byte, error) {
+	return marshalWith(extra, func(enc *jsontext.Encoder, extra map[string]json.RawMessage) error {
+		return writeFields(enc, reflect.ValueOf(v), extra)
+	})
+}
+
+// marshalWith writes an object: the members that write writes, then those that it leaves in extra.
+func marshalWith(extra map[string]json.RawMessage, write func(*jsontext.Encoder, map[string]json.RawMessage) error) ([]byte, error) {
+	var buffer bytes.Buffer
+	enc := jsontext.NewEncoder(&buffer, writeOptions)
+	if err := enc.WriteToken(jsontext.BeginObject); err != nil {
+		return nil, err
 	}
-	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
-		if err == nil {
-			return errors.New("more JSON follows the answer's end")
+	extra = maps.Clone(extra)
+	if err := write(enc, extra); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		if err := writeMember(enc, name, "", extra[name]); err != nil {
+			return nil, err
 		}
-		return err
 	}
-	if k, ok := out.(keyed); ok && k.missingKey() != "" {
-		return missingError{key: k.missingKey()}
+	if err := enc.WriteToken(jsontext.EndObject); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(buffer.Bytes()), nil
+}
+
+// writeFields writes the fields of a struct, and removes from extra what they replace.
+func writeFields(enc *jsontext.Encoder, v reflect.Value, extra map[string]json.RawMessage) error {
+	for i := range v.NumField() {
+		field, value := v.Type().Field(i), v.Field(i)
+		if field.Anonymous {
+			if err := writeFields(enc, value, extra); err != nil {
+				return err
+			}
+			continue
+		}
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		_, kept := extra[name]
+		switch zero := value.IsZero(); {
+		case name == "-", zero && (kept || options == "omitzero"):
+			continue
+		case kept && field.Tag.Get("alias") != "":
+			name = field.Tag.Get("alias")
+		case kept:
+			delete(extra, name)
+		}
+		if err := writeMember(enc, name, field.Tag.Get("envelope"), value.Interface()); err != nil {
+			return fmt.Errorf("%s: %w", field.Name, err)
+		}
 	}
 	return nil
 }
 
-// missingError is an answer without the key that it should have.
-type missingError struct {
-	key  string
-	null bool // it is there, with nothing in it
+func writeMember(enc *jsontext.Encoder, name, envelope string, value any) error {
+	if err := enc.WriteToken(jsontext.String(name)); err != nil {
+		return err
+	}
+	if envelope != "" {
+		value = map[string]any{envelope: value}
+	}
+	return jsonv2.MarshalEncode(enc, value, writeOptions)
 }
 
-func (e missingError) Error() string { return fmt.Sprintf("key %q is missing or null", e.key) }
+// unmarshalObject reads one value as tolerantly as the client reads responses.
+func unmarshalObject[T any, P pointerTo[T]](data []byte, v P) error {
+	r := newReader(data)
+	defer r.release()
+	err := readObject[T](r, v)
+	if err == nil {
+		err = r.end()
+	}
+	if err != nil {
+		return fmt.Errorf("supportbee: %T: %s", *v, r.describe(err))
+	}
+	return nil
+}
 
-// describe says what is wrong with the JSON: where, what is there, and what was wanted. It
-// leaves the values out, which may be personal data.
-func describe(err error) string {
-	if semantic, ok := errors.AsType[*jsonv2.SemanticError](err); ok {
-		text := "at " + pointer(semantic.JSONPointer) + ": "
-		if semantic.JSONKind != 0 {
-			text += "got " + kindName(semantic.JSONKind)
-		} else {
-			text += "unexpected value"
-		}
-		if semantic.GoType != nil {
-			text += ", want " + wantName(semantic.GoType)
-		}
-		return text
+// describe returns what is wrong with the JSON: where, what was found, and what was expected. It
+// leaves out values, which may be personal data.
+func (r *reader) describe(err error) string {
+	if err == errMismatch { //nolint:errorlint // never wrapped
+		return fmt.Sprintf("at %s: got %s, want %s", pointerText(r.StackPointer()), article(r.found), article(r.want))
 	}
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Sprintf("at %s: invalid JSON at byte %d: %v", pointer(syntactic.JSONPointer), syntactic.ByteOffset, syntactic.Err)
+		return fmt.Sprintf("at %s: invalid JSON at byte %d: %v", pointerText(syntactic.JSONPointer), syntactic.ByteOffset, syntactic.Err)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return "the JSON ends too early"
@@ -112,136 +141,60 @@ func describe(err error) string {
 	return err.Error()
 }
 
-func pointer(p jsontext.Pointer) string {
+// describeJSON is the same for errors of the JSON library's own encoding and decoding.
+func describeJSON(err error) string {
+	semantic, ok := errors.AsType[*jsonv2.SemanticError](err)
+	if !ok {
+		return new(reader).describe(err)
+	}
+	text := "at " + pointerText(semantic.JSONPointer) + ": "
+	if semantic.JSONKind != 0 {
+		text += "got " + article(kindName(semantic.JSONKind))
+	} else {
+		text += "unexpected value"
+	}
+	if semantic.GoType != nil {
+		text += ", want a " + semantic.GoType.String()
+	}
+	return text
+}
+
+func pointerText(p jsontext.Pointer) string {
 	if p == "" {
 		return "the top"
 	}
 	return printable(string(p), 128)
 }
 
+// kindName returns the name of a JSON kind, as in [Drift].
 func kindName(k jsontext.Kind) string {
 	switch k {
 	case '{':
-		return "an object"
+		return "object"
 	case '[':
-		return "an array"
+		return "array"
 	case '"':
-		return "a string"
+		return "string"
 	case '0':
-		return "a number"
+		return "number"
 	case 't', 'f':
-		return "a boolean"
-	case 'n':
-		return "null"
+		return "boolean"
 	}
-	return "no JSON"
+	return "null"
 }
 
-func wantName(t reflect.Type) string {
-	if t == reflect.TypeFor[time.Time]() {
-		return "an RFC 3339 time"
+// article puts the indefinite article before the name of a JSON kind.
+func article(kind string) string {
+	switch kind {
+	case "object", "array":
+		return "an " + kind
+	case "null":
+		return kind
 	}
-	switch t.Kind() {
-	case reflect.Struct, reflect.Map:
-		return "an object"
-	case reflect.Slice:
-		return "an array"
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "a boolean"
-	case reflect.Int, reflect.Int64:
-		return "an integer"
-	case reflect.Pointer:
-		return wantName(t.Elem())
-	}
-	return t.String()
+	return "a " + kind
 }
 
-// skipNull reads a null, if one is next.
-func skipNull(dec *jsontext.Decoder) (bool, error) {
-	if dec.PeekKind() != 'n' {
-		return false, nil
-	}
-	_, err := dec.ReadToken()
-	return true, err
-}
-
-// readText reads a string, or a number as it is written; null is "".
-func readText[T any](dec *jsontext.Decoder) (string, error) {
-	switch dec.PeekKind() {
-	case '"', '0':
-		token, err := dec.ReadToken()
-		return token.String(), err
-	case 'n':
-		return "", dec.SkipValue()
-	}
-	return "", mismatch[T](dec)
-}
-
-func decodeText[T ~string](dec *jsontext.Decoder, out *T) error {
-	text, err := readText[T](dec)
-	*out = T(text)
-	return err
-}
-
-func decodeForwardingAddressID(dec *jsontext.Decoder, id *ForwardingAddressID) error {
-	text, err := readText[ForwardingAddressID](dec)
-	if err != nil || text == "" {
-		*id = 0
-		return err
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return &jsonv2.SemanticError{JSONKind: '"', GoType: reflect.TypeFor[int64]()}
-	}
-	*id = ForwardingAddressID(n)
-	return nil
-}
-
-// decimal is a number that may be written as a string.
-type decimal float64
-
-func decodeDataPoint(dec *jsontext.Decoder, p *DataPoint) error {
-	var wire struct {
-		Value     decimal `json:"value"`
-		Timestamp decimal `json:"timestamp"`
-	}
-	if null, err := skipNull(dec); null {
-		*p = DataPoint{}
-		return err
-	}
-	if err := jsonv2.UnmarshalDecode(dec, &wire, decimalOption); err != nil {
-		return err
-	}
-	*p = DataPoint{Value: float64(wire.Value)}
-	if wire.Timestamp != 0 {
-		if math.Abs(float64(wire.Timestamp)) > maxUnixSeconds {
-			return &jsonv2.SemanticError{JSONKind: '0', GoType: reflect.TypeFor[time.Time]()}
-		}
-		p.Time = time.Unix(int64(wire.Timestamp), 0).UTC()
-	}
-	return nil
-}
-
-// maxUnixSeconds is the end of the year 9999, the last that RFC 3339 can write.
-const maxUnixSeconds = 253402300799
-
-var decimalOption = jsonv2.WithUnmarshalers(jsonv2.UnmarshalFromFunc(func(dec *jsontext.Decoder, d *decimal) error {
-	text, err := readText[decimal](dec)
-	if err != nil || text == "" {
-		*d = 0
-		return err
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-		return &jsonv2.SemanticError{JSONKind: '"', GoType: reflect.TypeFor[float64]()}
-	}
-	*d = decimal(f)
-	return nil
-}))
-
-// errorMessage returns the server's message in the body of an error answer, or "".
+// errorMessage returns the server's message in the body of an error response, or "".
 func errorMessage(body []byte) string {
 	var shape struct {
 		Error   any `json:"error"`

@@ -1,9 +1,12 @@
 package supportbee_test
 
 import (
+	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"iter"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,17 +17,85 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
-// operationsTSV returns the rows of the list of operations: method, path and operation.
-func operationsTSV(t *testing.T) []string {
+// update is set by "go test . -update", which writes the generated parts of the documentation.
+var update = flag.Bool("update", false, "write docs/operations.md")
+
+// operation is an entry of openapi.yaml, which is the list of all operations.
+type operation struct {
+	method  string
+	path    string
+	name    string // of the method, such as "Tickets.Get"
+	status  string // of success
+	summary string
+}
+
+// String returns the method, the path and the name, as the doc comments and the desk have them.
+func (o operation) String() string { return o.method + " " + o.path + " " + o.name }
+
+// operations reads openapi.yaml, in its order.
+func operations(t *testing.T) []operation {
 	t.Helper()
-	data, err := os.ReadFile("testdata/operations.tsv")
+	data, err := os.ReadFile("openapi.yaml")
 	require.NoError(t, err)
-	rows := strings.Split(strings.TrimSpace(string(data)), "\n")
-	require.Equal(t, "method\tpath\toperation", rows[0])
-	require.Len(t, rows[1:], 50)
-	return rows[1:]
+	var document struct {
+		Paths yaml.Node `yaml:"paths"`
+	}
+	require.NoError(t, yaml.Unmarshal(data, &document))
+	var list []operation
+	for path, item := range members(&document.Paths) {
+		for method, node := range members(item) {
+			if method == "parameters" {
+				continue
+			}
+			var described struct {
+				OperationID string               `yaml:"operationId"`
+				Summary     string               `yaml:"summary"`
+				Responses   map[string]yaml.Node `yaml:"responses"`
+			}
+			require.NoError(t, node.Decode(&described))
+			o := operation{method: strings.ToUpper(method), path: path, name: described.OperationID, summary: described.Summary}
+			for status := range described.Responses {
+				if strings.HasPrefix(status, "2") {
+					assert.Empty(t, o.status, "%s has more than one status of success", o)
+					o.status = status
+				}
+			}
+			assert.NotEmpty(t, o.status, o)
+			list = append(list, o)
+		}
+	}
+	require.Len(t, list, 50)
+	return list
+}
+
+// members returns an iterator over the members of a mapping, in their order.
+func members(mapping *yaml.Node) iter.Seq2[string, *yaml.Node] {
+	return func(yield func(string, *yaml.Node) bool) {
+		for i := 0; i+1 < len(mapping.Content); i += 2 {
+			if !yield(mapping.Content[i].Value, mapping.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+func TestOperationsAreListedInTheDocumentation(t *testing.T) {
+	t.Parallel()
+	var page strings.Builder
+	page.WriteString("# Operations\n\nThis table is generated from [openapi.yaml](../openapi.yaml) by `go test . -update`.\n\n")
+	page.WriteString("| Method | Path | Operation | Success | Description |\n|---|---|---|---|---|\n")
+	for _, o := range operations(t) {
+		fmt.Fprintf(&page, "| %s | `%s` | `%s` | %s | %s |\n", o.method, o.path, o.name, o.status, o.summary)
+	}
+	if *update {
+		require.NoError(t, os.WriteFile("docs/operations.md", []byte(page.String()), 0o644))
+	}
+	got, err := os.ReadFile("docs/operations.md")
+	require.NoError(t, err)
+	assert.Equal(t, page.String(), string(got), "run go test . -update")
 }
 
 // packageFiles parses the package without its tests.
@@ -63,7 +134,10 @@ func receiver(f *ast.FuncDecl) string {
 func TestDocCommentsNameEveryOperation(t *testing.T) {
 	t.Parallel()
 	api := regexp.MustCompile(`(?m)^API: (\w+) (\S+)$`)
-	var documented []string
+	var documented, want []string
+	for _, o := range operations(t) {
+		want = append(want, o.String())
+	}
 	for _, file := range packageFiles(t) {
 		for _, decl := range file.Decls {
 			f, ok := decl.(*ast.FuncDecl)
@@ -74,13 +148,13 @@ func TestDocCommentsNameEveryOperation(t *testing.T) {
 				service, isService := strings.CutSuffix(receiver(f), "Service")
 				assert.True(t, isService, f.Name.Name)
 				op := service + "." + f.Name.Name
-				documented = append(documented, found[1]+"\t"+found[2]+"\t"+op)
+				documented = append(documented, operation{method: found[1], path: found[2], name: op}.String())
 				assert.Contains(t, stringsIn(f), op, "the call names itself otherwise")
 				assert.Contains(t, stringsIn(f), found[2], "%s calls another route", op)
 			}
 		}
 	}
-	assert.ElementsMatch(t, operationsTSV(t), documented)
+	assert.ElementsMatch(t, want, documented)
 }
 
 // stringsIn returns the string literals of a function. Drafts.Create and Drafts.Update have their

@@ -3,7 +3,9 @@ package supportbee
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,96 +14,70 @@ import (
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
-// Option changes how a client works. See [New] and [Client.With].
+// Option configures a client. See [New] and [Client.With].
 type Option func(*config) error
 
-// RetryPolicy says how failed requests are repeated. Zero fields stand for the defaults.
-//
-// Which requests may be repeated is not a setting: reads and repeatable writes are, and a write
-// that creates something only when it surely was not processed.
-type RetryPolicy struct {
-	MaxAttempts int           // requests per call, the first included; default 4, 1 is no retry
-	MinBackoff  time.Duration // upper bound of the first wait, doubled each time; default 250 ms
-	MaxBackoff  time.Duration // upper bound of every wait; default 8 s
-	MaxWait     time.Duration // the longest Retry-After to sit out; default 1 min
-}
-
-// Limiter holds back requests until they may be sent; *rate.Limiter of golang.org/x/time/rate
-// is one. Wait returns when the request may go, or with an error that fails the call.
-type Limiter interface {
-	Wait(ctx context.Context) error
-}
-
-// Exchange is one attempt of a call, as told to [WithObserver]. It holds no body, no query and
-// no header but the request ID.
-type Exchange struct {
-	Op         string        // "Tickets.Get"
-	Route      string        // "/tickets/{id}"
-	Method     string        // "GET"
-	StatusCode int           // 0 when no answer came
-	Attempt    int           // 1 for the first
-	Duration   time.Duration // until the whole answer was read; for a download, its header
-	RequestID  string        // the answer's X-Request-Id
-	Err        error         // why no answer came
-}
-
-func (cfg *config) apply(opts []Option) error {
+// apply applies options. Op is where they were given.
+func (cfg *config) apply(op string, opts []Option) error {
 	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
 		if err := opt(cfg); err != nil {
-			return err
+			return rejected(op, err)
 		}
 	}
 	if cfg.base == nil {
-		return invalid("company", "is missing")
+		return rejected(op, invalid("company", "is required"))
 	}
 	if err := cfg.checkScheme(cfg.base); err != nil {
-		return invalid("base URL", "is refused: %w", err)
+		return &ArgumentError{Op: op, Field: "base URL", Reason: "must be secure", Err: err}
 	}
 	cfg.baseText = cfg.base.String()
 	return nil
 }
 
-// WithBaseURL sets the address of the API in place of https://{company}.supportbee.com, such as
-// a proxy's or a test server's. The token goes to this scheme, host and port only.
+// WithBaseURL sets the address of the API, such as that of a proxy or a test server. The token is
+// sent to its scheme, host and port only. The default is https://{company}.supportbee.com.
 func WithBaseURL(rawURL string) Option {
 	return func(cfg *config) error {
 		u, err := url.Parse(rawURL)
 		switch {
 		case err != nil:
-			return invalid("base URL", "cannot be parsed") // the parser's error quotes what may hold a password
+			return invalid("base URL", "cannot be parsed") // the parser's error quotes it, perhaps with a password
 		case u.Scheme == "" || u.Hostname() == "":
-			return invalid("base URL", "needs a scheme and a host, such as https://acme.supportbee.com")
+			return invalid("base URL", "must have a scheme and a host, such as https://acme.supportbee.com")
 		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-			return invalid("base URL", "must not hold a user, a query or a fragment")
+			return invalid("base URL", "must not have a user, a query or a fragment")
 		}
+		u.ForceQuery = false
 		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 		if cfg.base != nil && !transport.SameOrigin(u, cfg.base) {
-			cfg.gate = new(transport.Gate)
+			cfg.gate, cfg.createGate = new(transport.Gate), new(transport.Gate)
 		}
 		cfg.base = u
 		return nil
 	}
 }
 
-// WithToken replaces the token. An empty token makes the client anonymous. A token with white
-// space, control characters or characters outside ASCII is rejected.
+// WithToken replaces the token. An empty token makes the client anonymous.
 func WithToken(token string) Option {
 	return func(cfg *config) error {
 		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return invalid("token", "has white space or characters that no token has")
+			return invalid("token", "must not have white space or characters other than ASCII")
 		}
 		cfg.token = transport.NewToken(token)
 		return nil
 	}
 }
 
-// WithHTTPClient sends requests through a copy of client: its transport and its timeout, which
-// then bounds a whole call with all its attempts. Its cookie jar and redirect policy are not
-// used. The client given is not changed.
+// WithHTTPClient sends requests through a copy of client. Its Jar and CheckRedirect are ignored;
+// its Timeout limits a whole call, retries included. If client is nil, the default is used.
 func WithHTTPClient(client *http.Client) Option {
 	return func(cfg *config) error {
 		if client == nil {
-			return invalid("HTTP client", "is nil")
+			cfg.httpClient = http.Client{Transport: NewTransport()}
+			return nil
 		}
 		cfg.httpClient = *client
 		if cfg.httpClient.Transport == nil {
@@ -111,20 +87,34 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithTransport sends requests through rt. Authorization, retries, limits and logs stay in
-// place above it.
+// WithTransport sets the transport that sends requests. Authorization, retries, limits and logs
+// are applied before it. If rt is nil, the client uses its own.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(cfg *config) error {
 		if rt == nil {
-			return invalid("transport", "is nil")
+			rt = NewTransport()
 		}
 		cfg.httpClient.Transport = rt
 		return nil
 	}
 }
 
-// WithTimeout bounds each attempt, from sending to the last byte of the answer; the default is
-// 30 s, 0 is no bound. Uploads and downloads are bounded by their context only.
+// NewTransport returns a new transport with the settings of the client's own, to modify or to
+// wrap; see [WithTransport]. They are those of [http.DefaultTransport], with more idle connections
+// per host.
+func NewTransport() *http.Transport { return transport.NewBase() }
+
+// WithInsecureHTTP allows plain HTTP to hosts other than loopback. The token is then sent
+// unencrypted.
+func WithInsecureHTTP() Option {
+	return func(cfg *config) error {
+		cfg.insecure = true
+		return nil
+	}
+}
+
+// WithTimeout limits the duration of each attempt, until the response is read. The default is 30
+// seconds; 0 means no limit. Uploads and downloads are limited by their context only.
 func WithTimeout(d time.Duration) Option {
 	return func(cfg *config) error {
 		if d < 0 {
@@ -135,21 +125,40 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// WithRetry sets how failed requests are repeated.
+// RetryPolicy configures retries. Zero fields mean the defaults.
+//
+// It does not decide which requests are retried: that depends on the operation. Reads, and writes
+// that can be repeated, are retried when the connection fails or the server is unavailable. A
+// create is retried only if it was certainly not processed.
+type RetryPolicy struct {
+	MaxAttempts int           // requests per call, including the first; default 4, 1 disables retries
+	MinBackoff  time.Duration // upper bound of the first wait, doubled for each retry; default 250 ms
+	MaxBackoff  time.Duration // upper bound of each wait; default 8 s
+	MaxWait     time.Duration // longest Retry-After to wait for; default 1 min
+}
+
+// WithRetry sets the retry policy.
 func WithRetry(policy RetryPolicy) Option {
 	return func(cfg *config) error {
 		if policy.MaxAttempts < 0 || policy.MinBackoff < 0 || policy.MaxBackoff < 0 || policy.MaxWait < 0 {
-			return invalid("retry policy", "must not hold negative values")
+			return invalid("retry policy", "must not have negative fields")
 		}
 		cfg.retry = policy
 		return nil
 	}
 }
 
-// WithoutRetry sends every request once.
+// WithoutRetry disables retries.
 func WithoutRetry() Option { return WithRetry(RetryPolicy{MaxAttempts: 1}) }
 
-// WithLimiter asks limiter before every attempt.
+// Limiter delays requests. A *rate.Limiter of golang.org/x/time/rate is one. Wait returns when the
+// request may be sent, or an error, which fails the call.
+type Limiter interface {
+	Wait(ctx context.Context) error
+}
+
+// WithLimiter calls limiter.Wait before each attempt. The context names the operation; see
+// [OperationFrom]. If limiter is nil, requests are not delayed.
 func WithLimiter(limiter Limiter) Option {
 	return func(cfg *config) error {
 		cfg.limiter = limiter
@@ -157,41 +166,20 @@ func WithLimiter(limiter Limiter) Option {
 	}
 }
 
-// WithLogger logs every attempt: at debug level what succeeded, at info level other answers, at
-// warn level 429, 5xx and failed connections. Records hold operation, route, status, attempt,
-// duration and request ID; no bodies, no query values, no e-mail addresses.
-func WithLogger(logger *slog.Logger) Option {
+// WithPrefetch sets how many pages iterators fetch ahead, at most 16. The default is 2; 0 disables
+// prefetching.
+func WithPrefetch(pages int) Option {
 	return func(cfg *config) error {
-		cfg.logger = logger
-		return nil
-	}
-}
-
-// WithObserver calls observe after every attempt, for metrics and traces. It is called from
-// many goroutines at once. Observers add up.
-func WithObserver(observe func(Exchange)) Option {
-	return func(cfg *config) error {
-		if observe == nil {
-			return invalid("observer", "is nil")
+		if pages < 0 || pages > 16 {
+			return invalid("prefetch", "must be between 0 and 16, got %d", pages)
 		}
-		cfg.observers = append(slices.Clip(cfg.observers), observe)
+		cfg.prefetch = pages
 		return nil
 	}
 }
 
-// WithUserAgent puts product, such as "billing-bot/2.1", before the SDK's own User-Agent.
-func WithUserAgent(product string) Option {
-	return func(cfg *config) error {
-		if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' }) {
-			return invalid("user agent", "must be printable ASCII")
-		}
-		cfg.userAgent = product + " supportbee-go/" + Version
-		return nil
-	}
-}
-
-// WithMaxResponseSize sets the largest answer that is read, in bytes after decompression; the
-// default is 32 MiB. A larger one is [ErrResponseTooLarge]. Downloads have their own, [MaxSize].
+// WithMaxResponseSize limits the size of a response in bytes after decompression, downloads
+// excepted. The default is 32 MiB. A larger response is [ErrResponseTooLarge].
 func WithMaxResponseSize(bytes int64) Option {
 	return func(cfg *config) error {
 		if bytes <= 0 {
@@ -202,23 +190,67 @@ func WithMaxResponseSize(bytes int64) Option {
 	}
 }
 
-// WithPrefetch sets how many pages an iterator fetches ahead of its caller; the default is 2,
-// 0 is off, at most 16.
-func WithPrefetch(pages int) Option {
+// WithUserAgent prepends product, such as "billing-bot/2.1", to the User-Agent header.
+func WithUserAgent(product string) Option {
 	return func(cfg *config) error {
-		if pages < 0 || pages > 16 {
-			return invalid("prefetch", "must be 0 to 16, got %d", pages)
+		if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return invalid("user agent", "must be printable ASCII")
 		}
-		cfg.prefetch = pages
+		cfg.userAgent = product + " supportbee-go/" + Version
 		return nil
 	}
 }
 
-// WithInsecureHTTP allows a base URL and downloads over plain http on hosts other than
-// loopback. The token then travels in the clear.
-func WithInsecureHTTP() Option {
+// WithHeader adds a header to each request to the base URL's scheme, host and port. A header of
+// the same name is replaced. Authorization, Host, Content-Length and other headers that the client
+// sets for each request are rejected.
+func WithHeader(key, value string) Option {
 	return func(cfg *config) error {
-		cfg.insecure = true
+		key := textproto.CanonicalMIMEHeaderKey(key)
+		switch {
+		case !isHeaderName(key):
+			return invalid("header name", "must be a token as of RFC 9110, got %q", key)
+		case slices.Contains(reservedHeaders, key):
+			return invalid("header "+key, "is set by the client")
+		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+			return invalid("header "+key, "must not have control characters")
+		}
+		header := maps.Clone(cfg.header)
+		if header == nil {
+			header = http.Header{}
+		}
+		header[key] = []string{value}
+		cfg.header = header
+		return nil
+	}
+}
+
+// reservedHeaders are the headers that the client or net/http sets for each request.
+var reservedHeaders = []string{
+	"Authorization", "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Trailer", "Te", "Upgrade",
+	"Accept-Encoding", "Cookie", "Expect", "Range",
+}
+
+func isHeaderName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}
+
+// WithLogger logs each attempt: at level Debug if it succeeded, at Info for other statuses, and at
+// Warn for status 429 and 5xx and for failed connections. It also logs drift at Warn; see [Drift].
+// Log records hold no bodies, query values or addresses. If logger is nil, nothing is logged.
+func WithLogger(logger *slog.Logger) Option {
+	return func(cfg *config) error {
+		cfg.logger = logger
+		return nil
+	}
+}
+
+// WithObserver adds an observer of operations and attempts, for metrics and traces.
+func WithObserver(observer Observer) Option {
+	return func(cfg *config) error {
+		cfg.observers = append(slices.Clip(cfg.observers), observer)
 		return nil
 	}
 }

@@ -2,24 +2,19 @@ package supportbee
 
 import (
 	"context"
+	"fmt"
 	"iter"
-	"net/url"
 	"slices"
-	"strconv"
 	"sync"
-	"time"
 )
 
-// maxPerPage is the largest page that is asked for.
-const maxPerPage = 100
-
-// Collect gathers what an iterator yields, at most limit values; a limit of 0 is no limit. The
-// iterator stops at the limit. On an error, what came before it is returned with it.
+// Collect returns all values of seq. If seq yields an error, Collect returns the values before it
+// and the error. If seq is nil, Collect returns an [*ArgumentError].
 //
-//	tickets, err := supportbee.Collect(client.Tickets.All(ctx, opts), 500)
-func Collect[T any](seq iter.Seq2[T, error], limit int) ([]T, error) {
-	if limit < 0 {
-		return nil, refuse("Collect", invalid("limit", "must not be negative, got %d", limit))
+//	tickets, err := supportbee.Collect(client.Tickets.All(ctx, nil))
+func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	if seq == nil {
+		return nil, rejected("Collect", invalid("seq", "must not be nil"))
 	}
 	var all []T
 	for value, err := range seq {
@@ -27,95 +22,185 @@ func Collect[T any](seq iter.Seq2[T, error], limit int) ([]T, error) {
 			return all, err
 		}
 		all = append(all, value)
-		if len(all) == limit {
-			break
-		}
 	}
 	return all, nil
 }
 
-// walk yields the tickets of all pages from first on. Up to prefetch pages are fetched while
-// the caller works on one; none is that the last page seen says does not exist. When the walk
-// ends, for whatever reason, its fetches have been cancelled and have ended.
-func walk(ctx context.Context, op string, prefetch, first int, fetch func(context.Context, int) (*TicketPage, error)) iter.Seq2[*Ticket, error] {
+// pageOf returns the page as callers see it.
+func pageOf(page *listedPage, err error) (*TicketPage, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &page.TicketPage, nil
+}
+
+// maxStale is the number of pages without a new ticket after which a list is given up.
+const maxStale = 3
+
+// allPages yields the tickets of all pages from first on, each once. Up to the client's prefetch
+// pages are fetched while the loop body runs, but none beyond the last page that is known to
+// exist. When the iterator ends, for whatever reason, its requests have ended.
+//
+// The service's totals cannot be trusted, nor can the size of a page: an iterator ends without a
+// further request only at a page that is short, completes the total and is the last one.
+// Otherwise it goes on while a full page, the total or the number of pages says that there is
+// more, and yields [ErrIncomplete] if tickets are missing in the end.
+func allPages(ctx context.Context, name string, c *Client, first, perPage int, fetch func(ctx context.Context, page, perPage int) (*listedPage, error)) iter.Seq2[*Ticket, error] {
 	return func(yield func(*Ticket, error) bool) {
 		if ctx == nil {
-			yield(nil, refuse(op, invalid("context", "is nil")))
+			yield(nil, rejected(name, invalid("ctx", "must not be nil")))
 			return
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		var fetches sync.WaitGroup
-		defer fetches.Wait()
+		w := walk{first: max(first, 1), perPage: perPage}
+		if w.perPage == 0 {
+			w.perPage = maxPerPage
+		}
+		if first < 0 {
+			w.first = first // rejected by fetch
+		}
+		pages := fetcher{fetch: fetch, prefetch: c.config.prefetch, next: w.first, perPage: w.perPage}
+		var cancel context.CancelFunc
+		pages.ctx, cancel = context.WithCancel(withoutResponse(ctx))
+		defer pages.running.Wait()
 		defer cancel()
 
-		type result struct {
-			page *TicketPage
-			err  error
-		}
-		var ahead []<-chan result // the pages being fetched, in order
-		start := func(number int) {
-			done := make(chan result, 1)
-			fetches.Go(func() {
-				page, err := fetch(ctx, number)
-				done <- result{page, err}
-			})
-			ahead = append(ahead, done)
-		}
-
-		if first == 0 {
-			first = 1
-		}
-		var seen idSet
-		var previous []TicketID
-		next := first // the next page to start fetching
-		for number := first; ; number++ {
-			var got result
-			if len(ahead) > 0 {
-				got, ahead = <-ahead[0], ahead[1:]
-			} else {
-				got.page, got.err = fetch(ctx, number)
-				next = number + 1
-			}
-			if got.err != nil {
-				yield(nil, got.err)
+		for number := w.first; ; number++ {
+			page, err := pages.get(number)
+			if err != nil {
+				yield(nil, onPage(err, number))
 				return
 			}
-			page := got.page
-			ids := make([]TicketID, len(page.Tickets))
-			for i, ticket := range page.Tickets {
-				if ticket != nil {
-					ids[i] = ticket.ID
-				}
+			fresh, verdict := w.add(page, number)
+			if verdict == more {
+				pages.ahead(w.lastKnown)
 			}
-			if len(ids) == 0 || slices.Equal(ids, previous) || page.Page > 0 && page.Page < number {
-				return // nothing more comes, whatever the totals say
-			}
-			last := number >= page.TotalPages
-			for !last && len(ahead) < prefetch && next <= page.TotalPages {
-				start(next)
-				next++
-			}
-			for _, ticket := range page.Tickets {
-				if ticket == nil || !seen.add(ticket.ID) {
-					continue
-				}
+			for _, ticket := range fresh {
 				if !yield(ticket, nil) {
 					return
 				}
 				if err := ctx.Err(); err != nil {
-					yield(nil, refuse(op, err))
+					yield(nil, &Error{Op: name, Err: context.Cause(ctx)})
 					return
 				}
 			}
-			if last {
+			switch verdict {
+			case complete:
+				return
+			case incomplete:
+				yield(nil, &Error{Op: name, Page: number, Err: fmt.Errorf(
+					"%w: got %d of %d tickets", ErrIncomplete, w.count, w.total)})
 				return
 			}
-			previous = ids
 		}
 	}
 }
 
-// idSet remembers IDs in little memory: one bit each where they lie close together.
+// onPage returns the error with the number of the page that could not be fetched.
+func onPage(err error, number int) error {
+	if e, ok := err.(*Error); ok { //nolint:errorlint // as the client returns it
+		numbered := *e
+		numbered.Page = number
+		return &numbered
+	}
+	return err
+}
+
+type verdict int
+
+const (
+	more verdict = iota
+	complete
+	incomplete
+)
+
+// walk is what the pages so far say.
+type walk struct {
+	first, perPage int
+	seen           idSet
+	count          int // distinct tickets, with those that cannot be read and those of skipped pages
+	total          int // the largest total of all pages
+	lastKnown      int // the last page that is known to exist
+	stale          int // pages in a row without a new ticket
+}
+
+// add takes a page into account. It returns the tickets that are new, and what to do next.
+func (w *walk) add(page *listedPage, number int) (fresh []*Ticket, next verdict) {
+	if number == w.first {
+		w.count = (w.first - 1) * w.perPage
+	}
+	unread := page.listed - len(page.Tickets) // what cannot be read counts as new
+	fresh = slices.DeleteFunc(page.Tickets, func(t *Ticket) bool { return !w.seen.add(t.ID) })
+	isNew := unread+len(fresh) > 0
+	w.count += unread + len(fresh)
+	w.total = max(w.total, page.Total)
+	size := w.perPage
+	if page.PerPage > 0 {
+		size = min(size, page.PerPage) // the server sends fewer than were asked for
+	}
+	w.lastKnown = max(w.lastKnown, page.TotalPages, number)
+	if w.total > 0 {
+		w.lastKnown = max(w.lastKnown, (w.total+size-1)/size)
+	}
+	if isNew {
+		w.stale = 0
+	} else {
+		w.stale++
+	}
+	short := page.listed < size
+	end := short && number >= page.TotalPages && w.count >= w.total
+	switch {
+	case end:
+		return fresh, complete
+	case page.listed == 0 && number >= w.lastKnown, w.stale >= maxStale:
+		if w.count >= w.total {
+			return fresh, complete
+		}
+		return fresh, incomplete
+	}
+	return fresh, more
+}
+
+// fetcher fetches pages in order, some of them before they are needed.
+type fetcher struct {
+	ctx      context.Context
+	fetch    func(ctx context.Context, page, perPage int) (*listedPage, error)
+	prefetch int
+	perPage  int
+	next     int // the next page to start fetching
+	started  []<-chan fetched
+	running  sync.WaitGroup
+}
+
+type fetched struct {
+	page *listedPage
+	err  error
+}
+
+// get returns a page, which must be the one after the last that it returned.
+func (f *fetcher) get(number int) (*listedPage, error) {
+	if len(f.started) > 0 {
+		got := <-f.started[0]
+		f.started = f.started[1:]
+		return got.page, got.err
+	}
+	f.next = number + 1
+	return f.fetch(f.ctx, number, f.perPage)
+}
+
+// ahead starts fetching pages up to last.
+func (f *fetcher) ahead(last int) {
+	for len(f.started) < f.prefetch && f.next <= last {
+		number, done := f.next, make(chan fetched, 1)
+		f.running.Go(func() {
+			page, err := f.fetch(f.ctx, number, f.perPage)
+			done <- fetched{page, err}
+		})
+		f.started = append(f.started, done)
+		f.next++
+	}
+}
+
+// idSet remembers IDs in little memory: one bit each where they are close together.
 type idSet map[TicketID]uint64
 
 // add reports whether the ID is new.
@@ -129,63 +214,4 @@ func (s *idSet) add(id TicketID) bool {
 	}
 	(*s)[word] |= bit
 	return true
-}
-
-func validatePage(page, perPage int) error {
-	switch {
-	case page < 0:
-		return invalid("Page", "must not be negative, got %d", page)
-	case perPage < 0 || perPage > maxPerPage:
-		return invalid("PerPage", "must be 1 to %d, or 0 for the default, got %d", maxPerPage, perPage)
-	}
-	return nil
-}
-
-func perPageOr(perPage, otherwise int) int {
-	if perPage == 0 {
-		return otherwise
-	}
-	return perPage
-}
-
-// orNil is a pointer to the value unless there is an error.
-func orNil[T any](value T, err error) (*T, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &value, nil
-}
-
-// The set functions below write a query parameter unless its value is the default, which the
-// server knows.
-
-func setPage(query url.Values, page, perPage int) {
-	setIf(query, "page", decimalOrNone(page))
-	setIf(query, "per_page", decimalOrNone(perPage))
-}
-
-func setIf(query url.Values, name, value string) {
-	if value != "" {
-		query.Set(name, value)
-	}
-}
-
-func setBool(query url.Values, name string, value bool) {
-	if value {
-		query.Set(name, "true")
-	}
-}
-
-func setTime(query url.Values, name string, value time.Time) {
-	if !value.IsZero() {
-		query.Set(name, value.UTC().Format(time.RFC3339))
-	}
-}
-
-// decimalOrNone writes a number, and "" for 0.
-func decimalOrNone[T ~int | ~int64](n T) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.FormatInt(int64(n), 10)
 }

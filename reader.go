@@ -3,39 +3,103 @@ package supportbee
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// reader reads what comes in many forms, or by the hundred: tickets, replies, comments and their
-// parts. The JSON library finds the field of each name and the function of each value anew, which
-// takes longer than reading them; here a switch does both. All other types have their tags.
-type reader struct {
-	*jsontext.Decoder                  // own, or the library's where that calls a reader
-	own               jsontext.Decoder // of a whole answer
+// object is a type that is read from a JSON object. Each type of a response has a readMember
+// method beside its struct, which reads the value of the member with the given name, and passes
+// names that it does not know to [reader.extra].
+type object interface {
+	readMember(r *reader, name []byte) error
+}
 
-	// known holds strings that were read before: people, labels and addresses come again and
-	// again, and need no memory of their own then.
+// resource is a type that responses consist of. Usable reports whether it says what it is about,
+// usually by an ID.
+type resource interface {
+	object
+	usable() bool
+}
+
+// pointerTo is the constraint of functions that read a T through its methods.
+type pointerTo[T any] interface {
+	*T
+	object
+}
+
+// resourceOf is the same for a T that responses consist of.
+type resourceOf[T any] interface {
+	*T
+	resource
+}
+
+// textual is an object for which a string can stand, such as a person's e-mail address.
+type textual interface{ readText(text string) }
+
+// neighborly is a resource of which some members can stand beside its envelope.
+type neighborly interface {
+	readBeside(r *reader, name []byte) error
+}
+
+// A reader reads JSON into the types of this package. The JSON library would find the field of
+// each name and the function of each type anew, which takes longer than reading them.
+//
+// It accepts what the server plainly means, and keeps what it cannot read: see [reader.extra].
+type reader struct {
+	jsontext.Decoder
+	body  []byte
+	drift driftSink
+
+	// odd is the member that [reader.extra] keeps or forgets, if hasOdd is set.
+	odd    json.RawMessage
+	hasOdd bool
+	stored bool // whether extra stored the last member
+
+	found, want string // kinds of the last value that could not be read
+
+	// known holds strings that were read before: people, labels and addresses repeat, and need
+	// no new memory then.
 	known [256]string
 }
 
-// maxKnown is the longest string, in bytes, that is kept for the next one that is equal.
+// maxKnown is the length in bytes of the longest string that is kept for reuse.
 const maxKnown = 128
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
-func (r *reader) release() {
-	if r.Decoder == &r.own {
-		r.own.Reset(nothing{}) // the body's memory belongs to others now
+// JSON that repeats a name or has invalid UTF-8 comes from mails, and is no reason to lose them.
+var readOptions = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+var byteOrderMark = []byte("\uFEFF")
+
+// newReader returns a reader of body, to be released.
+func newReader(body []byte) *reader {
+	r := readers.Get().(*reader)
+	body = bytes.TrimPrefix(body, byteOrderMark)
+	if !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
 	}
-	r.Decoder = nil
+	r.body = body
+	r.Reset(bytes.NewBuffer(body), readOptions)
+	return r
+}
+
+func (r *reader) release() {
+	r.Reset(nothing{}, readOptions) // drops the reference to the body
+	r.body, r.drift = nil, driftSink{}
+	r.odd, r.hasOdd = nil, false
 	readers.Put(r)
 }
 
@@ -44,180 +108,425 @@ type nothing struct{}
 
 func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
 
-// by makes a method of a reader a function for the JSON library.
-func by[T any](read func(*reader, *T) error) func(*jsontext.Decoder, *T) error {
-	return func(dec *jsontext.Decoder, v *T) error {
-		r := readers.Get().(*reader)
-		defer r.release()
-		r.Decoder = dec
-		return read(r, v)
+// end returns an error unless the body is read to its end.
+func (r *reader) end() error {
+	_, err := r.ReadToken()
+	switch {
+	case err == nil:
+		return errors.New("more JSON follows the end of the response")
+	case errors.Is(err, io.EOF):
+		return nil
 	}
+	return err
 }
 
-// begin reads the start of an object or array, or null.
-func begin[T any](r *reader, want jsontext.Kind) (null bool, err error) {
-	switch kind := r.PeekKind(); kind {
-	case want, 'n':
-		_, err := r.ReadToken()
-		return kind == 'n', err
-	}
-	return false, mismatch[T](r.Decoder)
+// errMismatch reports a value that cannot be read as its type. The value has been consumed.
+var errMismatch = errors.New("the value has another type")
+
+// mismatch reports the value just read as drift and returns [errMismatch].
+func (r *reader) mismatch(found jsontext.Kind, want string) error {
+	r.found, r.want = kindName(found), want
+	r.drift.report(r, "", r.found, want)
+	return errMismatch
 }
 
-// readable is an answer that is read without the JSON library's help.
-type readable interface{ readFrom(*reader) error }
-
-// read reads whatever answer is wanted, those that are wanted most without the detour.
-func (r *reader) read(out any) error {
-	switch out := out.(type) {
-	case readable:
-		return out.readFrom(r)
-	case **Ticket:
-		return r.ticketPointer(out)
-	case **Reply:
-		return readPointer(r, out, (*reader).reply)
-	case **Comment:
-		return readPointer(r, out, (*reader).comment)
-	}
-	return jsonv2.UnmarshalDecode(r.Decoder, out)
+// tolerate reports the value just read as drift, although it could be read.
+func (r *reader) tolerate(found jsontext.Kind, want string) {
+	r.drift.report(r, "", kindName(found), want)
 }
 
-// readAt reads the value of key in an object, or the whole value if key is "".
-func (r *reader) readAt(key string, out any) error {
-	if key == "" {
-		return r.read(out)
-	}
-	token, err := r.ReadToken()
-	if err != nil {
-		return err
-	}
-	if token.Kind() != '{' {
-		return fmt.Errorf("want a JSON object with key %q, got %s", key, kindName(token.Kind()))
-	}
-	found, null := false, false
+// readMembers reads the rest of an object.
+func (r *reader) readMembers(v object) error {
+	odd := false
 	for r.PeekKind() != '}' {
 		name, err := r.name()
 		if err != nil {
 			return err
 		}
-		switch wanted := string(name) == key; {
-		case wanted && r.PeekKind() != 'n':
-			found = true
-			err = r.read(out)
-		default:
-			null = null || wanted
-			err = r.SkipValue()
+		if err := r.member(v, name, &odd); err != nil {
+			return err
 		}
+	}
+	_, err := r.ReadToken()
+	return err
+}
+
+// member reads the value of one member. A value that does not have its type goes to Extra, under
+// its own name. Odd reports whether that happened in this object.
+func (r *reader) member(v object, name []byte, odd *bool) error {
+	start := r.InputOffset()
+	r.stored = false
+	err := v.readMember(r, name)
+	switch {
+	case err == nil && (!*odd || r.stored):
+		return nil
+	case err == nil:
+		r.odd = nil // the name may be repeated: what was kept of it is replaced
+	case err == errMismatch: //nolint:errorlint // never wrapped, and compared for each such member
+		*odd = true
+		r.odd = rawValue(bytes.TrimLeft(r.body[start:r.InputOffset()], " \t\r\n:"))
+	default:
+		return err
+	}
+	r.hasOdd = true
+	return v.readMember(r, nil)
+}
+
+// extra keeps a member that the type does not know in its Extra map.
+func (r *reader) extra(extra *map[string]json.RawMessage, name []byte) error {
+	if r.hasOdd { // a member that the type knows but could not read
+		known := r.StackPointer().LastToken()
+		if r.odd == nil {
+			delete(*extra, known)
+		} else {
+			keep(extra, known, r.odd)
+		}
+		r.odd, r.hasOdd = nil, false
+		return nil
+	}
+	known := string(name)
+	value, err := r.ReadValue()
+	if err != nil {
+		return err
+	}
+	r.stored = true
+	r.drift.report(r, "", kindName(value.Kind()), "")
+	keep(extra, known, rawValue(value))
+	return nil
+}
+
+func keep(extra *map[string]json.RawMessage, name string, value json.RawMessage) {
+	if *extra == nil {
+		*extra = map[string]json.RawMessage{}
+	}
+	(*extra)[name] = value
+}
+
+// unknown skips the value of a member that has no place to be kept.
+func (r *reader) unknown() error {
+	if r.hasOdd {
+		r.odd, r.hasOdd = nil, false
+		return nil
+	}
+	kind := r.PeekKind()
+	if err := r.SkipValue(); err != nil {
+		return err
+	}
+	r.drift.report(r, "", kindName(kind), "")
+	return nil
+}
+
+// rawValue returns a copy of a value as encoding/json would write it, so that writing and reading
+// it again changes nothing.
+func rawValue(value []byte) json.RawMessage {
+	formatted, err := jsontext.AppendFormat(nil, value,
+		readOptions, jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true))
+	if err != nil { // cannot happen: it was read before
+		return bytes.Clone(value)
+	}
+	return formatted
+}
+
+// readObject reads an object, or what can stand for one: a list of one, or a string for a type
+// that has readText. Null, "" and [] are the zero value.
+func readObject[T any, P pointerTo[T]](r *reader, v P) error {
+	_, err := readPresent[T](r, v)
+	return err
+}
+
+// readPresent is readObject, and reports whether there was a value.
+func readPresent[T any, P pointerTo[T]](r *reader, v P) (bool, error) {
+	*v = *new(T)
+	present, err := r.readValue(v)
+	if err != nil {
+		*v = *new(T)
+	}
+	return present, err
+}
+
+func (r *reader) readValue(v object) (present bool, err error) {
+	switch kind := r.PeekKind(); kind {
+	case '{':
+		if _, err := r.ReadToken(); err != nil {
+			return false, err
+		}
+		return true, r.readMembers(v)
+	case 'n':
+		return false, r.SkipValue()
+	case '[':
+		return r.readOnly(v)
+	case '"':
+		text, err := r.text()
+		if err != nil || text == "" {
+			return false, err
+		}
+		if t, ok := v.(textual); ok {
+			r.tolerate(kind, "object")
+			t.readText(text)
+			return true, nil
+		}
+		return false, r.mismatch(kind, "object")
+	default:
+		if err := r.SkipValue(); err != nil {
+			return false, err
+		}
+		return false, r.mismatch(kind, "object")
+	}
+}
+
+// readOnly reads the only value of an array.
+func (r *reader) readOnly(v object) (present bool, err error) {
+	if _, err := r.ReadToken(); err != nil {
+		return false, err
+	}
+	if r.PeekKind() != ']' {
+		present, err = r.readValue(v)
+	}
+	if err != nil && err != errMismatch { //nolint:errorlint // never wrapped
+		return false, err
+	}
+	single := r.PeekKind() == ']'
+	if skipErr := r.skipRest(']'); skipErr != nil {
+		return false, skipErr
+	}
+	switch {
+	case err != nil:
+		return false, err
+	case !single:
+		return false, r.mismatch('[', "object")
+	case present:
+		r.tolerate('[', "object")
+	}
+	return present, nil
+}
+
+// skipRest skips the rest of an object or array.
+func (r *reader) skipRest(end jsontext.Kind) error {
+	for r.PeekKind() != end {
+		if err := r.SkipValue(); err != nil {
+			return err
+		}
+	}
+	_, err := r.ReadToken()
+	return err
+}
+
+// readPointer reads an object into new memory, or sets nil if there is none.
+func readPointer[T any, P pointerTo[T]](r *reader, p **T) error {
+	*p = nil
+	if r.PeekKind() == 'n' {
+		return r.SkipValue()
+	}
+	v := new(T)
+	present, err := readPresent[T](r, P(v))
+	if present && err == nil {
+		*p = v
+	}
+	return err
+}
+
+// readEnveloped reads an object that has the value under key, or is the value itself, into new
+// memory. It leaves *p alone where nobody is named, since the other spelling of the member may
+// have named somebody.
+func readEnveloped[T any, P resourceOf[T]](r *reader, p **T, key string) error {
+	kind := r.PeekKind()
+	if kind == 'n' {
+		return r.SkipValue()
+	}
+	v := new(T)
+	if kind != '{' { // flat, in a form that readValue knows
+		present, err := readPresent[T](r, P(v))
+		if present && err == nil {
+			*p = v
+		}
+		return err
+	}
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	var failed error
+	found, odd := false, false
+	for r.PeekKind() != '}' {
+		name, err := r.name()
 		if err != nil {
+			return err
+		}
+		switch {
+		case string(name) == key:
+			found = true
+			err = readObject[T](r, P(v))
+		case found:
+			err = r.unknown()
+		default:
+			err = r.member(P(v), name, &odd)
+		}
+		if err == errMismatch { //nolint:errorlint // never wrapped
+			failed = err
+		} else if err != nil {
 			return err
 		}
 	}
 	if _, err := r.ReadToken(); err != nil {
 		return err
 	}
-	if !found {
-		return missingError{key, null}
+	switch {
+	case failed != nil:
+		return failed
+	case P(v).usable():
+		*p = v
+	case !reflect.ValueOf(v).Elem().IsZero(): // something is there, but nobody is named
+		return r.mismatch('{', "object")
 	}
 	return nil
 }
 
-// readObject reads an object and hands the name of each member to member, which reads or skips
-// the value. Null is the zero value.
-func readObject[T any](r *reader, v *T, member func(r *reader, v *T, name []byte) error) error {
-	*v = *new(T)
-	if null, err := begin[T](r, '{'); null || err != nil {
-		return err
-	}
-	for r.PeekKind() != '}' {
-		name, err := r.name()
-		if err != nil {
-			return err
-		}
-		if err := member(r, v, name); err != nil {
-			return err
-		}
-	}
-	_, err := r.ReadToken()
-	return err
+// readList reads an array of objects, or one object. Null and "" are nil; null elements are left
+// out.
+func readList[T any, P pointerTo[T]](r *reader, list *[]T) error {
+	return readArray(r, list, func(v *T) (bool, error) { return readPresent[T](r, P(v)) })
 }
 
-// readArray reads an array, whose values element reads. Null is nil.
-func readArray[T any](r *reader, list *[]T, element func(*reader, *T) error) error {
+// readArray reads an array, or one value in its place, whose elements element reads. If an
+// element cannot be read, the array cannot.
+func readArray[T any](r *reader, list *[]T, element func(*T) (present bool, err error)) error {
 	*list = nil
-	if null, err := begin[[]T](r, '['); null || err != nil {
-		return err
+	kind := r.PeekKind()
+	switch kind {
+	case '[':
+		if _, err := r.ReadToken(); err != nil {
+			return err
+		}
+	case 'n':
+		return r.SkipValue()
+	case '"':
+		if value := bytes.TrimLeft(r.body[r.InputOffset():], " \t\r\n:,"); bytes.HasPrefix(value, []byte(`""`)) {
+			return r.SkipValue()
+		}
+	case jsontext.KindInvalid:
+		return r.SkipValue() // returns why
 	}
 	*list = []T{}
+	var failed error
 	for r.PeekKind() != ']' {
 		*list = append(*list, *new(T))
-		if err := element(r, &(*list)[len(*list)-1]); err != nil {
+		last := len(*list) - 1
+		present, err := element(&(*list)[last])
+		if err == errMismatch { //nolint:errorlint // never wrapped
+			failed = err
+		} else if err != nil {
+			return err
+		}
+		if !present {
+			*list = (*list)[:last]
+		}
+		if kind != '[' {
+			if failed == nil {
+				r.tolerate(kind, "array")
+			}
+			break
+		}
+	}
+	if failed != nil {
+		*list = nil
+	}
+	if kind == '[' {
+		if _, err := r.ReadToken(); err != nil {
 			return err
 		}
 	}
-	_, err := r.ReadToken()
-	return err
+	return failed
 }
 
-// readPointer reads a value into new memory. Null is nil.
-func readPointer[T any](r *reader, p **T, read func(*reader, *T) error) error {
-	if r.PeekKind() == 'n' {
-		*p = nil
-		return r.SkipValue()
-	}
-	*p = new(T)
-	return read(r, *p)
-}
-
-// readEither reads an object that has the value under key, or is the value itself. Both are nil if
-// there is none, and the second is zero if only keys came that it does not have.
-func readEither[T any](r *reader, key string, read func(*reader, *T) error, member func(*reader, *T, []byte) error) (under, itself *T, err error) {
-	err = readObject(r, new(struct{}), func(r *reader, _ *struct{}, name []byte) error {
-		if string(name) == key {
-			return readPointer(r, &under, read)
+// readResources reads an array of resources. An element that is not a usable resource is left
+// out, since it must not cost the others. It returns the number of elements that are not null.
+func readResources[T any, P resourceOf[T]](r *reader, list *[]*T) (elements int, err error) {
+	err = readArray(r, list, func(v **T) (bool, error) {
+		if r.PeekKind() == 'n' {
+			r.tolerate('n', "object")
+			return false, r.SkipValue()
 		}
-		if itself == nil {
-			itself = new(T)
+		elements++
+		*v = new(T)
+		present, err := readPresent[T](r, P(*v))
+		if err == errMismatch { //nolint:errorlint // never wrapped
+			return false, nil // reported as drift
 		}
-		return member(r, itself, name)
+		usable := present && err == nil && P(*v).usable()
+		if !usable && err == nil {
+			r.drift.report(r, "/id", "null", "number")
+		}
+		return usable, err
 	})
-	return under, itself, err
+	return elements, err
 }
 
-// name reads the name of a member. It is good until the next read.
+// readStrings reads an array of strings, or one string.
+func readStrings(r *reader, list *[]string) error {
+	return readArray(r, list, func(text *string) (bool, error) {
+		err := readString(r, text)
+		return err == nil, err
+	})
+}
+
+// name reads the name of a member. It is valid until the next read.
 func (r *reader) name() ([]byte, error) {
 	quoted, err := r.ReadValue()
 	if err != nil {
 		return nil, err
 	}
-	return unquote(quoted)
+	return unquote(quoted), nil
 }
 
-// unquote returns what a JSON string says, in the same memory unless it has escapes.
-func unquote(quoted []byte) ([]byte, error) {
-	if bytes.IndexByte(quoted, '\\') >= 0 {
-		return jsontext.AppendUnquote(nil, quoted)
+// text reads a string.
+func (r *reader) text() (string, error) {
+	value, err := r.ReadValue()
+	if err != nil {
+		return "", err
 	}
-	return quoted[1 : len(quoted)-1], nil
+	return string(unquote(value)), nil
 }
 
+// unquote returns the text of a JSON string, in the same memory unless it has escapes. A lone
+// surrogate becomes U+FFFD.
+func unquote(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		text, _ := jsontext.AppendUnquote(nil, quoted) // its only error is of a lone surrogate
+		return text
+	}
+	return quoted[1 : len(quoted)-1]
+}
+
+// readString reads a string, or a number as it is written.
 func readString[T ~string](r *reader, s *T) error {
+	*s = ""
 	value, err := r.ReadValue()
 	if err != nil {
 		return err
 	}
-	switch value[0] {
+	switch kind := value.Kind(); kind {
 	case '"':
-		text, err := unquote(value)
-		*s = T(r.keep(text))
-		return err
+		*s = T(r.keep(unquote(value)))
+	case '0':
+		*s = T(value)
+		r.tolerate(kind, "string")
 	case 'n':
-		*s = ""
-		return nil
+	default:
+		return r.mismatch(kind, "string")
 	}
-	return misread[string](r, value)
+	return nil
 }
 
-// keep returns the text as a string, which is one that was read before where it can be.
+// readID reads an ID that is a string here, and a string or a number in responses.
+func readID[T ~string](r *reader, id *T) error {
+	if r.PeekKind() != '0' {
+		return readString(r, id)
+	}
+	value, err := r.ReadValue()
+	*id = T(value)
+	return err
+}
+
+// keep returns text as a string: one that was read before if possible.
 func (r *reader) keep(text []byte) string {
 	if len(text) > maxKnown {
 		return string(text)
@@ -229,7 +538,8 @@ func (r *reader) keep(text []byte) string {
 	return *known
 }
 
-// slot is where a text is kept. It looks at both ends, where addresses and names differ.
+// slot is the index at which a text is kept. It looks at both ends, where addresses and names
+// differ.
 func slot(text []byte) byte {
 	var first, last uint64
 	if n := len(text); n >= 8 {
@@ -243,454 +553,315 @@ func slot(text []byte) byte {
 	return byte((first*odd1 ^ last*odd2) >> 56)
 }
 
+// readInt reads an integer, also one that is written as 2.0 or "2".
 func readInt[T ~int | ~int64](r *reader, n *T) error {
+	*n = 0
 	value, err := r.ReadValue()
 	if err != nil {
 		return err
 	}
-	if value[0] == 'n' {
-		*n = 0
+	kind := value.Kind()
+	text := []byte(value)
+	switch kind {
+	case 'n':
+		return nil
+	case '"':
+		if text = bytes.TrimSpace(unquote(value)); len(text) == 0 {
+			return nil
+		}
+	case '0':
+	default:
+		return r.mismatch(kind, "number")
+	}
+	whole, err := strconv.ParseInt(string(text), 10, 64)
+	if err == nil && int64(T(whole)) == whole {
+		*n = T(whole)
+		if kind == '"' {
+			r.tolerate(kind, "number")
+		}
 		return nil
 	}
-	whole, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil || int64(T(whole)) != whole {
-		return misread[T](r, value)
+	const exact = 1 << 53 // beyond it a float64 is no exact integer
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) >= exact || float64(T(f)) != f {
+		return r.mismatch(kind, "number")
 	}
-	*n = T(whole)
+	*n = T(f)
+	r.tolerate(kind, "number")
 	return nil
 }
 
-func readBool(r *reader, b *bool) error {
+// readFloat reads a number that may be written as a string.
+func readFloat(r *reader, f *float64) error {
+	*f = 0
 	value, err := r.ReadValue()
 	if err != nil {
 		return err
 	}
-	switch value[0] {
-	case 't', 'f', 'n':
-		*b = value[0] == 't'
-		return nil
-	}
-	return misread[bool](r, value)
-}
-
-func readTime(r *reader, t *time.Time) error {
-	value, err := r.ReadValue()
-	if err != nil {
-		return err
-	}
-	switch value[0] {
+	text := []byte(value)
+	switch kind := value.Kind(); kind {
 	case 'n':
-		*t = time.Time{}
 		return nil
 	case '"':
-		text, err := unquote(value)
-		if err == nil && t.UnmarshalText(text) == nil {
+		if text = bytes.TrimSpace(unquote(value)); len(text) == 0 {
+			return nil
+		}
+	case '0':
+	default:
+		return r.mismatch(kind, "number")
+	}
+	parsed, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || math.IsNaN(parsed) || math.IsInf(parsed, 0) {
+		return r.mismatch(value.Kind(), "number")
+	}
+	*f = parsed
+	return nil
+}
+
+// readBool reads a boolean, also one that is written as "true", 1 or "1".
+func readBool(r *reader, b *bool) error {
+	*b = false
+	value, err := r.ReadValue()
+	if err != nil {
+		return err
+	}
+	kind := value.Kind()
+	text := []byte(value)
+	switch kind {
+	case 't', 'f', 'n':
+		*b = kind == 't'
+		return nil
+	case '"':
+		text = bytes.TrimSpace(unquote(value))
+	}
+	switch string(text) {
+	case "":
+		return nil
+	case "true", "1":
+		*b = true
+	case "false", "0":
+	default:
+		return r.mismatch(kind, "boolean")
+	}
+	r.tolerate(kind, "boolean")
+	return nil
+}
+
+// readTruth reads a value of which only null and false are known: anything else is true.
+func readTruth(r *reader, b *bool) error {
+	value, err := r.ReadValue()
+	kind := value.Kind()
+	*b = err == nil && kind != 'n' && kind != 'f'
+	if *b && kind != 't' {
+		r.tolerate(kind, "boolean")
+	}
+	return err
+}
+
+// readTime reads a time, in RFC 3339 or another form that has only one meaning.
+func readTime(r *reader, t *time.Time) error {
+	*t = time.Time{}
+	value, err := r.ReadValue()
+	if err != nil {
+		return err
+	}
+	kind := value.Kind()
+	text := []byte(value)
+	switch kind {
+	case 'n':
+		return nil
+	case '"':
+		if text = unquote(value); len(text) == 0 {
+			return nil
+		}
+		if t.UnmarshalText(text) == nil && t.Year() <= 9999 {
 			return nil
 		}
 	}
-	return misread[time.Time](r, value)
+	parsed, ok := parseTime(string(text))
+	*t = parsed
+	if !ok {
+		return r.mismatch(kind, "time")
+	}
+	r.tolerate(kind, "time")
+	return nil
 }
 
-// mismatch is the error of a value, which is next, of a kind that none of the known forms has.
-func mismatch[T any](dec *jsontext.Decoder) error {
-	kind := dec.PeekKind()
-	if err := dec.SkipValue(); err != nil { // no value at all: the decoder knows why
+// timeLayouts are the forms of a time besides RFC 3339. Without a zone it is UTC.
+var timeLayouts = []string{
+	"2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00",
+	"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02",
+	time.RFC1123Z,
+}
+
+// maxUnixSeconds is the end of the year 9999, the last that RFC 3339 can write.
+const maxUnixSeconds = 253402300799
+
+func parseTime(text string) (time.Time, bool) {
+	text = strings.TrimSpace(text)
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
+		// Fewer digits are no Unix time but something like a year.
+		if seconds != math.Trunc(seconds) || seconds < 1e8 || seconds > maxUnixSeconds {
+			return time.Time{}, false
+		}
+		return time.Unix(int64(seconds), 0).UTC(), true
+	}
+	for _, zone := range []string{" UTC", " GMT", " Z"} {
+		text = strings.TrimSuffix(text, zone)
+	}
+	for _, layout := range timeLayouts {
+		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 0 && t.Year() <= 9999 {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// readMap reads an object whose members have no types.
+func readMap(r *reader, m *map[string]json.RawMessage) error {
+	*m = nil
+	kind := r.PeekKind()
+	switch kind {
+	case '{':
+	case 'n':
+		return r.SkipValue()
+	default:
+		value, err := r.ReadValue()
+		if err != nil || string(value) == `""` {
+			return err
+		}
+		return r.mismatch(kind, "object")
+	}
+	if _, err := r.ReadToken(); err != nil {
 		return err
 	}
-	return &jsonv2.SemanticError{JSONPointer: dec.StackPointer(), JSONKind: kind, GoType: reflect.TypeFor[T]()}
-}
-
-// misread is the same for a value that was read.
-func misread[T any](r *reader, value jsontext.Value) error {
-	return &jsonv2.SemanticError{JSONPointer: r.StackPointer(), JSONKind: value.Kind(), GoType: reflect.TypeFor[T]()}
-}
-
-func (p *ticketPage) readFrom(r *reader) error { return readObject(r, p, (*reader).ticketPageMember) }
-
-func (r *reader) ticketPageMember(p *ticketPage, name []byte) error {
-	switch string(name) {
-	case "total":
-		return readInt(r, &p.Total)
-	case "current_page":
-		return readInt(r, &p.Page)
-	case "per_page":
-		return readInt(r, &p.PerPage)
-	case "total_pages":
-		return readInt(r, &p.TotalPages)
-	case "tickets":
-		return readArray(r, &p.Tickets, (*reader).ticketPointer)
+	*m = map[string]json.RawMessage{}
+	for r.PeekKind() != '}' {
+		quoted, err := r.name()
+		if err != nil {
+			return err
+		}
+		name := string(quoted)
+		value, err := r.ReadValue()
+		if err != nil {
+			return err
+		}
+		(*m)[name] = rawValue(value)
 	}
-	return r.SkipValue()
-}
-
-func (r *reader) ticketPointer(t **Ticket) error { return readPointer(r, t, (*reader).ticket) }
-
-func (r *reader) ticket(t *Ticket) error { return readObject(r, t, (*reader).ticketMember) }
-
-func (r *reader) ticketMember(t *Ticket, name []byte) error {
-	switch string(name) {
-	case "id":
-		return readInt(r, &t.ID)
-	case "subject":
-		return readString(r, &t.Subject)
-	case "replies_count":
-		return readInt(r, &t.RepliesCount)
-	case "agent_replies_count":
-		return readInt(r, &t.AgentRepliesCount)
-	case "comments_count":
-		return readInt(r, &t.CommentsCount)
-	case "last_activity_at":
-		return readTime(r, &t.LastActivityAt)
-	case "created_at":
-		return readTime(r, &t.CreatedAt)
-	case "unanswered":
-		return readBool(r, &t.Unanswered)
-	case "archived":
-		return readBool(r, &t.Archived)
-	case "spam":
-		return readBool(r, &t.Spam)
-	case "private":
-		return readBool(r, &t.Private)
-	case "trash":
-		return readBool(r, &t.Trash)
-	case "draft":
-		return readBool(r, &t.Draft)
-	case "starred":
-		return readBool(r, &t.Starred)
-	case "summary":
-		return readString(r, &t.Summary)
-	case "url":
-		return readString(r, &t.URL)
-	case "source":
-		return r.source(&t.Source)
-	case "cc":
-		return r.recipients(&t.CC)
-	case "bcc":
-		return r.recipients(&t.BCC)
-	case "labels":
-		return readArray(r, &t.Labels, (*reader).label)
-	case "customer_rating":
-		return r.rating(&t.CustomerRating)
-	case "requester":
-		return r.person(&t.Requester)
-	case "content":
-		return r.content(&t.Content)
-	case "current_user_assignee", "current_user_asignee":
-		return r.assignedUser(&t.AssignedUser)
-	case "current_team_assignee", "current_team_asignee":
-		return r.assignedTeam(&t.AssignedTeam)
-	}
-	return r.SkipValue()
-}
-
-// source reads the one key that the object has, whatever it is called.
-func (r *reader) source(s *Source) error { return readObject(r, s, (*reader).sourceMember) }
-
-func (r *reader) sourceMember(s *Source, name []byte) error {
-	if s.Channel != "" {
-		return r.SkipValue()
-	}
-	s.Channel = r.keep(name)
-	if r.PeekKind() != '"' {
-		return r.SkipValue()
-	}
-	return readString(r, &s.Address)
-}
-
-func (r *reader) label(l *Label) error { return readObject(r, l, (*reader).labelMember) }
-
-func (r *reader) labelMember(l *Label, name []byte) error {
-	switch string(name) {
-	case "name":
-		return readString(r, &l.Name)
-	case "color":
-		return readString(r, &l.Color)
-	}
-	return r.SkipValue()
-}
-
-// rating reads whatever there is; mostly that is nothing.
-func (r *reader) rating(rating *map[string]any) error {
-	null := r.PeekKind() == 'n'
-	err := readObject(r, rating, (*reader).ratingMember)
-	if *rating == nil && !null {
-		*rating = map[string]any{}
-	}
+	_, err := r.ReadToken()
 	return err
 }
 
-func (r *reader) ratingMember(rating *map[string]any, name []byte) error {
-	if *rating == nil {
-		*rating = map[string]any{}
+// result is what a response is read into: one resource, or a list of them.
+type result struct {
+	one  resource
+	many interface{ readFrom(r *reader) error }
+}
+
+// read reads the result itself.
+func (out result) read(r *reader) error {
+	if out.one == nil {
+		return out.many.readFrom(r)
 	}
-	key := string(name)
-	var value any
-	err := jsonv2.UnmarshalDecode(r.Decoder, &value)
-	(*rating)[key] = value
+	_, err := r.readValue(out.one)
 	return err
 }
 
-func (r *reader) person(p *Person) error { return readObject(r, p, (*reader).personMember) }
+// list is the [result] of an operation that returns a list.
+type list[T any, P resourceOf[T]] []*T
 
-func (r *reader) personMember(p *Person, name []byte) error {
-	switch string(name) {
-	case "id":
-		return readInt(r, &p.ID)
-	case "email":
-		return readString(r, &p.Email)
-	case "name":
-		return readString(r, &p.Name)
-	case "first_name":
-		return readString(r, &p.FirstName)
-	case "last_name":
-		return readString(r, &p.LastName)
-	case "role":
-		return readString(r, &p.Role)
-	case "agent":
-		return readBool(r, &p.Agent)
-	case "active_tickets_count":
-		return readInt(r, &p.ActiveTicketsCount)
-	case "picture":
-		return r.picture(&p.Picture)
-	}
-	return r.SkipValue()
-}
-
-// recipients reads people, of whom some may be bare addresses.
-func (r *reader) recipients(people *[]Person) error {
-	return readArray(r, people, (*reader).recipient)
-}
-
-func (r *reader) recipient(p *Person) error {
-	if r.PeekKind() == '"' {
-		return readString(r, &p.Email)
-	}
-	return r.person(p)
-}
-
-// picture reads an object, an array of which the first counts, or "", which is none.
-func (r *reader) picture(p *Picture) error {
-	switch r.PeekKind() {
-	case '[':
-		var all []Picture
-		err := readArray(r, &all, (*reader).picture)
-		*p = Picture{}
-		if len(all) > 0 {
-			*p = all[0]
-		}
-		return err
-	case '"':
-		*p = Picture{}
-		return r.SkipValue()
-	}
-	return readObject(r, p, (*reader).pictureMember)
-}
-
-func (r *reader) pictureMember(p *Picture, name []byte) error {
-	switch string(name) {
-	case "thumb20":
-		return readString(r, &p.Thumb20)
-	case "thumb24":
-		return readString(r, &p.Thumb24)
-	case "thumb32":
-		return readString(r, &p.Thumb32)
-	case "thumb48":
-		return readString(r, &p.Thumb48)
-	case "thumb64":
-		return readString(r, &p.Thumb64)
-	case "thumb128":
-		return readString(r, &p.Thumb128)
-	case "thumb256":
-		return readString(r, &p.Thumb256)
-	}
-	return r.SkipValue()
-}
-
-func (r *reader) team(t *Team) error { return readObject(r, t, (*reader).teamMember) }
-
-func (r *reader) teamMember(t *Team, name []byte) error {
-	switch string(name) {
-	case "id":
-		return readInt(r, &t.ID)
-	case "name":
-		return readString(r, &t.Name)
-	case "private":
-		return readBool(r, &t.Private)
-	case "picture":
-		return r.picture(&t.Picture)
-	}
-	return r.SkipValue()
-}
-
-func (r *reader) assignedUser(p **Person) error {
-	return readAssignee(r, p, "user", (*reader).person, (*reader).personMember)
-}
-
-func (r *reader) assignedTeam(p **Team) error {
-	return readAssignee(r, p, "team", (*reader).team, (*reader).teamMember)
-}
-
-// readAssignee reads an assignee in either form. Where nobody is named, what p says is left, since
-// the other spelling of the key may have named somebody.
-func readAssignee[T comparable](r *reader, p **T, key string, read func(*reader, *T) error, member func(*reader, *T, []byte) error) error {
-	under, itself, err := readEither(r, key, read, member)
-	for _, assignee := range []*T{itself, under} {
-		if assignee != nil && *assignee != *new(T) {
-			*p = assignee
-		}
-	}
+func (l *list[T, P]) readFrom(r *reader) error {
+	_, err := readResources[T, P](r, (*[]*T)(l))
 	return err
 }
 
-// content reads a content, which has its text under "body" where it is an older one.
-func (r *reader) content(c *Content) error { return readObject(r, c, (*reader).contentMember) }
-
-func (r *reader) contentMember(c *Content, name []byte) error {
-	switch string(name) {
-	case "html":
-		return readString(r, &c.HTML)
-	case "text", "body":
-		isText := name[0] == 't'
-		var text string
-		err := readString(r, &text)
-		if text != "" && (isText || c.Text == "") {
-			c.Text = text
-		}
+// readResult reads the body of a response.
+func (r *reader) readResult(op *operation, out result) error {
+	err := r.readEnvelope(op, out)
+	if err == nil {
+		err = r.end()
+	}
+	if err != nil {
 		return err
-	case "truncated":
-		return readBool(r, &c.Truncated)
-	case "attachments":
-		return readArray(r, &c.Attachments, (*reader).attachment)
 	}
-	return r.SkipValue()
-}
-
-func (r *reader) attachment(a *Attachment) error { return readObject(r, a, (*reader).attachmentMember) }
-
-func (r *reader) attachmentMember(a *Attachment, name []byte) error {
-	switch string(name) {
-	case "id":
-		return readInt(r, &a.ID)
-	case "created_at":
-		return readTime(r, &a.CreatedAt)
-	case "filename":
-		return readString(r, &a.Filename)
-	case "content_type":
-		return readString(r, &a.ContentType)
-	case "url":
-		return readObject(r, &a.URL, (*reader).attachmentURLMember)
+	if out.one != nil && !op.mayBeHollow && !out.one.usable() {
+		return hollowError{op.key}
 	}
-	return r.SkipValue()
+	return nil
 }
 
-func (r *reader) attachmentURLMember(u *AttachmentURL, name []byte) error {
-	switch string(name) {
-	case "original":
-		return readString(r, &u.Original)
-	case "thumb":
-		return readString(r, &u.Thumb)
+// readEnvelope reads the object that has the result under op.key, or is the result if that is
+// empty.
+func (r *reader) readEnvelope(op *operation, out result) error {
+	kind := r.PeekKind()
+	switch {
+	case kind == jsontext.KindInvalid:
+		return r.SkipValue() // returns why
+	case kind == '[' && op.anyKey, kind == '{' && op.key == "":
+		return out.read(r)
+	case kind != '{':
+		return fmt.Errorf("want a JSON object, got %s", article(kindName(kind)))
 	}
-	return r.SkipValue()
-}
-
-func (r *reader) reply(a *Reply) error { return readObject(r, a, (*reader).replyMember) }
-
-func (r *reader) replyMember(a *Reply, name []byte) error {
-	switch string(name) {
-	case "id":
-		return readInt(r, &a.ID)
-	case "created_at":
-		return readTime(r, &a.CreatedAt)
-	case "summary":
-		return readString(r, &a.Summary)
-	case "merged":
-		return readBool(r, &a.Merged)
-	case "cc":
-		return r.recipients(&a.CC)
-	case "bcc":
-		return r.recipients(&a.BCC)
-	case "ticket":
-		return readObject(r, &a.Ticket, (*reader).countsMember)
-	case "replier":
-		return r.person(&a.Replier)
-	case "content":
-		return r.content(&a.Content)
+	if _, err := r.ReadToken(); err != nil {
+		return err
 	}
-	return r.SkipValue()
-}
-
-func (r *reader) comment(c *Comment) error { return readObject(r, c, (*reader).commentMember) }
-
-func (r *reader) commentMember(c *Comment, name []byte) error {
-	switch string(name) {
-	case "id":
-		return readInt(r, &c.ID)
-	case "created_at":
-		return readTime(r, &c.CreatedAt)
-	case "merged":
-		return readBool(r, &c.Merged)
-	case "ticket":
-		return readObject(r, &c.Ticket, (*reader).countsMember)
-	case "commenter":
-		return r.person(&c.Commenter)
-	case "content":
-		return r.content(&c.Content)
+	found, null, used, odd := false, false, false, false
+	for r.PeekKind() != '}' {
+		name, err := r.name()
+		if err != nil {
+			return err
+		}
+		named := string(name) == op.key || op.alias != "" && string(name) == op.alias
+		switch {
+		case named && r.PeekKind() == 'n':
+			null = true
+			err = r.SkipValue()
+		case named, op.anyKey && !found && r.PeekKind() == '[':
+			if out.one != nil && (found || used) {
+				reflect.ValueOf(out.one).Elem().SetZero() // of a repeated key, or of what stands beside it
+			}
+			found = true
+			err = out.read(r)
+		case op.bare && !found:
+			used = true
+			err = r.member(out.one, name, &odd)
+		default:
+			if n, ok := out.one.(neighborly); ok {
+				if err = n.readBeside(r, name); err == errMismatch { //nolint:errorlint // never wrapped
+					err = nil // reported as drift; the resource itself is there
+				}
+			} else {
+				err = r.unknown()
+			}
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return r.SkipValue()
-}
-
-func (r *reader) countsMember(c *TicketCounts, name []byte) error {
-	switch string(name) {
-	case "replies_count":
-		return readInt(r, &c.RepliesCount)
-	case "agent_replies_count":
-		return readInt(r, &c.AgentRepliesCount)
-	case "comments_count":
-		return readInt(r, &c.CommentsCount)
+	if _, err := r.ReadToken(); err != nil {
+		return err
 	}
-	return r.SkipValue()
-}
-
-func (r *reader) userAssignment(a *UserAssignment) error {
-	return readObject(r, a, (*reader).userAssignmentMember)
-}
-
-func (r *reader) userAssignmentMember(a *UserAssignment, name []byte) error {
-	switch string(name) {
-	case "assignee", "asignee":
-		return r.assignedUser(&a.User)
+	if !found && !op.mayBeHollow && (!op.bare || !out.one.usable()) {
+		return missingError{key: op.key, null: null}
 	}
-	return r.assignmentMember(name, &a.ID, &a.CreatedAt, &a.Ticket)
+	return nil
 }
 
-func (r *reader) teamAssignment(a *TeamAssignment) error {
-	return readObject(r, a, (*reader).teamAssignmentMember)
+// missingError reports a response without the member that it should have.
+type missingError struct {
+	key  string
+	null bool // it is there, with nothing in it
 }
 
-func (r *reader) teamAssignmentMember(a *TeamAssignment, name []byte) error {
-	switch string(name) {
-	case "assignee", "asignee":
-		return r.assignedTeam(&a.Team)
+func (e missingError) Error() string { return fmt.Sprintf("key %q is missing or null", e.key) }
+
+// hollowError reports a response whose result says nothing.
+type hollowError struct{ key string }
+
+func (e hollowError) Error() string {
+	if e.key == "" {
+		return "the object lacks what makes it a result"
 	}
-	return r.assignmentMember(name, &a.ID, &a.CreatedAt, &a.Ticket)
-}
-
-// assignmentMember reads what both kinds of assignment have.
-func (r *reader) assignmentMember(name []byte, id *AssignmentID, createdAt *time.Time, ticket *TicketRef) error {
-	switch string(name) {
-	case "id":
-		return readInt(r, id)
-	case "created_at":
-		return readTime(r, createdAt)
-	case "ticket":
-		return readObject(r, ticket, (*reader).ticketRefMember)
-	}
-	return r.SkipValue()
-}
-
-func (r *reader) ticketRefMember(t *TicketRef, name []byte) error {
-	if string(name) == "id" {
-		return readInt(r, &t.ID)
-	}
-	return r.SkipValue()
+	return fmt.Sprintf("the value of key %q has no ID that can be used", e.key)
 }

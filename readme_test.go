@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,17 +28,6 @@ func TestReadmeShowsCodeThatCompiles(t *testing.T) {
 	for _, block := range blocks {
 		assert.Contains(t, compiled, flush.ReplaceAllString(block[1], ""))
 	}
-}
-
-func TestReadmeListsEveryOperation(t *testing.T) {
-	t.Parallel()
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	var listed []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+) (/\\S*)` \\| `(\\S+)` \\|$").FindAllStringSubmatch(string(readme), -1) {
-		listed = append(listed, strings.Join(row[1:], "\t"))
-	}
-	assert.Equal(t, operationsTSV(t), listed)
 }
 
 // The README's code is not only compiled, it runs.

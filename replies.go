@@ -2,6 +2,7 @@ package supportbee
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -11,78 +12,111 @@ type ReplyID int64
 
 func (id ReplyID) segment() (string, error) { return idSegment(int64(id)) }
 
-// Reply is a message in a ticket that the customer sees, by an agent or by the customer.
+// Reply is a message between agents and the customer.
 type Reply struct {
-	ID        ReplyID      `json:"id"`
-	CreatedAt time.Time    `json:"created_at"`
-	Summary   string       `json:"summary"`
-	Merged    bool         `json:"merged"`
-	CC        []Person     `json:"cc"`
-	BCC       []Person     `json:"bcc"`
-	Ticket    TicketCounts `json:"ticket"`
-	Replier   Person       `json:"replier"`
-	Content   Content      `json:"content"`
+	ID               ReplyID                    `json:"id"`
+	CreatedAt        time.Time                  `json:"created_at,omitzero"`
+	Summary          string                     `json:"summary"`
+	Content          Content                    `json:"content"`
+	Replier          Person                     `json:"replier,omitzero"`
+	CC               []Person                   `json:"cc,omitzero"`
+	BCC              []Person                   `json:"bcc,omitzero"`
+	Ticket           TicketCounts               `json:"ticket,omitzero"`
+	AttachmentsCount int                        `json:"attachments_count,omitzero"`
+	Merged           bool                       `json:"merged"`
+	HistoricalImport bool                       `json:"historical_import,omitzero"`
+	Extra            map[string]json.RawMessage `json:"-"` // see Ticket.Extra
 }
 
-// TicketCounts is what replies and comments tell of their ticket; the server leaves out its ID.
-type TicketCounts struct {
-	RepliesCount      int `json:"replies_count"`
-	AgentRepliesCount int `json:"agent_replies_count"`
-	CommentsCount     int `json:"comments_count"`
+func (a *Reply) usable() bool { return a.ID > 0 }
+
+func (a *Reply) readMember(r *reader, name []byte) error {
+	switch string(name) {
+	case "id":
+		return readInt(r, &a.ID)
+	case "created_at":
+		return readTime(r, &a.CreatedAt)
+	case "summary":
+		return readString(r, &a.Summary)
+	case "content":
+		return readObject(r, &a.Content)
+	case "replier":
+		return readObject(r, &a.Replier)
+	case "cc":
+		return readPeople(r, &a.CC)
+	case "bcc":
+		return readPeople(r, &a.BCC)
+	case "ticket":
+		return readObject(r, &a.Ticket)
+	case "attachments_count":
+		return readInt(r, &a.AttachmentsCount)
+	case "merged":
+		return readBool(r, &a.Merged)
+	case "historical_import":
+		return readTruth(r, &a.HistoricalImport)
+	}
+	return r.extra(&a.Extra, name)
 }
 
-// ReplyParams is a reply to send. Content is required.
+// MarshalJSON implements [json.Marshaler]. See [Content.MarshalJSON].
+func (a Reply) MarshalJSON() ([]byte, error) { return marshalObject(a, a.Extra) }
+
+// UnmarshalJSON implements [json.Unmarshaler]. It is as tolerant as the client.
+func (a *Reply) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+
+// ReplyParams describes a reply to create. Content is required.
 type ReplyParams struct {
-	Content ContentParams `json:"content"`
-	CC      []string      `json:"cc,omitzero"`  // "a@b.c" or "Name <a@b.c>", at most 25
-	BCC     []string      `json:"bcc,omitzero"` // the same
-
-	// OnBehalfOf names the agent whose reply it is to be, by ID or e-mail. For admins only.
-	OnBehalfOf *AgentRef `json:"on_behalf_of,omitzero"`
+	Content    ContentParams `json:"content"`
+	CC         []string      `json:"cc,omitzero"`           // as in [TicketParams]
+	BCC        []string      `json:"bcc,omitzero"`          // the same
+	OnBehalfOf AgentRef      `json:"on_behalf_of,omitzero"` // the agent to reply as; requires an admin token
 }
 
-// AgentRef names an agent by ID or by e-mail; exactly one is set.
+// AgentRef names an agent by ID or by e-mail address. Exactly one field is set.
 type AgentRef struct {
 	ID    UserID `json:"id,omitzero"`
 	Email string `json:"email,omitzero"`
 }
 
-func (r ReplyParams) validate() error {
-	if r.OnBehalfOf != nil {
-		if (r.OnBehalfOf.ID > 0) == (r.OnBehalfOf.Email != "") || r.OnBehalfOf.ID < 0 {
-			return invalid("OnBehalfOf", "needs either a positive ID or an Email")
+// Validate returns an [*ArgumentError] if the server would reject p.
+func (p ReplyParams) Validate() error {
+	if agent := p.OnBehalfOf; agent.ID < 0 || agent.ID > 0 && agent.Email != "" {
+		return invalid("OnBehalfOf", "must have either a positive ID or an Email")
+	}
+	if p.OnBehalfOf.Email != "" {
+		if err := validateEmail("OnBehalfOf.Email", p.OnBehalfOf.Email); err != nil {
+			return err
 		}
 	}
-	return firstError(r.Content.validate(), validateCopies("CC", r.CC), validateCopies("BCC", r.BCC))
+	return firstError(p.Content.Validate(), validateCopies("CC", p.CC), validateCopies("BCC", p.BCC))
 }
 
-// RepliesService reads and sends replies. They can be neither changed nor deleted.
+// RepliesService manages the replies of tickets. The API can neither change nor delete them.
 type RepliesService struct{ service }
 
-// List returns all replies of the ticket.
+// List returns all replies of a ticket.
 //
 // API: GET /tickets/{id}/replies
 func (s *RepliesService) List(ctx context.Context, ticket TicketID) ([]*Reply, error) {
-	return do[[]*Reply](ctx, s.client, call{op: "Replies.List", route: "/tickets/{id}/replies", args: []segment{ticket}, key: "replies"})
+	return doList[Reply](ctx, s.client, operation{name: "Replies.List", route: "/tickets/{id}/replies", args: []segment{ticket}, key: "replies"})
 }
 
-// Create replies to the ticket. This mails the customer.
+// Get returns a reply of a ticket.
 //
-// When the connection fails after the reply was sent, it may have been mailed: the error is
-// [ErrOutcomeUnknown], and the SDK does not send it again.
-//
-// API: POST /tickets/{id}/replies
-func (s *RepliesService) Create(ctx context.Context, ticket TicketID, reply ReplyParams) (*Reply, error) {
-	return do[*Reply](ctx, s.client, call{
-		op: "Replies.Create", method: http.MethodPost, route: "/tickets/{id}/replies", args: []segment{ticket},
-		invalid: reply.validate(), wrap: "reply", body: &reply, key: "reply",
+// API: GET /tickets/{id}/replies/{reply_id}
+func (s *RepliesService) Get(ctx context.Context, ticket TicketID, id ReplyID) (*Reply, error) {
+	return do[Reply](ctx, s.client, operation{
+		name: "Replies.Get", route: "/tickets/{id}/replies/{reply_id}", args: []segment{ticket, id}, key: "reply", bare: true,
 	})
 }
 
-// Get returns one reply of the ticket.
+// Create creates a reply, which sends mail to the customer. It is never sent twice: if it may have
+// been created, the error is [ErrOutcomeUnknown].
 //
-// API: GET /tickets/{id}/replies/{reply_id}
-func (s *RepliesService) Get(ctx context.Context, ticket TicketID, reply ReplyID) (*Reply, error) {
-	answer, err := do[replyAnswer](ctx, s.client, call{op: "Replies.Get", route: "/tickets/{id}/replies/{reply_id}", args: []segment{ticket, reply}})
-	return answer.reply, err
+// API: POST /tickets/{id}/replies
+func (s *RepliesService) Create(ctx context.Context, ticket TicketID, params ReplyParams) (*Reply, error) {
+	return do[Reply](ctx, s.client, operation{
+		name: "Replies.Create", method: http.MethodPost, route: "/tickets/{id}/replies", args: []segment{ticket},
+		invalid: params.Validate(), wrap: "reply", body: params, key: "reply",
+	})
 }

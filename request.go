@@ -8,183 +8,242 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
+	"reflect"
 	"strings"
+	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-resty/resty/v2"
 
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
-// call describes one API request and where its result lies in the answer.
-type call struct {
-	op         string     // "Tickets.Get": names the call in errors and logs
-	method     string     // GET when empty
-	route      string     // "/tickets/{id}"
-	args       []segment  // what stands in for the route's {…}, in their order
-	query      url.Values // may be nil
-	invalid    error      // why the input is refused, nil if it is not
-	wrap       string     // the JSON key that the body is sent under; empty for a bare one
-	body       any        // sent as JSON unless nil
-	key        string     // the JSON key of the result; empty for a bare one
-	repeatable bool       // a POST that changes nothing further when it is repeated
-	anonymous  bool       // works without a token
-	mayBeEmpty bool       // an empty answer leaves the result zero
+// operation describes an operation of the API: its request, and where its result is in the
+// response.
+type operation struct {
+	name        string     // such as "Tickets.Get"
+	method      string     // GET if empty
+	route       string     // such as "/tickets/{id}"
+	args        []segment  // the values of the route's {…}, in order
+	query       url.Values // may be nil
+	invalid     error      // why the arguments are rejected, nil if they are not
+	wrap        string     // the JSON key of the request's body; empty for a bare one
+	body        any        // sent as JSON unless nil
+	key         string     // the JSON key of the result; empty if the response is the result
+	alias       string     // another key of the result
+	anyKey      bool       // the result may be the only list under any key, or a bare one
+	bare        bool       // the response may be the result itself
+	mayBeHollow bool       // the response may be empty or have no ID
+	repeatable  bool       // a POST that changes nothing further when it is repeated
+	anonymous   bool       // works without a token
+	ownLimit    bool       // has a rate limit of its own
 }
 
-// segment is an unescaped part of a path that comes from the caller.
-type segment interface{ segment() (string, error) }
-
-// idSegment is the [segment] of a numeric ID.
-func idSegment(id int64) (string, error) {
-	if id <= 0 {
-		return "", fmt.Errorf("must be positive, got %d", id)
-	}
-	return strconv.FormatInt(id, 10), nil
-}
-
-// nameSegment is a name in a path, such as a label's.
-type nameSegment string
-
-func (s nameSegment) segment() (string, error) {
-	switch strings.TrimSpace(string(s)) {
-	case "", ".", "..":
-		return "", fmt.Errorf("must not be empty, %q or %q, got %q", ".", "..", string(s))
-	}
-	return url.PathEscape(string(s)), nil
-}
-
-// do makes a call and returns the result that lies in its answer.
-func do[T any](ctx context.Context, c *Client, in call) (T, error) {
-	var out, zero T
-	if err := c.call(ctx, in, &out); err != nil {
-		return zero, err
+// do runs an operation that returns one resource.
+func do[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation) (*T, error) {
+	out := new(T)
+	if err := c.run(ctx, &op, nil, result{one: P(out)}); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
 
-// exec makes a call whose answer holds nothing.
-func exec(ctx context.Context, c *Client, in call) error { return c.call(ctx, in, nil) }
-
-func (c *Client) call(ctx context.Context, in call, out any) error {
-	var body io.Reader
-	if in.body != nil && in.invalid == nil {
-		encoded, err := encodeBody(in.wrap, in.body)
-		if err != nil {
-			return refuse(in.op, invalid("the request", "cannot be written as JSON: %s", describe(err)))
-		}
-		body = bytes.NewReader(encoded)
+// doList runs an operation that returns a list.
+func doList[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation) ([]*T, error) {
+	var out list[T, P]
+	if err := c.run(ctx, &op, nil, result{many: &out}); err != nil {
+		return nil, err
 	}
-	ex := exchange{call: in}
-	defer ex.report.Release()
-	if err := c.send(ctx, &ex, body, "application/json"); err != nil {
-		gone := ex.method == http.MethodDelete && ex.status == http.StatusNotFound && ex.report.Unanswered
-		if gone && out == nil {
-			return nil // an earlier attempt, whose answer was lost, has done the work
-		}
-		return err
-	}
-	if out == nil {
-		return nil
-	}
-	if in.mayBeEmpty && ex.isEmpty() {
-		return nil
-	}
-	return ex.decode(in.key, out)
+	return out, nil
 }
 
-// exchange is one call on its way: what is asked, and what came of it.
-type exchange struct {
-	call
-	path   string         // "/tickets/7", as errors show it; made from the route unless set
-	target string         // the URL; made from the route and the query unless set
-	stream bool           // leaves the answer's body to be read from res
-	report transport.Call // what the transport chain tells of the attempts, and the answer's body
+// exec runs an operation that returns nothing.
+func exec(ctx context.Context, c *Client, op operation) error {
+	return c.run(ctx, &op, nil, result{})
+}
+
+// valueOf returns *opts, or the zero value if opts is nil.
+func valueOf[T any](opts *T) T {
+	if opts == nil {
+		return *new(T)
+	}
+	return *opts
+}
+
+// run runs an operation and reads the response into out, unless that is empty. A nil body is made
+// of op.
+func (c *Client) run(ctx context.Context, op *operation, body requestBody, out result) error {
+	if op.body != nil && op.invalid == nil {
+		encoded, err := encodeBody(op.wrap, op.body)
+		if err != nil {
+			return rejected(op.name, invalid("request", "cannot be written as JSON: %s", describeJSON(err)))
+		}
+		body = jsonBody(encoded)
+	}
+	rt := roundTrip{operation: op}
+	ctx, err := c.begin(ctx, &rt)
+	if err != nil {
+		return err
+	}
+	defer rt.report.Release()
+	err = c.send(ctx, &rt, body)
+	switch {
+	case err != nil:
+		gone := op.method == http.MethodDelete && rt.status == http.StatusNotFound && rt.report.Unanswered
+		if gone && out == (result{}) {
+			err = nil // an earlier attempt, whose response was lost, has deleted it
+		}
+	case out != (result{}):
+		err = rt.read(c, ctx, out)
+	}
+	return c.end(ctx, &rt, err)
+}
+
+// requestBody is the body of a request, attached to it by a hook of resty.
+type requestBody interface {
+	contentType() string
+	attach(req *http.Request) error
+}
+
+// jsonBody is a body that is held in memory.
+type jsonBody []byte
+
+func (b jsonBody) contentType() string { return "application/json" }
+
+func (b jsonBody) attach(req *http.Request) error {
+	req.ContentLength = int64(len(b))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+	req.Body, _ = req.GetBody()
+	return nil
+}
+
+// roundTrip is one run of an operation.
+type roundTrip struct {
+	*operation
+	path   string           // such as "/tickets/7"; made from the route unless set
+	target string           // the URL; made from the route and the query unless set
+	stream bool             // leaves the response's body to be read from res
+	report transport.Report // what the transport reports, and the body of the response
 	res    *http.Response
 	status int
 	header http.Header
+	start  time.Time
 	redact func(string) string
 }
 
-// send makes the request. Everything but a 2xx answer is an error. The body is sent with its
-// length if it is a [*bytes.Reader] or an [*upload].
-func (c *Client) send(ctx context.Context, ex *exchange, body io.Reader, contentType string) error {
-	if ex.method == "" {
-		ex.method = http.MethodGet
+// begin checks everything that can be checked without sending a request, and tells observers that
+// the operation starts. It returns the context to go on with.
+func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, error) {
+	if rt.method == "" {
+		rt.method = http.MethodGet
 	}
-	target, err := c.resolve(ctx, ex)
-	if err != nil {
-		return err
+	var err error
+	switch {
+	case c == nil || c.http == nil:
+		return nil, rejected(rt.name, invalid("client", "must be made by New"))
+	case ctx == nil:
+		return nil, rejected(rt.name, invalid("ctx", "must not be nil"))
+	case c.err != nil:
+		return nil, c.err
+	case rt.invalid != nil:
+		return nil, rejected(rt.name, rt.invalid)
+	case c.config.token.IsZero() && !rt.anonymous:
+		return nil, &ArgumentError{Op: rt.name, Field: "token", Reason: "must be given to New", Err: ErrTokenRequired}
 	}
-	up, isUpload := body.(*upload)
-	ex.report = transport.Call{Op: ex.op, Route: ex.route, Class: ex.class(), Streaming: isUpload || ex.stream}
-	if !ex.stream {
-		ex.report.MaxBody = c.config.maxResponse
-	}
-	ex.redact = c.config.token.Redact
-	ctx = transport.WithCall(ctx, &ex.report)
-	req := c.http.R().SetDoNotParseResponse(true)
-	if ex.stream {
-		req.SetHeader("Accept-Encoding", "identity") // a file comes as it is, and with its length
-	}
-	if body != nil {
-		req.SetHeader("Content-Type", contentType)
-		if isUpload {
-			ctx = context.WithValue(ctx, uploadKey{}, up)
-		} else {
-			req.SetBody(body)
+	if rt.target == "" {
+		if rt.target, err = fillRoute(c.config.baseText, rt.route, rt.args); err != nil {
+			return nil, rejected(rt.name, err)
+		}
+		rt.path = rt.target[len(c.config.baseText):]
+		if len(rt.query) > 0 {
+			rt.target += "?" + rt.query.Encode()
 		}
 	}
-	answer, err := req.SetContext(ctx).Execute(ex.method, target)
-	if err != nil {
-		return ex.failed(err)
+	rt.start = time.Now()
+	rt.redact = c.config.token.Redact
+	for _, o := range c.config.observers {
+		if o.Start == nil {
+			continue
+		}
+		if next := o.Start(ctx, rt.observed()); next != nil {
+			ctx = next
+		}
 	}
-	ex.res = answer.RawResponse
-	ex.status, ex.header = ex.res.StatusCode, ex.res.Header
-	if ex.status/100 == 2 {
-		return nil
-	}
-	defer ex.res.Body.Close()
-	return ex.refused(c.config.base)
+	return ctx, nil
 }
 
-type uploadKey struct{}
+func (rt *roundTrip) observed() Operation {
+	return Operation{Name: rt.name, Method: rt.method, Route: rt.route}
+}
 
-// prepare is resty's last hook before a request goes out.
-func prepare(_ *resty.Client, req *http.Request) error {
-	if up, ok := req.Context().Value(uploadKey{}).(*upload); ok {
-		return up.attach(req)
+// end tells observers that the operation ends with err, and returns err.
+func (c *Client) end(ctx context.Context, rt *roundTrip, err error) error {
+	stored, _ := ctx.Value(responseKey{}).(*Response)
+	if stored == nil && !c.config.observesEnd {
+		return err
+	}
+	response := Response{
+		StatusCode: rt.status, RequestID: rt.requestID(), Attempts: rt.report.Attempts, Duration: time.Since(rt.start),
+	}
+	if rt.header != nil {
+		response.Header = rt.safeHeader()
+	}
+	if stored != nil {
+		*stored = response
+	}
+	for _, o := range c.config.observers {
+		if o.End != nil {
+			o.End(ctx, rt.observed(), response, err)
+		}
+	}
+	return err
+}
+
+// send sends the request. Everything but a response of this API that reports success is an error.
+func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) error {
+	_, isUpload := body.(*upload)
+	rt.report = transport.Report{
+		Op: rt.name, Method: rt.method, Route: rt.route, Class: rt.class(), Streaming: isUpload || rt.stream,
+	}
+	if !rt.stream {
+		rt.report.MaxBody = c.config.maxResponse
+	}
+	if rt.ownLimit {
+		rt.report.Gate = c.config.createGate
+	}
+	ctx = transport.WithReport(ctx, &rt.report)
+	req := c.http.R().SetDoNotParseResponse(true)
+	if rt.stream {
+		req.SetHeader("Accept-Encoding", "identity") // the file as it is, with its length
+	}
+	if body != nil {
+		req.SetHeader("Content-Type", body.contentType())
+		ctx = context.WithValue(ctx, bodyKey{}, body)
+	}
+	response, err := req.SetContext(ctx).Execute(rt.method, rt.target)
+	if err != nil {
+		return rt.failed(err)
+	}
+	rt.res = response.RawResponse
+	rt.status, rt.header = rt.res.StatusCode, rt.res.Header
+	if rt.status/100 == 2 {
+		return nil
+	}
+	defer rt.res.Body.Close()
+	return rt.refused(c.config.base)
+}
+
+type bodyKey struct{}
+
+// attachBody is resty's last hook before a request is sent.
+func attachBody(_ *resty.Client, req *http.Request) error {
+	if body, ok := req.Context().Value(bodyKey{}).(requestBody); ok {
+		return body.attach(req)
 	}
 	return nil
 }
 
-// resolve checks everything that can be checked without the network and returns the URL.
-func (c *Client) resolve(ctx context.Context, ex *exchange) (string, error) {
-	switch {
-	case ctx == nil:
-		return "", refuse(ex.op, invalid("context", "is nil"))
-	case c.err != nil:
-		return "", c.err
-	case ex.invalid != nil:
-		return "", refuse(ex.op, ex.invalid)
-	case c.config.token.IsZero() && !ex.anonymous:
-		return "", refuse(ex.op, fmt.Errorf("%w: pass one to New", ErrTokenRequired))
-	}
-	if ex.target != "" {
-		return ex.target, nil
-	}
-	target, err := fillRoute(c.config.baseText, ex.route, ex.args)
-	if err != nil {
-		return "", refuse(ex.op, err)
-	}
-	ex.path = target[len(c.config.baseText):]
-	if len(ex.query) > 0 {
-		target += "?" + ex.query.Encode()
-	}
-	return target, nil
-}
-
-// fillRoute puts the route behind base, with the escaped arguments in place of its {…}.
+// fillRoute appends the route to base, with the escaped arguments in place of its {…}.
 func fillRoute(base, route string, args []segment) (string, error) {
 	if len(args) == 0 {
 		return base + route, nil
@@ -197,7 +256,7 @@ func fillRoute(base, route string, args []segment) (string, error) {
 		name, after, _ := strings.Cut(rest, "}")
 		text, err := arg.segment()
 		if err != nil {
-			return "", invalid(name, "%w", err)
+			return "", invalid(name, "%s", err)
 		}
 		b.WriteString(before)
 		b.WriteString(text)
@@ -207,112 +266,211 @@ func fillRoute(base, route string, args []segment) (string, error) {
 	return b.String(), nil
 }
 
-// class says how often the call may be sent.
-func (in call) class() transport.Class {
+// class returns how often the operation may be sent.
+func (op *operation) class() transport.Class {
 	switch {
-	case in.method == http.MethodGet || in.method == http.MethodHead:
+	case op.method == http.MethodGet || op.method == http.MethodHead:
 		return transport.Read
-	case in.repeatable || in.method == http.MethodPut || in.method == http.MethodDelete:
+	case op.repeatable || op.method == http.MethodPut || op.method == http.MethodDelete:
 		return transport.Repeatable
 	}
-	return transport.Once
+	return transport.Create
 }
 
-// newError is the error of a request that was sent.
-func (ex *exchange) newError() *Error {
+// newError returns the error of a request that was sent.
+func (rt *roundTrip) newError(cause error) *Error {
+	// A repeatable write can be made again, whether it happened or not.
+	if rt.report.OutcomeUnknown && rt.class() == transport.Create {
+		cause = unknownOutcome(cause)
+	}
 	return &Error{
-		Op: ex.op, Method: ex.method, Path: ex.path, StatusCode: ex.status,
-		RequestID: printable(ex.redact(ex.header.Get("X-Request-Id")), 128),
-		Attempts:  ex.report.Attempts,
-		// A repeatable write can simply be made again, whatever became of it.
-		outcomeUnknown: ex.report.OutcomeUnknown && ex.class() == transport.Once,
+		Op: rt.name, Method: rt.method, Path: rt.path, StatusCode: rt.status, RequestID: rt.requestID(),
+		Attempts: rt.report.Attempts, Err: cause,
 	}
 }
 
-// safeHeader is the answer's header without secrets: without cookies, and without the token where
-// the server echoes it.
-func (ex *exchange) safeHeader() http.Header {
-	header := ex.header.Clone()
-	header.Del("Set-Cookie")
-	for _, values := range header {
-		for i, value := range values {
-			values[i] = ex.redact(value)
+// unknownOutcome returns [ErrOutcomeUnknown], with its cause if there is one.
+func unknownOutcome(cause error) error {
+	if cause == nil {
+		return fmt.Errorf("%w: the server may have processed the request", ErrOutcomeUnknown)
+	}
+	return fmt.Errorf("%w: the server may have processed the request: %w", ErrOutcomeUnknown, cause)
+}
+
+func (rt *roundTrip) requestID() string {
+	if rt.header == nil {
+		return ""
+	}
+	return printable(rt.redact(rt.header.Get("X-Request-Id")), 128)
+}
+
+// safeHeader returns the header of the response without cookies, and without the token where the
+// server repeats it.
+func (rt *roundTrip) safeHeader() http.Header {
+	header := make(http.Header, len(rt.header))
+	for key, values := range rt.header {
+		if strings.EqualFold(key, "Set-Cookie") {
+			continue
 		}
+		safe := make([]string, len(values))
+		for i, value := range values {
+			safe[i] = rt.redact(value)
+		}
+		header[rt.redact(key)] = safe
 	}
 	return header
 }
 
-// failed is the error of a request that got no answer, or not a whole one.
-func (ex *exchange) failed(cause error) error {
-	if wrapped, ok := cause.(*url.Error); ok { //nolint:errorlint // the outermost only: its text holds the URL with the query
+// failed returns the error of a request without a response, or without a whole one.
+func (rt *roundTrip) failed(cause error) error {
+	if wrapped, ok := cause.(*url.Error); ok { //nolint:errorlint // the outermost only: its text has the URL with the query
 		cause = wrapped.Err
 	}
-	if text := cause.Error(); ex.redact(text) != text {
-		cause = redacted{ex.redact(text), cause}
+	if text := cause.Error(); rt.redact(text) != text {
+		cause = redactedError{rt.redact(text), cause}
 	}
-	if partial, ok := errors.AsType[*transport.BodyError](cause); ok {
-		ex.status, ex.header = partial.StatusCode, partial.Header
-		if !errors.Is(cause, ErrResponseTooLarge) {
+	if partial, ok := errors.AsType[*transport.ResponseError](cause); ok {
+		rt.status, rt.header = partial.StatusCode, partial.Header
+		if !errors.Is(cause, ErrResponseTooLarge) && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 			cause = fmt.Errorf("%w: %w", ErrMalformedResponse, cause)
 		}
 	}
-	e := ex.newError()
-	e.Err = cause
-	return asRateLimit(e)
+	e := rt.newError(cause)
+	if wait, ok := errors.AsType[*transport.WaitError](cause); ok {
+		e.RetryAfter = wait.Wait
+	}
+	return e
 }
 
-// refused is the error of an answer other than 2xx.
-func (ex *exchange) refused(base *url.URL) error {
-	e := ex.newError()
-	e.Header = ex.safeHeader()
-	if !ex.stream {
-		e.Body = ex.report.Body.Bytes()
+// refused returns the error of a response with another status than 2xx.
+func (rt *roundTrip) refused(base *url.URL) error {
+	e := rt.newError(redirectError(rt, base))
+	e.Header = rt.safeHeader()
+	if !rt.stream {
+		e.Body = rt.report.Body.Bytes()
 	} else {
-		// A body that breaks off must not hide the status.
-		e.Body, _ = io.ReadAll(io.LimitReader(ex.res.Body, maxErrorBody))
+		// The status matters more than a body that cannot be read.
+		e.Body, _ = io.ReadAll(io.LimitReader(rt.res.Body, maxErrorBody))
 	}
-	e.Body = []byte(ex.redact(string(e.Body[:min(len(e.Body), maxErrorBody)])))
+	e.Body = []byte(rt.redact(string(e.Body[:min(len(e.Body), maxErrorBody)])))
 	e.Message = printable(errorMessage(e.Body), maxErrorMessage)
 	if e.StatusCode == http.StatusTooManyRequests || e.StatusCode == http.StatusServiceUnavailable {
-		e.RetryAfter = ex.report.RetryAfter
+		e.RetryAfter = rt.report.RetryAfter
 	}
-	if to := ex.header.Get("Location"); ex.status/100 == 3 && to != "" {
-		e.Err = errors.New("redirect not followed: API calls stay on the base URL's scheme, host and port, and keep their method")
-		if u, err := base.Parse(to); err == nil && u.Host != "" {
-			e.Err = fmt.Errorf("redirect to %s not followed: API calls stay on the base URL's scheme, host and port, and keep their method",
-				printable(ex.redact(u.Scheme+"://"+u.Host), maxErrorMessage))
-		}
-	}
-	return asRateLimit(e)
+	return e
 }
 
-// isEmpty reports whether the answer holds nothing.
-func (ex *exchange) isEmpty() bool { return len(bytes.TrimSpace(ex.report.Body.Bytes())) == 0 }
-
-// decode reads the answer into out.
-func (ex *exchange) decode(key string, out any) error {
-	body := ex.report.Body.Bytes() // stays when the buffer is read
-	err := decode(ex.report.Body, key, out)
-	switch {
-	case err == nil:
+// redirectError returns why a redirect was not followed, or nil if the response is none.
+func redirectError(rt *roundTrip, base *url.URL) error {
+	to := rt.header.Get("Location")
+	if rt.status/100 != 3 || to == "" {
 		return nil
-	case len(bytes.TrimSpace(body)) == 0:
-		return ex.malformed("the body is empty", key, nil)
 	}
-	return ex.malformed(describe(err), "", body)
+	const reason = "not followed: requests stay on the scheme, host and port of the base URL, and keep their method"
+	if u, err := base.Parse(to); err == nil && u.Host != "" {
+		return fmt.Errorf("redirect to %s "+reason, printable(rt.redact(u.Scheme+"://"+u.Host), maxErrorMessage))
+	}
+	return errors.New("redirect " + reason)
 }
 
-// malformed is the error of a 2xx answer that could not be understood.
-func (ex *exchange) malformed(reason, missingKey string, body []byte) error {
-	e := ex.newError()
-	e.Header = ex.safeHeader()
-	e.Body = []byte(ex.redact(string(body[:min(len(body), maxErrorBody)])))
-	if missingKey != "" {
-		reason += ", " + missingError{key: missingKey}.Error()
+// isEmpty reports whether the response has no body.
+func (rt *roundTrip) isEmpty() bool { return len(bytes.TrimSpace(rt.report.Body.Bytes())) == 0 }
+
+// read reads the response into out.
+func (rt *roundTrip) read(c *Client, ctx context.Context, out result) error {
+	if rt.isEmpty() {
+		if rt.mayBeHollow {
+			return nil
+		}
+		return rt.malformed("the body is empty", nil)
 	}
-	if contentType := ex.header.Get("Content-Type"); contentType != "" && !strings.Contains(contentType, "json") {
+	body := rt.report.Body.Bytes()
+	r := newReader(body)
+	defer r.release()
+	if c.config.hearsDrift {
+		r.drift = driftSink{ctx: ctx, client: c, op: rt.name}
+	}
+	if err := r.readResult(rt.operation, out); err != nil {
+		return rt.malformed(r.describe(err), body)
+	}
+	return nil
+}
+
+// malformed returns the error of a response with status 2xx that cannot be read.
+func (rt *roundTrip) malformed(reason string, body []byte) error {
+	if contentType := rt.header.Get("Content-Type"); contentType != "" && !strings.Contains(contentType, "json") {
 		reason += fmt.Sprintf(" (Content-Type %q)", printable(contentType, 64))
 	}
-	e.Err = fmt.Errorf("%w: %s", ErrMalformedResponse, ex.redact(reason))
+	e := rt.newError(fmt.Errorf("%w: %s", ErrMalformedResponse, rt.redact(reason)))
+	e.Header = rt.safeHeader()
+	e.Body = []byte(rt.redact(string(body[:min(len(body), maxErrorBody)])))
 	return e
+}
+
+// Do sends a request that no method covers and decodes the JSON response into out, unless out is
+// nil. The request has the same authorization, retries, limits and errors as others.
+//
+// The path begins with "/" and can have a query; it must be escaped. If in is not nil, it is sent
+// as JSON; GET, HEAD and OPTIONS have no body. Out must be a non-nil pointer or nil; nothing is
+// unwrapped, and an empty response leaves out unchanged. JSON names are case-sensitive, as in
+// encoding/json/v2.
+//
+// GET and HEAD are retried like reads, PUT and DELETE like writes that can be repeated, and
+// everything else like a create, which is never sent twice.
+//
+//	err := client.Do(ctx, http.MethodPost, "/tickets/7/star", nil, nil)
+func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
+	target, err := url.Parse(path)
+	op := operation{name: "Do", method: method, body: in}
+	switch {
+	case err != nil || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || target.Fragment != "":
+		op.invalid = invalid("path", "must begin with one \"/\" and be a path at the base URL")
+	case strings.Contains("/"+target.Path+"/", "/../") || strings.Contains("/"+target.Path+"/", "/./"):
+		op.invalid = invalid("path", "must not have \".\" or \"..\" segments")
+	case method == "" || strings.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' }):
+		op.invalid = invalid("method", "must be an HTTP method, got %q", method)
+	case in != nil && (method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions):
+		op.invalid = invalid("in", "must be nil with %s, which has no body", method)
+	case out != nil && (reflect.TypeOf(out).Kind() != reflect.Pointer || reflect.ValueOf(out).IsNil()):
+		op.invalid = invalid("out", "must be a pointer that is not nil, got %T", out)
+	default:
+		return c.do(ctx, &op, target, out)
+	}
+	return rejected(op.name, op.invalid)
+}
+
+func (c *Client) do(ctx context.Context, op *operation, target *url.URL, out any) error {
+	var body requestBody
+	if op.body != nil {
+		encoded, err := encodeBody("", op.body)
+		if err != nil {
+			return rejected(op.name, invalid("in", "cannot be written as JSON: %s", describeJSON(err)))
+		}
+		body = jsonBody(encoded)
+	}
+	// Spaces in a query are sent as net/url writes them.
+	target.RawQuery = strings.ReplaceAll(target.RawQuery, " ", "%20")
+	rt := roundTrip{operation: op, path: target.EscapedPath()}
+	if c != nil && c.http != nil {
+		rt.target = c.config.baseText + target.RequestURI()
+	}
+	ctx, err := c.begin(ctx, &rt)
+	if err != nil {
+		return err
+	}
+	defer rt.report.Release()
+	err = c.send(ctx, &rt, body)
+	if err == nil && out != nil && !rt.isEmpty() {
+		err = rt.decode(out)
+	}
+	return c.end(ctx, &rt, err)
+}
+
+// decode reads the response into any value.
+func (rt *roundTrip) decode(out any) error {
+	body := rt.report.Body.Bytes()
+	if err := jsonv2.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), out, readOptions); err != nil {
+		return rt.malformed(describeJSON(err), body)
+	}
+	return nil
 }

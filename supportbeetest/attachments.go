@@ -21,10 +21,10 @@ func upload(s *Desk, c *call) answer {
 	c.file.ID, c.file.CreatedAt = c.desk.id(), c.now
 	c.desk.Attachments[c.file.ID] = c.file
 	out := c.attachment(c.file.ID)
-	if c.dialect == DialectDocumented {
-		return created(out)
+	if c.dialect == DialectRecorded {
+		return created(object{"attachment": out})
 	}
-	return created(object{"attachment": out})
+	return created(out)
 }
 
 // readFile reads the file of a form.

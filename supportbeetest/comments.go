@@ -35,5 +35,7 @@ func (s *Desk) addComment(c *call, t *ticket, p *post) {
 	t.Comments = append(t.Comments, p)
 	c.desk.touch(t, p.CreatedAt)
 	c.desk.note(t, "Commented", p.Author, "#comments/"+itoa(p.ID), p.CreatedAt)
-	s.emit(c, "comment.created", t, object{"comment": c.comment(t, p)})
+	comment := c.webhook().comment(t, p)
+	comment.Ticket = nil
+	s.emit(c, "comment.created", t, object{"comment": comment})
 }

@@ -89,7 +89,7 @@ func WithToken(token string) Option { return func(c *config) { c.token = token }
 // WithoutSeed starts with an empty desk, which has only the admin.
 func WithoutSeed() Option { return func(c *config) { c.empty = true } }
 
-// WithDialect sets the form of responses. The default is [DialectRecorded].
+// WithDialect sets the form of responses. The default is [DialectCurrent].
 func WithDialect(dialect Dialect) Option { return func(c *config) { c.dialect = dialect } }
 
 // WithRateLimits enforces the documented limits on creating tickets: 8 a minute with a token, 5 an
@@ -125,6 +125,8 @@ func (c *config) check() error {
 		return errors.New("the token has white space or characters that no token has")
 	case c.denied != http.StatusUnauthorized && c.denied != http.StatusForbidden:
 		return fmt.Errorf("the status for an invalid token must be 401 or 403, got %d", c.denied)
+	case c.dialect != DialectCurrent && c.dialect != DialectRecorded && c.dialect != DialectDocumented:
+		return fmt.Errorf("unknown dialect %q", c.dialect)
 	case c.retryAfter != "" && c.retryAfter != RetryAfterSeconds && c.retryAfter != RetryAfterDate:
 		return fmt.Errorf("unknown form %q of the Retry-After header", c.retryAfter)
 	}
@@ -153,7 +155,7 @@ func New(tb testing.TB, opts ...Option) *Desk {
 // Start starts a desk for a program. [Desk.Close] stops it. Start returns an error if an option is
 // invalid or the desk cannot listen.
 func Start(opts ...Option) (*Desk, error) {
-	cfg := config{denied: http.StatusUnauthorized}
+	cfg := config{dialect: DialectCurrent, denied: http.StatusUnauthorized}
 	for _, opt := range opts {
 		opt(&cfg)
 	}

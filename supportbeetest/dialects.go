@@ -1,6 +1,8 @@
 package supportbeetest
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -9,18 +11,23 @@ import (
 	"time"
 )
 
-// Dialect says in which shapes the desk answers where more than one is on record.
-type Dialect int
+// Dialect is a form of the service's responses. The payloads of webhooks have the same form in
+// all dialects.
+type Dialect string
 
 // The dialects.
 const (
-	// DialectRecorded answers as production traffic and live tests showed it.
-	DialectRecorded Dialect = iota
+	// DialectCurrent is the form seen in 2026: more members of tickets, replies and people than
+	// before, null for assignees that are absent, and the tickets of a user inside the user.
+	DialectCurrent Dialect = "current"
 
-	// DialectDocumented answers as the vendor's reference shows it: bare tickets and replies where
-	// one is created or fetched, assignees flat and under a misspelt key, pictures as arrays or
-	// empty objects, "body" for "text".
-	DialectDocumented
+	// DialectRecorded is the form recorded in 2015 and 2016.
+	DialectRecorded Dialect = "recorded"
+
+	// DialectDocumented is the form in the vendor's reference: created tickets and fetched replies
+	// without an envelope, assignees flat and under a misspelled key, pictures as arrays or empty
+	// objects, and "body" for the "text" of replies.
+	DialectDocumented Dialect = "documented"
 )
 
 // The wire types are the desk's own, apart from the SDK's: a mistake in one cannot hide a mistake
@@ -45,23 +52,45 @@ type (
 		Agent              bool    `json:"agent"`
 		ActiveTicketsCount *int    `json:"active_tickets_count,omitempty"`
 		Picture            any     `json:"picture"`
+		*accountJSON               // nil in the older dialects, except in userJSON
+	}
+	// accountJSON is what people have today, and what users always had.
+	accountJSON struct {
+		Type         string   `json:"type"`
+		TwoFactor    bool     `json:"two_factor_authentication_enabled"`
+		SharedGroup  *bool    `json:"can_members_access_group_tickets"`
+		EmailDomains []string `json:"email_domains,omitzero"`
+		MembersCount *int     `json:"members_count,omitempty"`
 	}
 	userJSON struct {
 		personJSON
-		Type           string       `json:"type"`
-		TwoFactor      bool         `json:"two_factor_authentication_enabled"`
-		SharedGroup    *bool        `json:"can_members_access_group_tickets"`
-		EmailDomains   []string     `json:"email_domains,omitempty"`
-		MembersCount   *int         `json:"members_count,omitempty"`
-		RequestedCount int          `json:"requested_tickets_count"`
+		RequestedCount *int         `json:"requested_tickets_count,omitempty"`
+		Signature      *string      `json:"signature,omitempty"`
+		CustomerGroups []nameJSON   `json:"customer_groups,omitzero"`
 		Teams          []teamJSON   `json:"teams"`
-		Tickets        []ticketJSON `json:"tickets,omitempty"`
+		Tickets        []ticketJSON `json:"tickets,omitzero"`
+	}
+	// personCopyJSON is what drafts keep of a person.
+	personCopyJSON struct {
+		Email   string  `json:"email"`
+		Name    *string `json:"name"`
+		Picture any     `json:"picture"`
+	}
+	nameJSON struct {
+		ID   int64  `json:"id"`
+		Name string `json:"name"`
 	}
 	teamJSON struct {
 		ID      int64  `json:"id"`
 		Name    string `json:"name"`
+		Agent   *bool  `json:"agent,omitempty"` // in flat assignees
 		Private *bool  `json:"private,omitempty"`
 		Picture any    `json:"picture"`
+	}
+	labelJSON struct {
+		ID    int64  `json:"id,omitempty"`
+		Name  string `json:"name"`
+		Color string `json:"color"`
 	}
 	attachmentJSON struct {
 		ID          int64  `json:"id"`
@@ -91,13 +120,13 @@ type (
 		Private             bool              `json:"private"`
 		Trash               bool              `json:"trash"`
 		Draft               bool              `json:"draft"`
-		Starred             bool              `json:"starred"`
+		Starred             *bool             `json:"starred,omitempty"`
 		Summary             string            `json:"summary"`
 		URL                 string            `json:"url,omitempty"`
 		Source              map[string]string `json:"source"`
 		CC                  []personJSON      `json:"cc"`
 		BCC                 []personJSON      `json:"bcc"`
-		Labels              []label           `json:"labels"`
+		Labels              []labelJSON       `json:"labels"`
 		CustomerRating      struct{}          `json:"customer_rating"`
 		Requester           personJSON        `json:"requester"`
 		Content             contentJSON       `json:"content"`
@@ -105,22 +134,40 @@ type (
 		CurrentTeamAssignee any               `json:"current_team_assignee,omitempty"`
 		CurrentUserAsignee  any               `json:"current_user_asignee,omitempty"`
 		CurrentTeamAsignee  any               `json:"current_team_asignee,omitempty"`
+		*currentTicketJSON                    // nil in the older dialects
+	}
+	// currentTicketJSON is what tickets have today.
+	currentTicketJSON struct {
+		Submitter        personJSON `json:"submitter"`
+		Snoozed          bool       `json:"snoozed"`
+		SnoozedUntil     *string    `json:"snoozed_until"`
+		LastReplyAt      *string    `json:"last_reply_at"`
+		AttachmentsCount int        `json:"attachments_count"`
+		HistoricalImport *bool      `json:"historical_import"` // only null was ever seen
+		NotifyRequester  bool       `json:"notify_requester"`
 	}
 	countsJSON struct {
-		RepliesCount      int `json:"replies_count"`
-		AgentRepliesCount int `json:"agent_replies_count"`
-		CommentsCount     int `json:"comments_count"`
+		ID                int64 `json:"id,omitempty"` // today, in replies
+		RepliesCount      int   `json:"replies_count"`
+		AgentRepliesCount int   `json:"agent_replies_count"`
+		CommentsCount     int   `json:"comments_count"`
 	}
 	replyJSON struct {
-		ID        int64        `json:"id"`
-		CreatedAt string       `json:"created_at"`
-		Summary   string       `json:"summary"`
-		Merged    bool         `json:"merged"`
-		CC        []personJSON `json:"cc"`
-		BCC       []personJSON `json:"bcc"`
-		Ticket    *countsJSON  `json:"ticket,omitempty"`
-		Replier   personJSON   `json:"replier"`
-		Content   contentJSON  `json:"content"`
+		ID                int64        `json:"id"`
+		CreatedAt         string       `json:"created_at"`
+		Summary           string       `json:"summary"`
+		Merged            bool         `json:"merged"`
+		CC                []personJSON `json:"cc"`
+		BCC               []personJSON `json:"bcc"`
+		Ticket            *countsJSON  `json:"ticket,omitempty"`
+		Replier           personJSON   `json:"replier"`
+		Content           contentJSON  `json:"content"`
+		*currentReplyJSON              // nil in the older dialects
+	}
+	// currentReplyJSON is what replies have today.
+	currentReplyJSON struct {
+		AttachmentsCount int   `json:"attachments_count"`
+		HistoricalImport *bool `json:"historical_import"` // only null was ever seen
 	}
 	commentJSON struct {
 		ID        int64       `json:"id"`
@@ -131,12 +178,12 @@ type (
 		Content   contentJSON `json:"content"`
 	}
 	draftJSON struct {
-		ID          *int64       `json:"id"`
-		CC          []personJSON `json:"cc"`
-		BCC         []personJSON `json:"bcc"`
-		LastSavedBy *personJSON  `json:"last_saved_by"`
-		LastSavedAt *string      `json:"last_saved_at"`
-		Content     contentJSON  `json:"content"`
+		ID          *int64           `json:"id"`
+		CC          []personCopyJSON `json:"cc"`
+		BCC         []personCopyJSON `json:"bcc"`
+		LastSavedBy *personJSON      `json:"last_saved_by"`
+		LastSavedAt *string          `json:"last_saved_at"`
+		Content     contentJSON      `json:"content"`
 	}
 	auditJSON struct {
 		Action     string     `json:"action"`
@@ -163,20 +210,37 @@ type encoder struct {
 	desk    *desk
 	dialect Dialect
 	base    string // the desk's URL
+	now     time.Time
 }
+
+// null is the value of a member that is present without one.
+var null = json.RawMessage("null")
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
+func (e encoder) documented() bool { return e.dialect == DialectDocumented }
+
+func (e encoder) current() bool { return e.dialect == DialectCurrent }
+
+// webhook returns the encoder for payloads of webhooks.
+func (e encoder) webhook() encoder {
+	e.dialect = DialectCurrent
+	return e
+}
+
 func (e encoder) userPicture(id int64) any {
+	if e.documented() {
+		return object{}
+	}
+	return e.userSizes(id)
+}
+
+func (e encoder) userSizes(id int64) pictureJSON {
 	base := fmt.Sprintf("%s/pictures/users/%d/", e.base, id)
-	p := pictureJSON{
+	return pictureJSON{
 		Thumb20: base + "20.png", Thumb24: base + "24.png", Thumb32: base + "32.png",
 		Thumb48: base + "48.png", Thumb64: base + "64.png", Thumb128: base + "128.png",
 	}
-	if e.dialect == DialectDocumented {
-		return []pictureJSON{p}
-	}
-	return p
 }
 
 func (e encoder) person(id int64) personJSON {
@@ -193,7 +257,39 @@ func (e encoder) person(id int64) personJSON {
 			p.LastName = &last
 		}
 	}
+	if e.current() {
+		p.accountJSON = e.account(u)
+	}
 	return p
+}
+
+// pictured is a person in a place where the reference shows pictures.
+func (e encoder) pictured(id int64) personJSON {
+	p := e.person(id)
+	if e.documented() {
+		p.Picture = []pictureJSON{e.userSizes(id)}
+	}
+	return p
+}
+
+func (e encoder) account(u *user) *accountJSON {
+	out := &accountJSON{Type: u.Type, TwoFactor: u.TwoFactor}
+	if u.Type == "customer_group" {
+		out.SharedGroup = new(u.SharedGroup)
+	}
+	if u.Type == "customer_group" || e.current() {
+		out.EmailDomains = append([]string{}, u.EmailDomains...)
+		out.MembersCount = new(len(u.Members))
+	}
+	return out
+}
+
+func (e encoder) personCopies(ids []int64) []personCopyJSON {
+	list := make([]personCopyJSON, len(ids))
+	for i, p := range e.people(ids) {
+		list[i] = personCopyJSON{p.Email, p.Name, p.Picture}
+	}
+	return list
 }
 
 func (e encoder) people(ids []int64) []personJSON {
@@ -206,23 +302,27 @@ func (e encoder) people(ids []int64) []personJSON {
 
 func (e encoder) user(u *user) userJSON { return e.users([]*user{u})[0] }
 
-// users counts the tickets of all of them in one go: there can be many of both.
 func (e encoder) users(users []*user) []userJSON {
+	// The older dialects count the tickets of all users at once: there can be many of both.
 	active, requested := map[int64]int{}, map[int64]int{}
 	for _, t := range e.desk.byCreation.tickets {
+		if e.current() {
+			break
+		}
 		requested[t.Requester]++
-		if !t.Archived && !t.Spam && !t.Trash {
+		if t.active() {
 			active[t.Requester]++
 		}
 	}
 	list := make([]userJSON, len(users))
 	for i, u := range users {
-		out := userJSON{personJSON: e.person(u.ID), Type: u.Type, TwoFactor: u.TwoFactor, RequestedCount: requested[u.ID], Teams: []teamJSON{}}
-		out.ActiveTicketsCount = new(active[u.ID])
+		out := userJSON{personJSON: e.person(u.ID), Teams: []teamJSON{}}
+		out.accountJSON = e.account(u)
+		if !e.current() {
+			out.ActiveTicketsCount, out.RequestedCount = new(active[u.ID]), new(requested[u.ID])
+		}
 		if u.Type == "customer_group" {
 			out.Role = nil
-			out.SharedGroup, out.EmailDomains = new(u.SharedGroup), u.EmailDomains
-			out.MembersCount = new(len(u.Members))
 		}
 		for _, t := range e.desk.Teams {
 			if slices.Contains(t.Members, u.ID) {
@@ -234,18 +334,63 @@ func (e encoder) users(users []*user) []userJSON {
 	return list
 }
 
+// userWithTickets is the response to one user: in today's dialect with more than lists have.
+func (e encoder) userWithTickets(u *user, tickets []*ticket) object {
+	out, list := e.user(u), make([]ticketJSON, len(tickets))
+	for i, t := range tickets {
+		list[i] = e.ticket(t)
+	}
+	if e.documented() {
+		return object{"user": out, "tickets": list}
+	}
+	out.Tickets = list
+	if e.current() {
+		out.Signature, out.CustomerGroups, out.ActiveTicketsCount = new(u.Signature), []nameJSON{}, new(0)
+		for _, t := range e.desk.byCreation.tickets {
+			if t.Requester == u.ID && t.active() {
+				*out.ActiveTicketsCount++
+			}
+		}
+		for _, group := range e.desk.sortedUsers() {
+			if slices.Contains(group.Members, u.ID) {
+				out.CustomerGroups = append(out.CustomerGroups, nameJSON{group.ID, group.Name})
+			}
+		}
+	}
+	return object{"user": out}
+}
+
 func (e encoder) team(t *team) teamJSON {
-	base := fmt.Sprintf("/pictures/teams/%d/", t.ID)
-	out := teamJSON{ID: t.ID, Name: t.Name, Picture: pictureJSON{
-		Thumb20: base + "20.png", Thumb24: base + "24.png", Thumb32: base + "32.png", Thumb48: base + "48.png", Thumb256: base + "256.png",
-	}}
+	out := teamJSON{ID: t.ID, Name: t.Name, Picture: e.teamSizes(t)}
 	if t.Private {
 		out.Private = new(true)
 	}
-	if e.dialect == DialectDocumented {
+	if e.documented() {
 		out.Picture = object{}
 	}
 	return out
+}
+
+func (e encoder) teamSizes(t *team) pictureJSON {
+	base := fmt.Sprintf("/pictures/teams/%d/", t.ID)
+	sizes := pictureJSON{
+		Thumb20: base + "20.png", Thumb24: base + "24.png", Thumb32: base + "32.png", Thumb48: base + "48.png", Thumb256: base + "256.png",
+	}
+	if e.current() {
+		sizes.Thumb64, sizes.Thumb128 = base+"64.png", base+"128.png"
+	}
+	return sizes
+}
+
+func (e encoder) labels() []labelJSON {
+	list := make([]labelJSON, len(e.desk.Labels))
+	for i, l := range e.desk.Labels {
+		list[i] = labelJSON{Name: l.Name, Color: l.Color}
+		if e.current() {
+			list[i].ID = l.ID
+		}
+	}
+	return list
 }
 
 func (e encoder) attachment(id int64) attachmentJSON {
@@ -266,39 +411,42 @@ func (e encoder) content(c content) contentJSON {
 	if c.HTML != "" {
 		out.HTML = &c.HTML
 	}
-	if e.dialect == DialectDocumented {
-		out.Body = &c.Text
-	} else {
-		out.Text = &c.Text
-	}
+	out.Text = &c.Text
 	return out
 }
 
 func (e encoder) counts(t *ticket) *countsJSON {
-	return &countsJSON{len(t.Replies), e.desk.agentReplies(t), len(t.Comments)}
+	return &countsJSON{RepliesCount: len(t.Replies), AgentRepliesCount: e.desk.agentReplies(t), CommentsCount: len(t.Comments)}
 }
 
 func (e encoder) ticket(t *ticket) ticketJSON {
 	out := ticketJSON{
 		ID: t.ID, Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: e.desk.agentReplies(t), CommentsCount: len(t.Comments),
 		LastActivityAt: stamp(t.LastActivityAt), CreatedAt: stamp(t.CreatedAt), Unanswered: t.Unanswered, Archived: t.Archived,
-		Spam: t.Spam, Private: t.Private, Trash: t.Trash, Draft: t.Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
-		Source: map[string]string{t.Channel: t.Address}, CC: e.people(t.CC), BCC: e.people(t.BCC), Labels: []label{},
-		Requester: e.person(t.Requester), Content: e.content(t.Content),
+		Spam: t.Spam, Private: t.Private, Trash: t.Trash, Draft: t.Draft != nil, Summary: summary(t.Content),
+		Source: map[string]string{t.Channel: t.Address}, CC: e.people(t.CC), BCC: e.people(t.BCC), Labels: []labelJSON{},
+		Requester: e.pictured(t.Requester), Content: e.content(t.Content),
 	}
 	for _, name := range t.Labels {
 		l, _ := e.desk.label(name)
-		out.Labels = append(out.Labels, label{Name: name, Color: l.Color})
+		out.Labels = append(out.Labels, labelJSON{Name: name, Color: l.Color}) // without the ID, in every dialect
+	}
+	if e.current() {
+		out.CurrentUserAssignee, out.CurrentTeamAssignee = null, null
+		out.currentTicketJSON = e.currentTicket(t)
+	} else {
+		out.Starred = new(t.Starred)
 	}
 	if t.User != 0 {
-		if p := e.person(t.User); e.dialect == DialectDocumented {
+		if p := e.pictured(t.User); e.documented() {
 			out.CurrentUserAsignee = p
 		} else {
 			out.CurrentUserAssignee = object{"user": p}
 		}
 	}
 	if assigned := e.desk.team(t.Team); assigned != nil {
-		if p := e.team(assigned); e.dialect == DialectDocumented {
+		if p := e.team(assigned); e.documented() {
+			p.Agent, p.Picture = new(false), []pictureJSON{e.teamSizes(assigned)}
 			out.CurrentTeamAsignee = p
 		} else {
 			out.CurrentTeamAssignee = object{"team": p}
@@ -307,11 +455,35 @@ func (e encoder) ticket(t *ticket) ticketJSON {
 	return out
 }
 
+func (e encoder) currentTicket(t *ticket) *currentTicketJSON {
+	out := &currentTicketJSON{
+		Submitter: e.person(cmp.Or(t.Submitter, t.Requester)), AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
+	}
+	if t.SnoozedUntil.After(e.now) {
+		out.Snoozed, out.SnoozedUntil = true, new(stamp(t.SnoozedUntil))
+	}
+	if len(t.Replies) > 0 {
+		out.LastReplyAt = new(stamp(t.Replies[len(t.Replies)-1].CreatedAt))
+	}
+	return out
+}
+
 func (e encoder) reply(t *ticket, p *post) replyJSON {
-	return replyJSON{
+	out := replyJSON{
 		ID: p.ID, CreatedAt: stamp(p.CreatedAt), Summary: summary(p.Content), CC: e.people(p.CC), BCC: e.people(p.BCC),
 		Ticket: e.counts(t), Replier: e.person(p.Author), Content: e.content(p.Content),
 	}
+	if e.current() {
+		out.Ticket.ID = t.ID
+		out.currentReplyJSON = &currentReplyJSON{AttachmentsCount: len(p.Content.Attachments)}
+	}
+	if e.documented() {
+		out.Content.Body, out.Content.Text = out.Content.Text, nil
+		if p.Content.HTML == p.Content.Text { // only text was sent
+			out.Content.HTML = nil
+		}
+	}
+	return out
 }
 
 func (e encoder) comment(t *ticket, p *post) commentJSON {
@@ -319,7 +491,7 @@ func (e encoder) comment(t *ticket, p *post) commentJSON {
 }
 
 func (e encoder) draft(d *draft) draftJSON {
-	out := draftJSON{CC: e.people(d.CC), BCC: e.people(d.BCC), Content: e.content(d.Content)}
+	out := draftJSON{CC: e.personCopies(d.CC), BCC: e.personCopies(d.BCC), Content: e.content(d.Content)}
 	if d.ID != 0 {
 		out.ID, out.LastSavedBy, out.LastSavedAt = &d.ID, new(e.person(d.SavedBy)), new(stamp(d.SavedAt))
 	}
@@ -342,10 +514,10 @@ func (e encoder) address(a *address) object {
 	return object{"id": a.ID, "email": a.Email, "name": a.Name}
 }
 
-// assignment is the answer to an assignment, in its envelope.
+// assignment is the response to an assignment, in its envelope.
 func (e encoder) assignment(key string, id int64, t *ticket, now time.Time, kind string, assignee any) object {
 	made := assignmentJSON{ID: id, CreatedAt: stamp(now), Ticket: object{"id": t.ID}}
-	if e.dialect == DialectDocumented {
+	if e.documented() {
 		return object{key: made, "asignee": object{kind: assignee}}
 	}
 	made.Assignee = object{kind: assignee}

@@ -20,6 +20,6 @@
 // [testing/synctest] bubble.
 //
 // The desk does not send mail: [Desk.Outbox] lists what the service would have sent. It does not
-// evaluate HTML, and its search is a plain search for a text. Where the service is known to send
-// responses in more than one form, [WithDialect] selects one.
+// evaluate HTML, and its search is a plain search for a text. Its responses have the
+// form seen in 2026; [WithDialect] selects an older one.
 package supportbeetest

@@ -52,6 +52,6 @@ func ExampleDesk_Inject() {
 	fmt.Println("replies that were mailed:", len(desk.Replies(ticket)))
 	// Output:
 	// archive: <nil> after 2 attempts
-	// reply: supportbee: Replies.Create: POST /tickets/1032/replies: EOF: outcome unknown, the request may have been carried out
+	// reply: supportbee: Replies.Create: POST /tickets/1032/replies: outcome unknown: the server may have processed the request: EOF
 	// replies that were mailed: 1
 }

@@ -73,12 +73,12 @@ func TestFaultsOfReads(t *testing.T) {
 				desk := supportbeetest.New(t, opts...)
 				injection := desk.Inject(supportbeetest.Match{Times: 11}, tt.faults...) // a redirect is followed ten times
 				client := desk.Client(supportbee.WithoutRetry(), supportbee.WithMaxResponseSize(2<<20))
-				_, err := client.Tickets.List(t.Context(), supportbee.TicketListOptions{})
+				_, err := client.Tickets.List(t.Context(), nil)
 				tt.check(t, err)
 				assert.Positive(t, injection.Hits())
 				assert.Equal(t, tt.name, desk.Requests()[0].Fault)
 				injection.Remove()
-				_, err = desk.Client().Teams.List(t.Context(), supportbee.TeamListOptions{})
+				_, err = desk.Client().Teams.List(t.Context(), nil)
 				assert.NoError(t, err)
 			})
 		}
@@ -115,7 +115,8 @@ func isMalformed(t *testing.T, err error) {
 func isLimited(want time.Duration) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		var limited *supportbee.RateLimitError
+		var limited *supportbee.Error
+		require.ErrorIs(t, err, supportbee.ErrRateLimited)
 		require.ErrorAs(t, err, &limited)
 		assert.InDelta(t, want, limited.RetryAfter, float64(time.Hour))
 	}
@@ -343,7 +344,7 @@ func TestFaultsSelectRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		desk := supportbeetest.New(t, supportbeetest.InMemory())
 		client := desk.Client(supportbee.WithoutRetry())
-		list := func() error { _, err := client.Teams.List(t.Context(), supportbee.TeamListOptions{}); return err }
+		list := func() error { _, err := client.Teams.List(t.Context(), nil); return err }
 		badGateway := supportbeetest.Status(http.StatusBadGateway)
 
 		some := desk.Inject(supportbeetest.Match{Op: "Teams.List", Skip: 1, Times: 2}, badGateway)
@@ -370,7 +371,7 @@ func TestFaultsSelectRequests(t *testing.T) {
 		require.ErrorIs(t, err, supportbee.ErrServer)
 		_, err = client.Replies.List(t.Context(), other)
 		require.NoError(t, err)
-		_, err = client.Users.Get(t.Context(), user.ID, supportbee.UserGetOptions{})
+		_, err = client.Users.Get(t.Context(), user.ID, nil)
 		require.NoError(t, err)
 		assert.Zero(t, byNumber.Hits())
 
@@ -436,7 +437,7 @@ func TestDelays(t *testing.T) {
 		} {
 			desk.Inject(supportbeetest.Match{Times: 1}, tt.fault)
 			start := time.Now()
-			_, err := client.Teams.List(t.Context(), supportbee.TeamListOptions{})
+			_, err := client.Teams.List(t.Context(), nil)
 			assert.Equal(t, tt.takes, time.Since(start), tt.fault.Name)
 			if tt.err == "" {
 				require.NoError(t, err)

@@ -33,11 +33,11 @@ func createConsequence(s *Desk, c *call) answer {
 	if bad, fits := c.decode("consequence", &in); !fits {
 		return bad
 	}
-	made := consequence{Archive: in.Archive, Spam: in.Spam, Trash: in.Trash, Label: in.Label}
+	made := consequenceBody{Archive: in.Archive, Spam: in.Spam, Trash: in.Trash, Label: in.Label}
 	made.AssignUser, _ = strconv.ParseInt(in.AssignUser, 10, 64)
 	made.AssignTeam, _ = strconv.ParseInt(in.AssignTeam, 10, 64)
 	var problems []string
-	if made == (consequence{}) {
+	if made == (consequenceBody{}) {
 		problems = append(problems, "Consequence needs at least one action")
 	}
 	if _, exists := c.desk.label(in.Label); in.Label != "" && !exists {
@@ -82,10 +82,14 @@ func createFilter(s *Desk, c *call) answer {
 	}
 	in.ID = c.desk.datedID(c.now)
 	c.desk.Filters = append(c.desk.Filters, in)
-	if c.dialect == DialectDocumented {
-		return answer{status: http.StatusCreated} // the body is not known; this dialect has none
+	made := object{"id": in.ID, "rule_id": in.RuleID, "consequence_id": in.ConsequenceID}
+	switch c.dialect { // an envelope was documented once; which form is sent today is not known
+	case DialectRecorded:
+		return created(object{"filter": made})
+	case DialectDocumented:
+		return answer{status: http.StatusCreated}
 	}
-	return created(object{"filter": object{"id": in.ID, "rule_id": in.RuleID, "consequence_id": in.ConsequenceID}})
+	return created(made)
 }
 
 // applyFilters applies the filters to a new ticket.

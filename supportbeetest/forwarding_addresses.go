@@ -10,10 +10,10 @@ func listAddresses(s *Desk, c *call) answer {
 	for _, a := range c.desk.Addresses {
 		list = append(list, c.address(a))
 	}
-	if c.dialect == DialectDocumented { // the key is not known: one in each dialect
-		return ok(object{"forwarding_addresses": list})
+	if c.dialect == DialectRecorded { // the key at that time is not known
+		return ok(object{"emails": list})
 	}
-	return ok(object{"emails": list})
+	return ok(object{"forwarding_addresses": list})
 }
 
 func createAddress(s *Desk, c *call) answer {

@@ -1,8 +1,10 @@
 package supportbeetest
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -34,10 +36,12 @@ func (s *Desk) Replies(ticket supportbee.TicketID) []*supportbee.Reply {
 	if t == nil {
 		return nil
 	}
+	counts := r.counts(t)
+	counts.ID = ticket
 	return each(t.Replies, func(p *post) *supportbee.Reply {
 		return &supportbee.Reply{
 			ID: supportbee.ReplyID(p.ID), CreatedAt: p.CreatedAt, Summary: summary(p.Content), CC: r.people(p.CC), BCC: r.people(p.BCC),
-			Ticket: r.counts(t), Replier: r.person(p.Author), Content: r.content(p.Content),
+			Ticket: counts, Replier: r.person(p.Author), Content: r.content(p.Content), AttachmentsCount: len(p.Content.Attachments),
 		}
 	})
 }
@@ -133,7 +137,9 @@ func (s *Desk) Team(name string) *supportbee.Team {
 func (s *Desk) Labels() []*supportbee.Label {
 	r := s.read()
 	defer s.mu.RUnlock()
-	return each(r.Labels, func(l label) *supportbee.Label { return new(r.label(l.Name)) })
+	return each(r.Labels, func(l label) *supportbee.Label {
+		return &supportbee.Label{ID: supportbee.LabelID(l.ID), Name: l.Name, Color: l.Color}
+	})
 }
 
 // Snippets returns all snippets.
@@ -152,8 +158,31 @@ func (s *Desk) ForwardingAddresses() []*supportbee.ForwardingAddress {
 	r := s.read()
 	defer s.mu.RUnlock()
 	return each(r.Addresses, func(a *address) *supportbee.ForwardingAddress {
-		return &supportbee.ForwardingAddress{ID: supportbee.ForwardingAddressID(a.ID), Email: a.Email, Name: a.Name}
+		return &supportbee.ForwardingAddress{ID: supportbee.ForwardingAddressID(itoa(a.ID)), Email: a.Email, Name: a.Name}
 	})
+}
+
+// Filters returns all filters, in the order in which they apply.
+func (s *Desk) Filters() []Filter {
+	r := s.read()
+	defer s.mu.RUnlock()
+	return each(r.desk.Filters, func(f filter) Filter {
+		does := r.Consequences[f.ConsequenceID]
+		return Filter{
+			ID: supportbee.FilterID(f.ID), Rule: supportbee.RuleParams(r.Rules[f.RuleID]),
+			Consequence: supportbee.ConsequenceParams{
+				Archive: does.Archive, Spam: does.Spam, Trash: does.Trash, Label: does.Label,
+				AssignUserID: supportbee.UserID(does.AssignUser), AssignTeamID: supportbee.TeamID(does.AssignTeam),
+			},
+		}
+	})
+}
+
+// Filter is a filter with its rule and its consequence. See [Desk.Filters].
+type Filter struct {
+	ID          supportbee.FilterID
+	Rule        supportbee.RuleParams
+	Consequence supportbee.ConsequenceParams
 }
 
 // File returns the content of an attachment, or nil if there is none.
@@ -176,12 +205,15 @@ func each[T, R any](values []T, f func(T) R) []R {
 }
 
 // reader converts the state to the types of the client.
-type reader struct{ *desk }
+type reader struct {
+	*desk
+	now time.Time
+}
 
 // read locks the state for reading.
 func (s *Desk) read() reader {
 	s.mu.RLock()
-	return reader{s.state}
+	return reader{s.state, s.now()}
 }
 
 func (r reader) person(id int64) supportbee.Person {
@@ -189,28 +221,37 @@ func (r reader) person(id int64) supportbee.Person {
 	if u == nil {
 		return supportbee.Person{ID: supportbee.UserID(id)}
 	}
-	return supportbee.Person{ID: supportbee.UserID(u.ID), Email: u.Email, Name: u.Name, Role: supportbee.Role(u.Role), Agent: u.agent()}
-}
-
-func (r reader) user(u *user) *supportbee.User {
-	out := &supportbee.User{
+	p := supportbee.Person{
 		ID: supportbee.UserID(u.ID), Type: supportbee.UserType(u.Type), Email: u.Email, Name: u.Name, Role: supportbee.Role(u.Role), Agent: u.agent(),
 		TwoFactorAuthenticationEnabled: u.TwoFactor, CanMembersAccessGroupTickets: u.SharedGroup, EmailDomains: slices.Clone(u.EmailDomains),
 		MembersCount: len(u.Members),
 	}
-	out.FirstName, out.LastName, _ = strings.Cut(u.Name, " ")
+	p.FirstName, p.LastName, _ = strings.Cut(u.Name, " ")
+	return p
+}
+
+func (r reader) user(u *user) *supportbee.User {
+	out := &supportbee.User{Person: r.person(u.ID), Signature: u.Signature}
+	if u.Type == "customer_group" {
+		out.Role = "" // as in responses
+	}
 	for _, t := range r.byCreation.tickets {
 		if t.Requester != u.ID {
 			continue
 		}
 		out.RequestedTicketsCount++
-		if !t.Archived && !t.Spam && !t.Trash {
+		if t.active() {
 			out.ActiveTicketsCount++
 		}
 	}
 	for _, t := range r.Teams {
 		if slices.Contains(t.Members, u.ID) {
-			out.Teams = append(out.Teams, r.team(t.ID))
+			out.Teams = append(out.Teams, *r.team(t.ID))
+		}
+	}
+	for _, group := range r.sortedUsers() {
+		if slices.Contains(group.Members, u.ID) {
+			out.CustomerGroups = append(out.CustomerGroups, supportbee.CustomerGroup{ID: supportbee.UserID(group.ID), Name: group.Name})
 		}
 	}
 	return out
@@ -223,11 +264,6 @@ func (r reader) team(id int64) *supportbee.Team {
 		return nil
 	}
 	return &supportbee.Team{ID: supportbee.TeamID(t.ID), Name: t.Name, Private: t.Private}
-}
-
-func (r reader) label(name string) supportbee.Label {
-	l, _ := r.desk.label(name)
-	return supportbee.Label{Name: name, Color: l.Color}
 }
 
 func (r reader) people(ids []int64) []supportbee.Person {
@@ -259,10 +295,18 @@ func (r reader) ticket(t *ticket) *supportbee.Ticket {
 		LastActivityAt: t.LastActivityAt, CreatedAt: t.CreatedAt, Unanswered: t.Unanswered, Archived: t.Archived, Spam: t.Spam, Private: t.Private,
 		Trash: t.Trash, Draft: t.Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
 		Source: supportbee.Source{Channel: t.Channel, Address: t.Address}, CC: r.people(t.CC), BCC: r.people(t.BCC),
-		Requester: r.person(t.Requester), Content: r.content(t.Content),
+		Requester: r.person(t.Requester), Submitter: new(r.person(cmp.Or(t.Submitter, t.Requester))), Content: r.content(t.Content),
+		AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
+	}
+	if t.SnoozedUntil.After(r.now) {
+		out.Snoozed, out.SnoozedUntil = true, t.SnoozedUntil
+	}
+	if len(t.Replies) > 0 {
+		out.LastReplyAt = t.Replies[len(t.Replies)-1].CreatedAt
 	}
 	for _, name := range t.Labels {
-		out.Labels = append(out.Labels, r.label(name))
+		l, _ := r.label(name)
+		out.Labels = append(out.Labels, supportbee.Label{Name: name, Color: l.Color}) // without the ID, like responses
 	}
 	if t.User != 0 {
 		out.AssignedUser = new(r.person(t.User))

@@ -42,11 +42,140 @@ func TestSeedsHaveEachField(t *testing.T) {
 	assert.NotZero(t, red)
 	assert.NotEqual(t, red, blue)
 	assert.Equal(t, red, desk.AddLabel("refund", "#CC0000"), "only the color changes")
-	assert.Equal(t, []*supportbee.Label{{Name: "refund", Color: "#CC0000"}, {Name: "wish", Color: "#0000FF"}}, desk.Labels())
+	assert.Equal(t, []*supportbee.Label{{ID: red, Name: "refund", Color: "#CC0000"}, {ID: blue, Name: "wish", Color: "#0000FF"}}, desk.Labels())
 	var other bytes.Buffer
 	require.NoError(t, desk.Save(&other))
 	require.NoError(t, desk.Load(&other))
 	assert.Equal(t, blue, desk.AddLabel("wish", "#0000FF"))
+}
+
+func TestTheStateIsWhatClientsGet(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t)
+	desk.Clock.Set(noon)
+	client, ctx := desk.Client(), t.Context()
+	agent := desk.User(supportbeetest.AgentEmail)
+	file := desk.AddFile("a.txt", "text/plain", []byte("abc"))
+	_, err := client.Tickets.Create(ctx, supportbee.TicketParams{
+		Subject: "x", RequesterEmail: "ann@example.com", RequesterName: "Ann Archer", CC: []string{"bo@example.com"}, BCC: []string{"cy@example.com"},
+		NotifyRequester: true, Content: supportbee.Text("Hello").Attach(file),
+	})
+	require.NoError(t, err)
+	id := desk.AddTicket(supportbeetest.TicketSeed{
+		Text: "Hello", AttachmentIDs: []supportbee.AttachmentID{file}, Labels: []string{"bug"}, SnoozedUntil: noon.Add(time.Hour),
+		AssignedUserID: agent.ID, AssignedTeamID: desk.Team("Support").ID,
+	})
+	desk.AddTicket(supportbeetest.TicketSeed{SnoozedUntil: noon.Add(-time.Hour)})
+	desk.AddCustomerReply(id, "Hello?", file)
+	desk.AddReply(id, agent.ID, "Hi")
+	desk.AddComment(id, agent.ID, "internal")
+	desk.AddUser(supportbeetest.UserSeed{Type: supportbee.UserTypeCustomerGroup, Name: "Group", MemberIDs: []supportbee.UserID{desk.User("ann@example.com").ID}})
+	_, err = client.Drafts.Create(ctx, id, supportbee.DraftParams{Content: supportbee.Text("Dear"), CC: []string{"bo@example.com"}})
+	require.NoError(t, err)
+
+	same := func(want, got any, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		assert.Equal(t, plain(t, want), plain(t, got))
+	}
+	for _, ticket := range desk.Tickets() {
+		got, err := client.Tickets.Get(ctx, ticket.ID)
+		same(got, ticket, err)
+		replies, err := client.Replies.List(ctx, ticket.ID)
+		same(replies, desk.Replies(ticket.ID), err)
+		comments, err := client.Comments.List(ctx, ticket.ID)
+		same(comments, desk.Comments(ticket.ID), err)
+		audit, err := client.Tickets.Audit(ctx, ticket.ID)
+		same(audit, desk.Audit(ticket.ID), err)
+	}
+	for _, user := range desk.Users() {
+		got, err := client.Users.Get(ctx, user.ID, &supportbee.UserGetOptions{MaxTickets: 1})
+		got.Tickets, got.RequestedTicketsCount = nil, user.RequestedTicketsCount // not sent in this dialect
+		same(got, user, err)
+	}
+	labels, err := client.Labels.List(ctx)
+	same(labels, desk.Labels(), err)
+	snippets, err := client.Snippets.List(ctx)
+	same(snippets, desk.Snippets(), err)
+	addresses, err := client.ForwardingAddresses.List(ctx)
+	same(addresses, desk.ForwardingAddresses(), err)
+}
+
+// plain returns a value of the client as plain JSON, without empty members, and without those that
+// reading the state leaves out.
+func plain(t *testing.T, value any) any {
+	t.Helper()
+	data, err := json.Marshal(value)
+	require.NoError(t, err)
+	var decoded any
+	require.NoError(t, json.Unmarshal(data, &decoded))
+	var prune func(value any) any
+	prune = func(value any) any {
+		switch value := value.(type) {
+		case map[string]any:
+			for _, name := range []string{"picture", "customer_rating"} {
+				delete(value, name)
+			}
+			for name, member := range value {
+				if value[name] = prune(member); value[name] == nil {
+					delete(value, name)
+				}
+				if url, isObject := member.(map[string]any); isObject && name == "url" && url["original"] != nil {
+					delete(value, name) // of an attachment
+				}
+			}
+		case []any:
+			if len(value) == 0 {
+				return nil
+			}
+			for i, element := range value {
+				value[i] = prune(element)
+			}
+		}
+		return value
+	}
+	return prune(decoded)
+}
+
+func TestSnippetsFiltersAndUsersAreAdded(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
+	desk.Clock.Set(noon)
+	snippet := desk.AddSnippet(supportbee.SnippetParams{Name: "Hi", Tags: "a, b", Content: supportbee.Text("Hello")})
+	assert.Equal(t, []*supportbee.Snippet{
+		{ID: snippet, CreatedAt: noon, Name: "Hi", Tags: "a, b", Content: supportbee.Content{Text: "Hello", HTML: "Hello"}},
+	}, desk.Snippets())
+
+	agent := desk.AddUser(supportbeetest.UserSeed{Email: "kim@acme.example", Role: supportbee.RoleAgent, Invited: true})
+	customer := desk.AddUser(supportbeetest.UserSeed{Email: "ann@example.com"})
+	group := desk.AddUser(supportbeetest.UserSeed{Type: supportbee.UserTypeCustomerGroup, Name: "Group", MemberIDs: []supportbee.UserID{customer}})
+	members, err := desk.Client().Users.Members(t.Context(), group)
+	require.NoError(t, err)
+	require.Len(t, members, 1)
+	assert.Equal(t, customer, members[0].ID)
+	users, err := desk.Client().Users.List(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Len(t, users, 1, "the admin; the agent is invited")
+
+	team := desk.AddTeam("Support", agent)
+	desk.AddLabel("bug", "#FF0000")
+	rule := supportbee.RuleParams{RequesterEmail: "ann@", DeliveredTo: "help@", Subject: "a", Body: "b"}
+	consequence := supportbee.ConsequenceParams{Archive: true, Spam: true, Trash: true, Label: "bug", AssignUserID: agent, AssignTeamID: team}
+	assert.Empty(t, desk.Filters())
+	filter := desk.AddFilter(rule, consequence)
+	assert.Equal(t, []supportbeetest.Filter{{ID: filter, Rule: rule, Consequence: consequence}}, desk.Filters())
+	assert.PanicsWithValue(t, `supportbeetest: AddFilter: there is no label "x"; AddLabel adds it`, func() {
+		desk.AddFilter(rule, supportbee.ConsequenceParams{Label: "x"})
+	})
+	assert.PanicsWithValue(t, "supportbeetest: AddFilter: there is no user 1", func() {
+		desk.AddFilter(rule, supportbee.ConsequenceParams{AssignUserID: 1})
+	})
+	assert.PanicsWithValue(t, "supportbeetest: AddFilter: there is no team 1", func() {
+		desk.AddFilter(rule, supportbee.ConsequenceParams{AssignTeamID: 1})
+	})
+	assert.PanicsWithValue(t, "supportbeetest: AddUser: there is no user 1", func() {
+		desk.AddUser(supportbeetest.UserSeed{MemberIDs: []supportbee.UserID{1}})
+	})
 }
 
 func TestTheStateIsReadWithoutRequests(t *testing.T) {
@@ -72,10 +201,10 @@ func TestTheStateIsReadWithoutRequests(t *testing.T) {
 	}, desk.Audit(id))
 
 	ben := desk.User("BEN@acme.example")
-	assert.Equal(t, &supportbee.User{
+	assert.Equal(t, &supportbee.User{Person: supportbee.Person{
 		ID: ben.ID, Type: supportbee.UserTypeUser, Email: supportbeetest.AgentEmail, Name: "Ben Bauer", FirstName: "Ben", LastName: "Bauer",
-		Role: supportbee.RoleAgent, Agent: true, Teams: []*supportbee.Team{desk.Team("Support")},
-	}, ben)
+		Role: supportbee.RoleAgent, Agent: true,
+	}, Teams: []supportbee.Team{*desk.Team("Support")}}, ben)
 	eve := desk.User(supportbeetest.CustomerEmail)
 	assert.Equal(t, []int{6, 4}, []int{eve.RequestedTicketsCount, eve.ActiveTicketsCount}, "one is spam, one archived")
 	users := desk.Users()

@@ -6,11 +6,7 @@ import (
 )
 
 func listLabels(s *Desk, c *call) answer {
-	list := []label{}
-	for _, l := range c.desk.Labels {
-		list = append(list, label{Name: l.Name, Color: l.Color})
-	}
-	return ok(object{"labels": list})
+	return ok(object{"labels": c.labels()})
 }
 
 func addLabel(s *Desk, c *call) answer {

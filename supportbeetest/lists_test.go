@@ -2,6 +2,7 @@ package supportbeetest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -53,7 +54,7 @@ func listDesk(t *testing.T, opts ...supportbeetest.Option) *supportbeetest.Desk 
 
 func TestListsSelectAndCombine(t *testing.T) {
 	t.Parallel()
-	for name, dialect := range map[string]supportbeetest.Dialect{"recorded": supportbeetest.DialectRecorded, "documented": supportbeetest.DialectDocumented} {
+	for _, dialect := range dialects {
 		desk := listDesk(t, supportbeetest.WithDialect(dialect))
 		ben := desk.User("ben@acme.example")
 		billing := desk.Team("Billing")
@@ -100,7 +101,7 @@ func TestListsSelectAndCombine(t *testing.T) {
 		} {
 			var page supportbee.TicketPage
 			require.NoError(t, desk.Client().Do(t.Context(), http.MethodGet, "/tickets?"+query, nil, &page), query)
-			assert.Equal(t, want, subjects(page.Tickets), "%s: %s", name, query)
+			assert.Equal(t, want, subjects(page.Tickets), "%s: %s", dialect, query)
 		}
 		for query, want := range map[string]string{
 			"first": "plain", "ARCHER": "replied plain", "bo@example": "mine archived", "gold": "chatty", "prize": "bens",
@@ -108,7 +109,7 @@ func TestListsSelectAndCombine(t *testing.T) {
 		} {
 			var page supportbee.TicketPage
 			require.NoError(t, desk.Client().Do(t.Context(), http.MethodGet, "/tickets/search?query="+query, nil, &page), query)
-			assert.Equal(t, want, subjects(page.Tickets), "%s: search %s", name, query)
+			assert.Equal(t, want, subjects(page.Tickets), "%s: search %s", dialect, query)
 		}
 	}
 }
@@ -132,7 +133,7 @@ func TestPagesTellTheirTotals(t *testing.T) {
 	raw = nil
 	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets?archived=any&total_only=true", nil, &raw))
 	assert.Equal(t, map[string]any{"total": 6.0}, raw)
-	n, err := client.Tickets.Count(t.Context(), supportbee.TicketListOptions{Archived: supportbee.ArchivedAny})
+	n, err := client.Tickets.Count(t.Context(), &supportbee.TicketListOptions{Archived: supportbee.ArchivedAny})
 	require.NoError(t, err)
 	assert.Equal(t, 6, n)
 	raw = nil
@@ -160,7 +161,10 @@ func TestPagesShiftWhileTicketsChange(t *testing.T) {
 	desk.AddTickets(60)
 	client := desk.Client(supportbee.WithPrefetch(0))
 	seen := map[supportbee.TicketID]int{}
-	for ticket, err := range client.Tickets.All(t.Context(), supportbee.TicketListOptions{PerPage: 10, Archived: supportbee.ArchivedAny}) {
+	for ticket, err := range client.Tickets.All(t.Context(), &supportbee.TicketListOptions{PerPage: 10, Archived: supportbee.ArchivedAny}) {
+		if errors.Is(err, supportbee.ErrIncomplete) { // the iterator does not go back for the new tickets
+			break
+		}
 		require.NoError(t, err)
 		seen[ticket.ID]++
 		if len(seen)%10 == 5 {
@@ -196,24 +200,24 @@ func TestReportsComeFromTheDesksHistory(t *testing.T) {
 	desk.Clock.Advance(time.Minute)
 	reply(second)
 
-	day := func(n int, value float64) supportbee.DataPoint {
-		return supportbee.DataPoint{Value: value, Time: time.Date(2026, 3, 10+n, 0, 0, 0, 0, time.UTC)}
+	day := func(n int, value float64) *supportbee.DataPoint {
+		return &supportbee.DataPoint{Value: value, Time: time.Date(2026, 3, 10+n, 0, 0, 0, 0, time.UTC)}
 	}
-	type report = func(context.Context, supportbee.ReportOptions) ([]supportbee.DataPoint, error)
+	type report = func(context.Context, *supportbee.ReportOptions) ([]*supportbee.DataPoint, error)
 	r := client.Reports
 	for i, tt := range []struct {
 		report report
-		opts   supportbee.ReportOptions
-		want   []supportbee.DataPoint
+		opts   *supportbee.ReportOptions
+		want   []*supportbee.DataPoint
 	}{
-		{r.TicketsCount, supportbee.ReportOptions{}, []supportbee.DataPoint{day(0, 2), day(1, 1)}},
-		{r.TicketsCount, supportbee.ReportOptions{Label: "bug"}, []supportbee.DataPoint{day(0, 1)}},
-		{r.TicketsCount, supportbee.ReportOptions{TeamID: team}, []supportbee.DataPoint{day(0, 1)}},
-		{r.TicketsCount, supportbee.ReportOptions{UserID: admin.ID}, []supportbee.DataPoint{day(0, 1)}},
-		{r.TicketsCount, supportbee.ReportOptions{Since: noon.AddDate(0, 0, 1)}, []supportbee.DataPoint{day(1, 1)}},
-		{r.RepliesCount, supportbee.ReportOptions{}, []supportbee.DataPoint{day(0, 2), day(1, 1)}},
-		{r.RepliesCount, supportbee.ReportOptions{UserID: 1}, []supportbee.DataPoint{}},
-		{r.AvgFirstResponseTime, supportbee.ReportOptions{}, []supportbee.DataPoint{day(0, 600), day(1, 60)}},
+		{r.TicketsCount, nil, []*supportbee.DataPoint{day(0, 2), day(1, 1)}},
+		{r.TicketsCount, &supportbee.ReportOptions{Label: "bug"}, []*supportbee.DataPoint{day(0, 1)}},
+		{r.TicketsCount, &supportbee.ReportOptions{TeamID: team}, []*supportbee.DataPoint{day(0, 1)}},
+		{r.TicketsCount, &supportbee.ReportOptions{UserID: admin.ID}, []*supportbee.DataPoint{day(0, 1)}},
+		{r.TicketsCount, &supportbee.ReportOptions{Since: noon.AddDate(0, 0, 1)}, []*supportbee.DataPoint{day(1, 1)}},
+		{r.RepliesCount, nil, []*supportbee.DataPoint{day(0, 2), day(1, 1)}},
+		{r.RepliesCount, &supportbee.ReportOptions{UserID: 1}, []*supportbee.DataPoint{}},
+		{r.AvgFirstResponseTime, nil, []*supportbee.DataPoint{day(0, 600), day(1, 60)}},
 	} {
 		got, err := tt.report(t.Context(), tt.opts)
 		require.NoError(t, err)
@@ -278,7 +282,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 				_, err = client.Labels.Add(t.Context(), ticket.ID, "bug")
 				assert.NoError(t, err)
 				assert.NoError(t, client.Tickets.Archive(t.Context(), ticket.ID))
-				_, err = client.Tickets.List(t.Context(), supportbee.TicketListOptions{Archived: supportbee.ArchivedAny, PerPage: 20})
+				_, err = client.Tickets.List(t.Context(), &supportbee.TicketListOptions{Archived: supportbee.ArchivedAny, PerPage: 20})
 				assert.NoError(t, err)
 				_, err = client.Tickets.Get(t.Context(), shared)
 				assert.NoError(t, err)
@@ -290,7 +294,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 	assert.Equal(t, clients*rounds, ticket.RepliesCount)
 	assert.Equal(t, clients*rounds, ticket.AgentRepliesCount)
 	assert.Len(t, desk.Tickets(), before+clients*rounds)
-	n, err := desk.Client().Tickets.Count(t.Context(), supportbee.TicketListOptions{Archived: supportbee.ArchivedOnly, Label: "bug"})
+	n, err := desk.Client().Tickets.Count(t.Context(), &supportbee.TicketListOptions{Archived: supportbee.ArchivedOnly, Label: "bug"})
 	require.NoError(t, err)
 	assert.Equal(t, clients*rounds, n)
 	assert.Len(t, desk.Requests(), clients*rounds*7+1)

@@ -88,7 +88,7 @@ func (s *Desk) addReply(c *call, t *ticket, p *post) {
 	}
 	c.desk.touch(t, p.CreatedAt)
 	c.desk.note(t, "Replied", p.Author, "#replies/"+itoa(p.ID), p.CreatedAt)
-	reply := c.reply(t, p)
+	reply := c.webhook().reply(t, p)
 	reply.Ticket = nil
 	s.emit(c, event, t, object{"reply": reply})
 }

@@ -8,7 +8,7 @@ import (
 // seedPeople adds the admin, who owns the token.
 func (d *desk) seedPeople(token string) {
 	d.NextID = 1000
-	admin := d.addUser(&user{ID: d.id(), Type: "user", Email: AdminEmail, Name: "Ada Adams", Role: "admin", TwoFactor: true})
+	admin := d.addUser(&user{ID: d.id(), Type: "user", Email: AdminEmail, Name: "Ada Adams", Role: "admin", TwoFactor: true, Signature: "Ada Adams, Acme"})
 	d.Tokens[token] = admin.ID
 }
 

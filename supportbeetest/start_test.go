@@ -29,6 +29,7 @@ func TestStartChecksItsOptions(t *testing.T) {
 		"a desk in memory cannot have a listener":                                        {supportbeetest.InMemory(), supportbeetest.WithListener(listener)},
 		"the token has white space or characters that no token has":                      {supportbeetest.WithToken("to ken")},
 		"the status for an invalid token must be 401 or 403, got 404":                    {supportbeetest.WithDeniedStatus(404)},
+		`unknown dialect "klingon"`:                                                      {supportbeetest.WithDialect("klingon")},
 		`unknown form "soon" of the Retry-After header`:                                  {supportbeetest.WithRetryAfter("soon")},
 		`the public URL "desk.example" must consist of http or https, a host and a path`: {supportbeetest.WithPublicURL("desk.example")},
 	} {
@@ -63,11 +64,11 @@ func TestADeskBehindAnotherServer(t *testing.T) {
 	defer front.Close()
 	desk = supportbeetest.New(t, supportbeetest.WithPublicURL(front.URL+"/desk/"))
 	assert.Equal(t, front.URL+"/desk", desk.URL)
-	file, err := desk.Client().Attachments.Upload(t.Context(), "a.txt", strings.NewReader("abc"))
+	file, err := desk.Client().Attachments.Upload(t.Context(), "a.txt", strings.NewReader("abc"), nil)
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(file.URL.Original, front.URL+"/desk/attachments/"))
 	var back bytes.Buffer
-	require.NoError(t, desk.Client().Attachments.Download(t.Context(), *file, &back))
+	require.NoError(t, desk.Client().Attachments.Download(t.Context(), *file, &back, nil))
 	assert.Equal(t, "abc", back.String())
 }
 

@@ -34,10 +34,13 @@ type TicketSeed struct {
 
 // UserSeed describes a user for [Desk.AddUser].
 type UserSeed struct {
-	Email   string
-	Name    string
-	Role    supportbee.Role // default [supportbee.RoleCustomer]
-	TeamIDs []supportbee.TeamID
+	Type      supportbee.UserType // default [supportbee.UserTypeUser]
+	Email     string
+	Name      string
+	Role      supportbee.Role // default [supportbee.RoleCustomer]
+	TeamIDs   []supportbee.TeamID
+	MemberIDs []supportbee.UserID // of a customer group
+	Invited   bool                // the user has not accepted the invitation
 }
 
 // AddTicket adds a ticket as if it was received by mail, and returns its ID. Filters apply, and
@@ -54,9 +57,7 @@ func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 		s.mustTeam("AddTicket", seed.AssignedTeamID)
 	}
 	for _, name := range seed.Labels {
-		if _, exists := d.label(name); !exists {
-			panic(fmt.Sprintf("supportbeetest: AddTicket: there is no label %q; AddLabel adds it", name))
-		}
+		s.mustLabel("AddTicket", name)
 	}
 	cc, _, problems := c.copies(seed.CC, nil)
 	if len(problems) > 0 {
@@ -189,16 +190,21 @@ func (s *Desk) AddComment(ticket supportbee.TicketID, author supportbee.UserID, 
 	return supportbee.CommentID(p.ID)
 }
 
-// AddUser adds a user with a role such as [supportbee.RoleAgent], and returns its ID. If there is
-// a user with the e-mail address, such as the requester of a ticket, that user gets the role.
+// AddUser adds a user, a customer or a customer group, and returns its ID. If there is a user with
+// the e-mail address, such as the requester of a ticket, that user is changed instead.
 func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range seed.TeamIDs {
 		s.mustTeam("AddUser", id)
 	}
+	var members []int64
+	for _, id := range seed.MemberIDs {
+		members = append(members, s.mustUser("AddUser", id).ID)
+	}
 	added := s.state.person(seed.Email, seed.Name)
-	added.Role = cmp.Or(string(seed.Role), "customer")
+	added.Type, added.Role = cmp.Or(string(seed.Type), "user"), cmp.Or(string(seed.Role), "customer")
+	added.Members, added.Invited = members, seed.Invited
 	for _, t := range s.state.Teams {
 		if slices.Contains(seed.TeamIDs, supportbee.TeamID(t.ID)) && !slices.Contains(t.Members, added.ID) {
 			t.Members = append(t.Members, added.ID)
@@ -242,6 +248,44 @@ func (s *Desk) AddLabel(name, color string) supportbee.LabelID {
 	return supportbee.LabelID(s.state.addLabel(name, color).ID)
 }
 
+// AddSnippet adds a snippet, and returns its ID.
+func (s *Desk) AddSnippet(params supportbee.SnippetParams) supportbee.SnippetID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snip := &snippet{
+		ID: s.state.id(), CreatedAt: s.now(), Name: params.Name, Tags: params.Tags,
+		Content: contentBody{Text: params.Content.Text, HTML: params.Content.HTML}.content(),
+	}
+	s.state.Snippets = append(s.state.Snippets, snip)
+	return supportbee.SnippetID(snip.ID)
+}
+
+// AddFilter adds a filter, which applies to tickets that are added or created from now on, and
+// returns its ID. AddFilter panics if the consequence has a label, a user or a team that the desk
+// does not have.
+func (s *Desk) AddFilter(rule supportbee.RuleParams, consequence supportbee.ConsequenceParams) supportbee.FilterID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if consequence.Label != "" {
+		s.mustLabel("AddFilter", consequence.Label)
+	}
+	if consequence.AssignUserID != 0 {
+		s.mustUser("AddFilter", consequence.AssignUserID)
+	}
+	if consequence.AssignTeamID != 0 {
+		s.mustTeam("AddFilter", consequence.AssignTeamID)
+	}
+	d, now := s.state, s.now()
+	f := filter{ID: d.datedID(now), RuleID: d.datedID(now), ConsequenceID: d.datedID(now)}
+	d.Rules[f.RuleID] = ruleBody(rule)
+	d.Consequences[f.ConsequenceID] = consequenceBody{
+		Archive: consequence.Archive, Spam: consequence.Spam, Trash: consequence.Trash, Label: consequence.Label,
+		AssignUser: int64(consequence.AssignUserID), AssignTeam: int64(consequence.AssignTeamID),
+	}
+	d.Filters = append(d.Filters, f)
+	return supportbee.FilterID(f.ID)
+}
+
 // AddFile adds a file that tickets and replies can have as an attachment, and returns its ID.
 func (s *Desk) AddFile(name, contentType string, data []byte) supportbee.AttachmentID {
 	s.mu.Lock()
@@ -272,6 +316,12 @@ func (s *Desk) mustUser(caller string, id supportbee.UserID) *user {
 func (s *Desk) mustTeam(caller string, id supportbee.TeamID) {
 	if s.state.team(int64(id)) == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no team %d", caller, id))
+	}
+}
+
+func (s *Desk) mustLabel(caller, name string) {
+	if _, exists := s.state.label(name); !exists {
+		panic(fmt.Sprintf("supportbeetest: %s: there is no label %q; AddLabel adds it", caller, name))
 	}
 }
 

@@ -10,18 +10,18 @@ import (
 
 // desk is the state of a help desk. Snapshots are its JSON form.
 type desk struct {
-	NextID       int64                  `json:"next_id"`
-	Users        map[int64]*user        `json:"users"`
-	Teams        []*team                `json:"teams"`
-	Labels       []label                `json:"labels"`
-	Snippets     []*snippet             `json:"snippets"`
-	Tickets      map[int64]*ticket      `json:"tickets"`
-	Attachments  map[int64]*attachment  `json:"attachments"`
-	Addresses    []*address             `json:"addresses"`
-	Rules        map[string]ruleBody    `json:"rules"`
-	Consequences map[string]consequence `json:"consequences"`
-	Filters      []filter               `json:"filters"`
-	Tokens       map[string]int64       `json:"tokens"` // the user of each
+	NextID       int64                      `json:"next_id"`
+	Users        map[int64]*user            `json:"users"`
+	Teams        []*team                    `json:"teams"`
+	Labels       []label                    `json:"labels"`
+	Snippets     []*snippet                 `json:"snippets"`
+	Tickets      map[int64]*ticket          `json:"tickets"`
+	Attachments  map[int64]*attachment      `json:"attachments"`
+	Addresses    []*address                 `json:"addresses"`
+	Rules        map[string]ruleBody        `json:"rules"`
+	Consequences map[string]consequenceBody `json:"consequences"`
+	Filters      []filter                   `json:"filters"`
+	Tokens       map[string]int64           `json:"tokens"` // the user of each
 
 	byActivity index
 	byCreation index
@@ -38,6 +38,7 @@ type user struct {
 	TwoFactor    bool     `json:"two_factor,omitempty"`
 	SharedGroup  bool     `json:"shared_group,omitempty"` // members may see the group's tickets
 	EmailDomains []string `json:"email_domains,omitempty"`
+	Signature    string   `json:"signature,omitempty"`
 	Members      []int64  `json:"members,omitempty"` // of a customer group
 }
 
@@ -54,7 +55,7 @@ type team struct {
 }
 
 type label struct {
-	ID    int64  `json:"id,omitempty"`
+	ID    int64  `json:"id"`
 	Name  string `json:"name"`
 	Color string `json:"color"`
 }
@@ -117,7 +118,13 @@ type ticket struct {
 	Comments []*post `json:"comments,omitempty"`
 	Draft    *draft  `json:"draft,omitempty"`
 	Audit    []audit `json:"audit,omitempty"`
+
+	Submitter       int64 `json:"submitter,omitempty"` // who opened it; 0 for the requester
+	NotifyRequester bool  `json:"notify_requester,omitempty"`
 }
+
+// active reports whether the ticket is neither done nor thrown away.
+func (t *ticket) active() bool { return !t.Archived && !t.Spam && !t.Trash }
 
 // post is a reply or a comment.
 type post struct {
@@ -152,7 +159,7 @@ type ruleBody struct {
 	Body           string `json:"body,omitempty"`
 }
 
-type consequence struct {
+type consequenceBody struct {
 	Archive    bool   `json:"archive,omitempty"`
 	Spam       bool   `json:"spam,omitempty"`
 	Trash      bool   `json:"trash,omitempty"`
@@ -170,7 +177,7 @@ type filter struct {
 func newDesk() *desk {
 	d := &desk{
 		Users: map[int64]*user{}, Tickets: map[int64]*ticket{}, Attachments: map[int64]*attachment{},
-		Rules: map[string]ruleBody{}, Consequences: map[string]consequence{}, Tokens: map[string]int64{},
+		Rules: map[string]ruleBody{}, Consequences: map[string]consequenceBody{}, Tokens: map[string]int64{},
 	}
 	d.reindex()
 	return d

@@ -1,6 +1,7 @@
 package supportbeetest
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"slices"
@@ -241,6 +242,7 @@ func createTicket(s *Desk, c *call) answer {
 	if c.user != nil {
 		actor = c.user.ID
 	}
+	t.Submitter, t.NotifyRequester = actor, in.NotifyRequester
 	c.desk.note(t, "Created", actor, "#ticket", c.now)
 	s.emit(c, "ticket.created", t, nil)
 	s.mailTicket(t, in.NotifyRequester)
@@ -346,7 +348,10 @@ func star(s *Desk, c *call) answer {
 	if result := setFlag(starred, true)(s, c); result.status != http.StatusNoContent {
 		return result
 	}
-	return created(object{"star": object{"id": c.number("id"), "ticket": object{"id": c.number("id")}}})
+	at := stamp(c.now)
+	result := created(object{"star": object{"id": c.desk.id(), "ticket_id": c.number("id"), "user_id": c.user.ID, "created_at": at, "updated_at": at}})
+	result.header = map[string]string{"Location": c.base + c.URL.Path}
+	return result
 }
 
 func setRequester(s *Desk, c *call) answer {
@@ -363,9 +368,11 @@ func setRequester(s *Desk, c *call) answer {
 	if !strings.Contains(in.Email, "@") {
 		return invalidInput("Email is invalid")
 	}
+	t.Submitter = cmp.Or(t.Submitter, t.Requester)
 	t.Requester = c.desk.person(in.Email, "").ID
 	c.desk.note(t, "Changed the requester", c.user.ID, "#ticket", c.now)
-	return created(object{"requester": c.person(t.Requester)})
+	p := c.person(t.Requester)
+	return created(object{"user": object{"auto_assign": false, "email": p.Email, "first_name": p.FirstName, "last_name": p.LastName}})
 }
 
 func assignUser(s *Desk, c *call) answer {
@@ -389,7 +396,7 @@ func assignUser(s *Desk, c *call) answer {
 	t.User = u.ID
 	c.desk.note(t, "Assigned to "+u.Name, c.user.ID, "#ticket", c.now)
 	id, assignee := c.desk.id(), c.person(u.ID)
-	s.emit(c, "ticket.assigned.to.user", t, object{"user_assignment": object{"id": id, "assignee": object{"user": assignee}}})
+	s.emit(c, "ticket.assigned.to.user", t, object{"user_assignment": object{"id": id, "assignee": object{"user": c.webhook().person(u.ID)}}})
 	return created(c.assignment("user_assignment", id, t, c.now, "user", assignee))
 }
 
@@ -399,7 +406,7 @@ func unassignUser(s *Desk, c *call) answer {
 		return missing
 	}
 	if t.User != 0 {
-		before := c.person(t.User)
+		before := c.webhook().person(t.User)
 		t.User = 0
 		c.desk.note(t, "Unassigned the user", c.user.ID, "#ticket", c.now)
 		s.emit(c, "ticket.unassigned.from.user", t, object{"user_assignment": object{"id": c.desk.id(), "assignee": object{"user": before}}})
@@ -428,7 +435,7 @@ func assignTeam(s *Desk, c *call) answer {
 	t.Team = team.ID
 	c.desk.note(t, "Assigned to team "+team.Name, c.user.ID, "#ticket", c.now)
 	id, assignee := c.desk.id(), c.encoder.team(team)
-	s.emit(c, "ticket.assigned.to.team", t, object{"team_assignment": object{"id": id, "assignee": object{"team": assignee}}})
+	s.emit(c, "ticket.assigned.to.team", t, object{"team_assignment": object{"id": id, "assignee": object{"team": c.webhook().team(team)}}})
 	return created(c.assignment("team_assignment", id, t, c.now, "team", assignee))
 }
 
@@ -440,7 +447,7 @@ func unassignTeam(s *Desk, c *call) answer {
 	if team := c.desk.team(t.Team); team != nil {
 		t.Team = 0
 		c.desk.note(t, "Unassigned the team", c.user.ID, "#ticket", c.now)
-		s.emit(c, "ticket.unassigned.from.team", t, object{"team_assignment": object{"id": c.desk.id(), "assignee": object{"team": c.encoder.team(team)}}})
+		s.emit(c, "ticket.unassigned.from.team", t, object{"team_assignment": object{"id": c.desk.id(), "assignee": object{"team": c.webhook().team(team)}}})
 	}
 	return done()
 }

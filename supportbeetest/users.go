@@ -35,6 +35,8 @@ func listUsers(s *Desk, c *call) answer {
 type userBody struct {
 	Email        *string      `json:"email"`
 	Name         *string      `json:"name"`
+	FirstName    *string      `json:"first_name"`
+	LastName     *string      `json:"last_name"`
 	Role         *json.Number `json:"role"`
 	TeamIDs      *[]int64     `json:"team_ids"`
 	Type         string       `json:"type"`
@@ -77,6 +79,14 @@ func (c *call) applyUser(u *user, in userBody) {
 	if in.Name != nil {
 		u.Name = *in.Name
 	}
+	first, last, _ := strings.Cut(u.Name, " ")
+	if in.FirstName != nil {
+		first = *in.FirstName
+	}
+	if in.LastName != nil {
+		last = *in.LastName
+	}
+	u.Name = strings.TrimSpace(first + " " + last)
 	if in.Role != nil {
 		n, _ := in.Role.Int64()
 		u.Role = roleNames[n]
@@ -151,21 +161,16 @@ func getUser(s *Desk, c *call) answer {
 	} else if n, err := strconv.Atoi(given); err == nil {
 		most = n
 	}
-	tickets := []ticketJSON{}
+	var tickets []*ticket
 	for _, t := range slices.Backward(c.desk.byActivity.tickets) {
 		if len(tickets) == most {
 			break
 		}
 		if t.Requester == u.ID || slices.Contains(u.Members, t.Requester) {
-			tickets = append(tickets, c.encoder.ticket(t))
+			tickets = append(tickets, t)
 		}
 	}
-	if c.dialect == DialectDocumented { // their place is not known: one in each dialect
-		return ok(object{"user": c.encoder.user(u), "tickets": tickets})
-	}
-	out := c.encoder.user(u)
-	out.Tickets = tickets
-	return ok(object{"user": out})
+	return ok(c.userWithTickets(u, tickets))
 }
 
 func updateUser(s *Desk, c *call) answer {

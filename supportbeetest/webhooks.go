@@ -63,12 +63,14 @@ func (s *Desk) Deliveries() []Delivery {
 	return list
 }
 
-// emit sends an event to the webhooks. All events are sent through it.
+// emit sends an event to the webhooks. All events are sent through it. The parts are encoded by
+// [encoder.webhook].
 func (s *Desk) emit(c *call, event supportbee.WebhookAction, t *ticket, parts object) {
 	if !s.webhooks.enabled() {
 		return
 	}
-	body := c.encoder.ticket(t)
+	e := c.encoder.webhook()
+	body := e.ticket(t)
 	body.URL = s.URL + "/tickets/" + itoa(t.ID)
 	payload := object{
 		"action_type": event,
@@ -77,7 +79,7 @@ func (s *Desk) emit(c *call, event supportbee.WebhookAction, t *ticket, parts ob
 	}
 	maps.Copy(payload, parts)
 	if c.user != nil {
-		payload["agent"] = c.person(c.user.ID)
+		payload["agent"] = e.person(c.user.ID)
 	}
 	encoded, _ := json.Marshal(object{"payload": payload}) // of plain values, which cannot fail
 	s.webhooks.send(event, encoded)

@@ -10,12 +10,13 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeetest"
@@ -107,120 +108,52 @@ func keys(value any) []string {
 	return list
 }
 
-func TestDialectsDifferInTheirShapes(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		dialect supportbeetest.Dialect
-		check   func(t *testing.T, send func(method, path, body string) exchange, id, team, agent int64)
-	}{
-		"recorded": {supportbeetest.DialectRecorded, func(t *testing.T, send func(method, path, body string) exchange, id, team, agent int64) {
-			t.Helper()
-			created := send("POST", "/tickets", `{"ticket":{"subject":"x","requester_email":"a@example.com","content":{"text":"hi"}}}`)
-			assert.Equal(t, []string{"ticket"}, keys(created.json(t)))
-			assert.Equal(t, "hi", created.at(t, "ticket.content.text"))
-			assert.Equal(t, "hi", created.at(t, "ticket.content.html"))
-			assert.NotContains(t, keys(created.at(t, "ticket.content")), "body")
-			byTeam := send("POST", fmt.Sprintf("/tickets/%d/team_assignment", id), fmt.Sprintf(`{"team_assignment":{"team_id":%d}}`, team))
-			assert.ElementsMatch(t, []string{"id", "created_at", "ticket", "assignee"}, keys(byTeam.at(t, "team_assignment")))
-			assert.Equal(t, float64(team), byTeam.at(t, "team_assignment.assignee.team.id"))
-			assert.Equal(t, map[string]any{"id": float64(id)}, byTeam.at(t, "team_assignment.ticket"))
-			byUser := send("POST", fmt.Sprintf("/tickets/%d/user_assignment", id), fmt.Sprintf(`{"user_assignment":{"user_id":%d}}`, agent))
-			assert.Equal(t, float64(agent), byUser.at(t, "user_assignment.assignee.user.id"))
-			got := send("GET", fmt.Sprintf("/tickets/%d", id), "")
-			assert.Equal(t, float64(agent), got.at(t, "ticket.current_user_assignee.user.id"))
-			assert.Equal(t, float64(team), got.at(t, "ticket.current_team_assignee.team.id"))
-			assert.Contains(t, got.at(t, "ticket.requester.picture.thumb20"), "/pictures/users/")
-			assert.Contains(t, got.at(t, "ticket.current_team_assignee.team.picture.thumb256"), "/pictures/teams/")
-			reply := send("POST", fmt.Sprintf("/tickets/%d/replies", id), `{"reply":{"content":{"text":"hi"}}}`)
-			again := send("GET", fmt.Sprintf("/tickets/%d/replies/%.0f", id, reply.at(t, "reply.id")), "")
-			assert.Equal(t, "hi", again.at(t, "reply.content.text"))
-			assert.NotContains(t, keys(again.at(t, "reply.ticket")), "id")
-			assert.NotNil(t, send("GET", "/emails", "").at(t, "emails.0.id"))
-		}},
-		"documented": {supportbeetest.DialectDocumented, func(t *testing.T, send func(method, path, body string) exchange, id, team, agent int64) {
-			t.Helper()
-			created := send("POST", "/tickets", `{"ticket":{"subject":"x","requester_email":"a@example.com","content":{"text":"hi"}}}`)
-			assert.Equal(t, "x", created.at(t, "subject"), "bare")
-			assert.Equal(t, "hi", created.at(t, "content.body"))
-			assert.NotContains(t, keys(created.at(t, "content")), "text")
-			byTeam := send("POST", fmt.Sprintf("/tickets/%d/team_assignment", id), fmt.Sprintf(`{"team_assignment":{"team_id":%d}}`, team))
-			assert.ElementsMatch(t, []string{"team_assignment", "asignee"}, keys(byTeam.json(t)))
-			assert.Equal(t, float64(team), byTeam.at(t, "asignee.team.id"))
-			byUser := send("POST", fmt.Sprintf("/tickets/%d/user_assignment", id), fmt.Sprintf(`{"user_assignment":{"user_id":%d}}`, agent))
-			assert.Equal(t, float64(agent), byUser.at(t, "asignee.user.id"))
-			got := send("GET", fmt.Sprintf("/tickets/%d", id), "")
-			assert.Equal(t, float64(agent), got.at(t, "ticket.current_user_asignee.id"), "flat and misspelt")
-			assert.Equal(t, float64(team), got.at(t, "ticket.current_team_asignee.id"))
-			assert.NotContains(t, keys(got.at(t, "ticket")), "current_user_assignee")
-			assert.Contains(t, got.at(t, "ticket.requester.picture.0.thumb20"), "/pictures/users/", "an array")
-			assert.Equal(t, map[string]any{}, got.at(t, "ticket.current_team_asignee.picture"))
-			reply := send("POST", fmt.Sprintf("/tickets/%d/replies", id), `{"reply":{"content":{"text":"hi"}}}`)
-			again := send("GET", fmt.Sprintf("/tickets/%d/replies/%.0f", id, reply.at(t, "reply.id")), "")
-			assert.Equal(t, "hi", again.at(t, "content.body"), "bare")
-			assert.NotNil(t, send("GET", "/emails", "").at(t, "forwarding_addresses.0.id"))
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			desk := supportbeetest.New(t, supportbeetest.WithDialect(tt.dialect))
-			team := desk.Team("Support")
-			agent := desk.User(supportbeetest.AgentEmail)
-			id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x"})
-			tt.check(t, func(method, path, body string) exchange { return send(t, desk, method, path, body) }, int64(id), int64(team.ID), int64(agent.ID))
-		})
-	}
+// undocumented are the operations that the desk has beside those of openapi.yaml.
+var undocumented = []supportbeetest.Route{
+	{Method: "GET", Path: "/attachments/{id}/{size}/{name}", Op: "Attachments.Download"},
+	{Method: "POST", Path: "/tickets/{id}/star", Op: "Tickets.Star"},
+	{Method: "DELETE", Path: "/tickets/{id}/star", Op: "Tickets.Unstar"},
+	{Method: "PUT", Path: "/tickets/{id}/requester", Op: "Tickets.SetRequester"},
 }
 
-// The whole ticket, as it was recorded.
-func TestTicketOnTheWire(t *testing.T) {
+func TestTheDeskHasTheOperationsOfTheDescription(t *testing.T) {
 	t.Parallel()
-	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
-	desk.Clock.Set(at)
-	file := desk.AddFile("a b.pdf", "application/pdf", []byte("%PDF"))
-	id := desk.AddTicket(supportbeetest.TicketSeed{
-		Subject: "Kettle", Text: "It leaks.", HTML: "<p>It leaks.</p>", RequesterEmail: "ann@example.com", RequesterName: "Ann Archer",
-		CC: []string{"Bo <bo@example.com>"}, AttachmentIDs: []supportbee.AttachmentID{file},
-	})
-	ticket := desk.Ticket(id)
-	person := func(id int64, email, name, first, last string) string {
-		picture := fmt.Sprintf("%s/pictures/users/%d/", desk.URL, id)
-		return fmt.Sprintf(`{"id":%d,"email":%q,"name":%q,"first_name":%q,"last_name":%s,"role":"customer","agent":false,"picture":{
-			"thumb20":"%[6]s20.png","thumb24":"%[6]s24.png","thumb32":"%[6]s32.png","thumb48":"%[6]s48.png","thumb64":"%[6]s64.png","thumb128":"%[6]s128.png"}}`,
-			id, email, name, first, last, picture)
-	}
-	want := fmt.Sprintf(`{"ticket":{"id":%d,"subject":"Kettle","replies_count":0,"agent_replies_count":0,"comments_count":0,
-		"last_activity_at":"2026-03-01T12:00:00Z","created_at":"2026-03-01T12:00:00Z","unanswered":true,"archived":false,"spam":false,
-		"private":false,"trash":false,"draft":false,"starred":false,"summary":"It leaks.","source":{"email":"help@acme.example"},
-		"cc":[%s],"bcc":[],"labels":[],"customer_rating":{},"requester":%s,"content":{"html":"<p>It leaks.</p>","text":"It leaks.",
-		"truncated":false,"attachments":[{"id":%d,"created_at":"2026-03-01T12:00:00Z","filename":"a b.pdf","content_type":"application/pdf",
-		"url":{"original":"%[5]s/attachments/%[4]d/original/a%%20b.pdf","thumb":"%[5]s/attachments/%[4]d/thumb/a%%20b.pdf"}}]}}}`,
-		id, person(int64(ticket.CC[0].ID), "bo@example.com", "Bo", "Bo", "null"),
-		person(int64(ticket.Requester.ID), "ann@example.com", "Ann Archer", "Ann", `"Archer"`), file, desk.URL)
-	assert.JSONEq(t, want, send(t, desk, "GET", fmt.Sprintf("/tickets/%d", id), "").body)
-}
-
-func TestEveryOperationOfTheListIsServed(t *testing.T) {
-	t.Parallel()
-	table, err := os.ReadFile("../testdata/operations.tsv")
+	data, err := os.ReadFile("../openapi.yaml")
 	require.NoError(t, err)
-	lines := strings.Split(strings.TrimSpace(string(table)), "\n")[1:]
-	require.Len(t, lines, 50)
+	var document struct {
+		Paths map[string]map[string]yaml.Node `yaml:"paths"`
+	}
+	require.NoError(t, yaml.Unmarshal(data, &document))
+	want := slices.Clone(undocumented)
+	for path, item := range document.Paths {
+		for method, node := range item {
+			if method == "parameters" {
+				continue
+			}
+			var described struct {
+				OperationID string `yaml:"operationId"`
+			}
+			require.NoError(t, node.Decode(&described))
+			want = append(want, supportbeetest.Route{Method: strings.ToUpper(method), Path: path, Op: described.OperationID})
+		}
+	}
+	assert.ElementsMatch(t, want, supportbeetest.Routes())
+}
+
+func TestEveryOperationIsServed(t *testing.T) {
+	t.Parallel()
 	desk := supportbeetest.New(t)
-	for _, line := range lines {
-		column := strings.Split(line, "\t")
-		method, route, op := column[0], column[1], column[2]
+	for _, route := range supportbeetest.Routes() {
 		desk.ClearHistory()
-		path := strings.NewReplacer("{id}", "1", "{reply_id}", "2", "{name}", "bug").Replace(route)
-		assert.Equal(t, http.StatusUnauthorized, send(t, desk, method, path, "", "Authorization", "Bearer wrong").StatusCode, line)
+		path := strings.NewReplacer("{id}", "1", "{reply_id}", "2", "{name}", "bug", "{size}", "original").Replace(route.Path)
+		assert.Equal(t, http.StatusUnauthorized, send(t, desk, route.Method, path, "", "Authorization", "Bearer wrong").StatusCode, route)
 		requests := desk.Requests()
 		require.Len(t, requests, 1)
-		assert.Equal(t, op, requests[0].Op)
-		assert.Equal(t, route, requests[0].Route)
-		if strings.HasPrefix(route, "/tickets/{id}") {
-			missing := send(t, desk, method, path, "{}")
-			assert.Equal(t, http.StatusNotFound, missing.StatusCode, line)
-			assert.Equal(t, "Couldn't find Ticket with id=1 [WHERE `tickets`.`company_id` = 1]", missing.at(t, "error"), line)
+		assert.Equal(t, route, supportbeetest.Route{Method: requests[0].Method, Path: requests[0].Route, Op: requests[0].Op})
+		if strings.HasPrefix(route.Path, "/tickets/{id}") {
+			missing := send(t, desk, route.Method, path, "{}")
+			assert.Equal(t, http.StatusNotFound, missing.StatusCode, route)
+			assert.Equal(t, "Couldn't find Ticket with id=1 [WHERE `tickets`.`company_id` = 1]", missing.at(t, "error"), route)
 		}
 	}
 	unknown := send(t, desk, "PATCH", "/tickets/1", "")
@@ -284,7 +217,7 @@ func TestFilesComeFromAnotherOriginThatRefusesCredentials(t *testing.T) {
 
 func TestUploads(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range []supportbeetest.Dialect{supportbeetest.DialectRecorded, supportbeetest.DialectDocumented} {
+	for _, dialect := range dialects {
 		desk := supportbeetest.New(t, supportbeetest.WithDialect(dialect))
 		form := func(disposition, contentType string) exchange {
 			var body bytes.Buffer
@@ -299,7 +232,7 @@ func TestUploads(t *testing.T) {
 			require.NoError(t, w.Close())
 			return send(t, desk, "POST", "/attachments", body.String(), "Content-Type", w.FormDataContentType())
 		}
-		prefix := map[supportbeetest.Dialect]string{supportbeetest.DialectRecorded: "attachment.", supportbeetest.DialectDocumented: ""}[dialect]
+		prefix := map[supportbeetest.Dialect]string{supportbeetest.DialectRecorded: "attachment."}[dialect]
 		good := form(`form-data; name="files[]"; filename="a %22b%22.bin"`, "")
 		assert.Equal(t, http.StatusCreated, good.StatusCode)
 		assert.Equal(t, `a "b".bin`, good.at(t, prefix+"filename"))

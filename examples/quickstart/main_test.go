@@ -94,6 +94,6 @@ func TestTourStopsAtAnError(t *testing.T) {
 	var out bytes.Buffer
 	require.ErrorContains(t, run(t.Context(), nil, &out), "Tickets.Search: GET /tickets/search: 403 Forbidden")
 	t.Setenv("SUPPORTBEE_BASE_URL", "ftp://"+strings.TrimPrefix(desk.URL, "http://"))
-	require.ErrorContains(t, run(t.Context(), nil, &out), `scheme "ftp" is neither https nor http`)
+	require.ErrorContains(t, run(t.Context(), nil, &out), `the scheme must be https or http`)
 	require.Error(t, run(t.Context(), []string{"-unknown"}, &out))
 }

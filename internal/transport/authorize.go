@@ -7,39 +7,44 @@ import (
 	"strings"
 )
 
-// Authorize puts the token on requests to Origin and takes credentials off all others.
+// Authorize adds the token and further headers to requests to Origin, and removes credentials
+// from all others.
 type Authorize struct {
 	Next http.RoundTripper
 
-	// Origin is the URL whose scheme, host and port may see the token; its path does not
-	// count. With nil no request gets it.
+	// Origin is the URL whose scheme, host and port get the headers. If it is nil, no request
+	// does.
 	Origin *url.URL
 
 	// Token is sent as "Authorization: Bearer …". The zero Token adds no header.
 	Token Token
+
+	// Header holds further headers, in canonical form. They replace those of the same name.
+	// It is added here and not to the request, since redirects copy a request's headers.
+	Header http.Header
 }
 
-// RoundTrip sends req with the Authorization header it is due. Off the origin it removes
-// Authorization and Cookie headers, whoever set them.
+// RoundTrip sends req with the headers of the origin, or without Authorization and Cookie
+// headers, whoever set them, to any other.
 func (t *Authorize) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !SameOrigin(req.URL, t.Origin) {
 		return t.Next.RoundTrip(withoutCredentials(req))
 	}
-	if t.Token.IsZero() {
+	if t.Token.IsZero() && len(t.Header) == 0 {
 		return t.Next.RoundTrip(req)
 	}
 	clone := *req
 	clone.Header = cloneHeader(req.Header)
-	clone.Header.Set("Authorization", t.Token.authorization())
+	maps.Copy(clone.Header, t.Header)
+	if !t.Token.IsZero() {
+		clone.Header.Set("Authorization", t.Token.authorization())
+	}
 	return t.Next.RoundTrip(&clone)
 }
 
-// CloseIdleConnections closes those of Next.
-func (t *Authorize) CloseIdleConnections() { closeIdleConnections(t.Next) }
-
 func withoutCredentials(req *http.Request) *http.Request {
 	out := req
-	// A caller may have set a key past the canonical form, so Header.Del is not enough.
+	// Header.Del would miss a key that is not in canonical form.
 	for key := range req.Header {
 		if strings.EqualFold(key, "Authorization") || strings.EqualFold(key, "Cookie") {
 			if out == req {
@@ -53,7 +58,7 @@ func withoutCredentials(req *http.Request) *http.Request {
 	return out
 }
 
-// cloneHeader returns a copy that keys can be set in and taken from. The values are shared.
+// cloneHeader returns a copy of h that shares its values.
 func cloneHeader(h http.Header) http.Header {
 	if h == nil {
 		return http.Header{}

@@ -2,11 +2,17 @@ package transport_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/gob"
+	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -82,8 +88,6 @@ func TestAuthorizeGivesTheTokenToTheOriginOnly(t *testing.T) {
 
 func TestAuthorizeWithoutTokenAddsNothing(t *testing.T) {
 	t.Parallel()
-	origin, err := url.Parse("https://desk.example")
-	require.NoError(t, err)
 	var got *http.Request
 	rt := &transport.Authorize{
 		Next: roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -101,47 +105,91 @@ func TestAuthorizeWithoutTokenAddsNothing(t *testing.T) {
 	assert.Empty(t, got.Header)
 }
 
+func TestAuthorizeAddsHeadersForTheOriginOnly(t *testing.T) {
+	t.Parallel()
+	extra := http.Header{"X-Tenant": {"a", "b"}, "Accept": {"text/x"}, "Authorization": {"Basic abc"}}
+	for _, tt := range []struct {
+		name  string
+		url   string
+		token string
+		want  http.Header
+	}{
+		{name: "origin", url: "https://desk.example/x", token: "t", want: http.Header{"X-Tenant": {"a", "b"}, "Accept": {"text/x"}, "Authorization": {"Bearer t"}, "X-Other": {"c"}}},
+		{name: "origin without a token", url: "https://desk.example/x", want: http.Header{"X-Tenant": {"a", "b"}, "Accept": {"text/x"}, "Authorization": {"Basic abc"}, "X-Other": {"c"}}},
+		{name: "elsewhere", url: "https://storage.example/x", token: "t", want: http.Header{"Accept": {"*/*"}, "X-Other": {"c"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			next := play(t, responds(200))
+			rt := &transport.Authorize{Next: next, Origin: origin, Token: transport.NewToken(tt.token), Header: extra}
+			target, err := url.Parse(tt.url)
+			require.NoError(t, err)
+			req := &http.Request{URL: target, Header: http.Header{"Accept": {"*/*"}, "X-Other": {"c"}}}
+			resp, err := rt.RoundTrip(req)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			assert.Equal(t, tt.want, next.sent[0].Header)
+			assert.Equal(t, http.Header{"Accept": {"*/*"}, "X-Other": {"c"}}, req.Header, "the caller's request was changed")
+		})
+	}
+}
+
+// No printer shows the token, whether it uses methods, reflection or neither.
 func TestTokenNeverPrints(t *testing.T) {
 	t.Parallel()
 	const secret = "hush-hush"
 	token := transport.NewToken(secret)
 	type hidden struct {
-		token transport.Token
-		ptr   *transport.Token
-		chain http.RoundTripper
+		token  transport.Token
+		ptr    *transport.Token
+		any    any
+		chain  http.RoundTripper
+		Public transport.Token
 	}
-	inside := hidden{token, &token, &transport.Authorize{Token: token}}
-
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%10.3s"} {
-		if verb != "%p" { // which fmt never asks a type about
-			assert.Equal(t, "[redacted]", fmt.Sprintf(verb, token), verb)
-		}
-		for _, v := range []any{token, &token, inside, &inside, []transport.Token{token}, map[string]any{"t": inside}} {
-			text := fmt.Sprintf(verb, v)
-			assert.NotContains(t, text, secret, verb)
-			assert.NotContains(t, text, fmt.Sprintf("%x", secret), verb)
+	inside := hidden{token, &token, token, transport.Chain(http.DefaultTransport, transport.Config{Token: token}), token}
+	values := []any{
+		token, &token, inside, &inside, []transport.Token{token}, []any{token, &token}, [1]hidden{inside},
+		map[string]any{"t": token, "p": &token, "in": &inside}, map[string]transport.Token{"t": token},
+	}
+	leaks := []string{
+		secret, "Bearer", hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		base64.StdEncoding.EncodeToString([]byte(secret)), strings.Trim(fmt.Sprint([]byte(secret)), "[]"),
+	}
+	check := func(text, how string) {
+		for _, leak := range leaks {
+			assert.NotContains(t, text, leak, how)
 		}
 	}
-	assert.Equal(t, "[redacted]", token.String())
-	assert.Equal(t, "[redacted]", token.GoString())
-	assert.Equal(t, "[redacted]", token.LogValue().String())
+	for _, value := range values {
+		for verb := 'A'; verb <= 'z'; verb++ {
+			for _, flags := range []string{"", "+", "#", "-", " ", "0", "+#", "# ", "40", ".40", "+40.40"} {
+				format := "%" + flags + string(verb)
+				check(fmt.Sprintf(format, value), fmt.Sprintf("%s of %T", format, value))
+			}
+		}
+		check(fmt.Sprint(value), "Sprint")
+		check(fmt.Errorf("wrapped: %w", fmt.Errorf("%v", value)).Error(), "Errorf")
 
-	js, err := json.Marshal(map[string]any{"token": token, "more": inside})
-	require.NoError(t, err)
-	assert.JSONEq(t, `{"token":"[redacted]","more":{}}`, string(js))
-	text, err := token.MarshalText()
-	require.NoError(t, err)
-	assert.Equal(t, "[redacted]", string(text))
-
-	for _, handler := range []func(*bytes.Buffer) slog.Handler{
-		func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
-		func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
-	} {
+		if js, err := json.Marshal(value); err == nil {
+			check(string(js), "JSON")
+		}
+		if text, err := xml.Marshal(value); err == nil {
+			check(string(text), "XML")
+		}
 		var out bytes.Buffer
-		slog.New(handler(&out)).Info("x", "token", token, "ptr", &token, "in", inside)
-		assert.NotContains(t, out.String(), secret)
-		assert.Contains(t, out.String(), "[redacted]")
+		if err := gob.NewEncoder(&out).Encode(value); err == nil {
+			check(out.String(), "gob")
+		}
+		for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+			slog.New(handler).With("with", value).WithGroup("g").Info("x", "v", value, slog.Group("h", "v", value))
+			check(out.String(), fmt.Sprintf("%T", handler))
+		}
+		log.New(&out, "", 0).Printf("%v %+v %#v", value, value, value)
+		check(out.String(), "log")
 	}
+	js, err := json.Marshal(inside)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"Public":{}}`, string(js))
 }
 
 func TestTokenRedact(t *testing.T) {

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// NewBase returns the transport that a client uses unless it is given another:
-// http.DefaultTransport's settings, with idle connections enough for many goroutines that call
-// one host. They are written out because a program may have changed http.DefaultTransport.
+// NewBase returns the default transport of a client: http.DefaultTransport's settings, with idle
+// connections for many goroutines that call one host. They are written out because a program may
+// have changed http.DefaultTransport.
 func NewBase() *http.Transport {
 	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true, // a custom DialContext would turn it off
+		ForceAttemptHTTP2:      true, // which a custom DialContext disables
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		IdleConnTimeout:        90 * time.Second,

@@ -9,80 +9,95 @@ import (
 	"sync"
 )
 
-// ErrTooLarge reports an answer whose body is larger than its Call allows.
+// ErrTooLarge reports a response whose body is larger than its Report allows.
 var ErrTooLarge = errors.New("response too large")
 
-// maxErrorBody is how much of the body of an answer other than 2xx is kept.
-const maxErrorBody = 64 << 10
+var (
+	errNoResponse = errors.New("the transport returned neither a response nor an error")
+	errSwitched   = errors.New("unexpected status 101 Switching Protocols")
+)
 
-// maxPooledBody keeps one huge answer from holding its memory for ever.
-const maxPooledBody = 4 << 20
+const (
+	maxErrorBody  = 64 << 10 // how much is kept of the body of a response other than 2xx
+	maxPooledBody = 4 << 20  // keeps one large response from occupying its memory permanently
+	maxGrow       = 1 << 20  // how much of a Content-Length is allocated before the bytes arrive
+	minRead       = 512      // bytes.Buffer wants so much room to see the end of the body
+)
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// Buffer reads the body of each answer into its Call's Body, within the attempt: a body that
-// breaks off then fails the attempt and can be retried, and the attempt's timeout covers it. A
-// Call without a MaxBody streams.
+// Buffer reads the body of each response into its Report, within the attempt: if the body breaks
+// off, the attempt fails and can be retried, and the attempt's timeout covers it. The body of a
+// Report without MaxBody is left to the caller.
 type Buffer struct {
 	Next http.RoundTripper
 }
 
-// BodyError reports an answer that began with success and whose body could not be read whole.
-type BodyError struct {
+// ResponseError reports a response that cannot be used: its body could not be read whole although
+// its status is 2xx, or its status is 101.
+type ResponseError struct {
 	StatusCode int
 	Header     http.Header
 	Err        error
 }
 
-// Error tells why.
-func (e *BodyError) Error() string { return "reading the response body: " + e.Err.Error() }
+// Error returns the reason.
+func (e *ResponseError) Error() string {
+	if e.StatusCode == http.StatusSwitchingProtocols {
+		return e.Err.Error()
+	}
+	return "reading the response body: " + e.Err.Error()
+}
 
 // Unwrap returns the cause.
-func (e *BodyError) Unwrap() error { return e.Err }
+func (e *ResponseError) Unwrap() error { return e.Err }
 
-// RoundTrip sends req and reads the answer's body. What has a status other than 2xx is returned
-// even where its body breaks off, with as much of it as came: it must not hide the status.
+// RoundTrip sends req and reads the body of the response. A response other than 2xx is returned
+// even if its body breaks off, with what was read of it: it must not hide the status.
 func (t *Buffer) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.Next.RoundTrip(req)
-	call := CallFrom(req.Context())
-	if err != nil || resp == nil || call == nil || call.MaxBody == 0 {
-		return resp, err
+	if err != nil {
+		return nil, err
 	}
-	if call.Body == nil {
-		call.Body = bodies.Get().(*bytes.Buffer)
+	if resp == nil {
+		return nil, errNoResponse
 	}
-	call.Body.Reset()
-	if resp.Body == nil {
-		return resp, nil
-	}
-	defer resp.Body.Close()
 	body := resp.Body
-	resp.Body = http.NoBody
-	if resp.StatusCode/100 != 2 {
-		_, _ = call.Body.ReadFrom(io.LimitReader(body, maxErrorBody))
+	if body == nil {
+		body = http.NoBody
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		_ = body.Close() // it is the connection, and nothing else would end it
+		return nil, &ResponseError{resp.StatusCode, resp.Header, errSwitched}
+	}
+	report := ReportFrom(req.Context())
+	if report.MaxBody == 0 {
+		resp.Body = body
 		return resp, nil
 	}
-	if resp.ContentLength > call.MaxBody {
-		return nil, &BodyError{resp.StatusCode, resp.Header, fmt.Errorf("%w: %d bytes, allowed are %d", ErrTooLarge, resp.ContentLength, call.MaxBody)}
+	defer body.Close()
+	resp.Body = http.NoBody
+	if report.Body == nil {
+		report.Body = bodies.Get().(*bytes.Buffer)
+	}
+	report.Body.Reset()
+	if resp.StatusCode/100 != 2 {
+		_, _ = report.Body.ReadFrom(io.LimitReader(body, maxErrorBody))
+		return resp, nil
+	}
+	if resp.ContentLength > report.MaxBody {
+		return nil, &ResponseError{resp.StatusCode, resp.Header, fmt.Errorf("%w: %d bytes, the maximum is %d", ErrTooLarge, resp.ContentLength, report.MaxBody)}
 	}
 	if resp.ContentLength > 0 {
-		call.Body.Grow(int(min(resp.ContentLength, maxGrow)) + minRead)
+		report.Body.Grow(int(min(resp.ContentLength, maxGrow)) + minRead)
 	}
-	// One byte more shows what is too large; the largest number has no successor.
-	n, err := call.Body.ReadFrom(io.LimitReader(body, max(call.MaxBody, call.MaxBody+1)))
-	if err == nil && n > call.MaxBody {
-		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, call.MaxBody)
+	// One more byte shows that the body is too large. The largest number has no successor.
+	n, err := report.Body.ReadFrom(io.LimitReader(body, max(report.MaxBody, report.MaxBody+1)))
+	if err == nil && n > report.MaxBody {
+		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, report.MaxBody)
 	}
 	if err != nil {
-		return nil, &BodyError{resp.StatusCode, resp.Header, err}
+		return nil, &ResponseError{resp.StatusCode, resp.Header, err}
 	}
 	return resp, nil
 }
-
-const (
-	maxGrow = 1 << 20 // what a Content-Length is believed of before the bytes are there
-	minRead = 512     // bytes.Buffer wants so much room to see the end of the body
-)
-
-// CloseIdleConnections closes those of Next.
-func (t *Buffer) CloseIdleConnections() { closeIdleConnections(t.Next) }

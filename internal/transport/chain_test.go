@@ -25,8 +25,6 @@ import (
 func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin, err := url.Parse("https://desk.example")
-		require.NoError(t, err)
 		var events []string
 		start := time.Now()
 		event := func(format string, args ...any) {
@@ -47,6 +45,7 @@ func TestChainOrder(t *testing.T) {
 		})
 		rt := transport.Chain(base, transport.Config{
 			Origin:     origin,
+			Gate:       new(transport.Gate),
 			Token:      transport.NewToken("tok-1"),
 			PerAttempt: 10 * time.Second,
 			Policy:     transport.Policy{MinBackoff: 1, MaxBackoff: 1},
@@ -55,26 +54,27 @@ func TestChainOrder(t *testing.T) {
 				<-time.After(20 * time.Second) // longer than an attempt may take
 				return nil
 			}),
-			Hooks: []transport.Hook{func(_ context.Context, e transport.Exchange) {
-				event("hook %d %d %v %v", e.Attempt, e.StatusCode, e.Duration, e.Err)
+			Hooks: []transport.Hook{func(_ context.Context, a transport.Attempt) {
+				event("hook %d %d %v %v %v", a.Number, a.StatusCode, a.Wait.Round(time.Second), a.Duration, a.Err)
 			}},
 		})
-		call := &transport.Call{Class: transport.Read}
-		resp, err := rt.RoundTrip(request(t, http.MethodGet, call, ""))
+		report := &transport.Report{Class: transport.Read, MaxBody: 100}
+		resp, err := rt.RoundTrip(request(t, http.MethodGet, report, ""))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		assert.Equal(t, []string{
 			"0s limiter",
 			"20s base Bearer tok-1",
-			"30s hook 1 0 10s no complete answer within 10s",
+			"30s hook 1 0 20s 10s no complete response within 10s",
 			"30s limiter",
 			"50s base Bearer tok-1",
-			"50s hook 2 429 0s <nil>",
+			"50s hook 2 429 20s 0s <nil>",
 			"55s limiter",
 			"1m15s base Bearer tok-1",
-			"1m15s hook 3 200 0s <nil>",
+			"1m15s hook 3 200 25s 0s <nil>",
 		}, events)
-		assert.Equal(t, transport.Call{Class: transport.Read, Attempts: 3, Unanswered: true}, *call)
+		report.Release()
+		assert.EqualExportedValues(t, transport.Report{Class: transport.Read, MaxBody: 100, Attempts: 3, Unanswered: true}, *report)
 	})
 }
 
@@ -92,32 +92,32 @@ func TestChainsStopTogether(t *testing.T) {
 			}
 			return response(req, 200), nil
 		})
-		cfg := transport.Config{Gate: gate}
+		cfg := transport.Config{Gate: gate, Origin: origin}
 		send := func(rt http.RoundTripper, class transport.Class) {
-			resp, err := rt.RoundTrip(request(t, http.MethodGet, &transport.Call{Class: class}, ""))
+			resp, err := rt.RoundTrip(request(t, http.MethodGet, &transport.Report{Class: class}, ""))
 			if assert.NoError(t, err) {
 				assert.Equal(t, 200, resp.StatusCode)
 				assert.NoError(t, resp.Body.Close())
 			}
 		}
 		var wg sync.WaitGroup
-		wg.Go(func() { send(transport.Chain(base, cfg), transport.Once) })
+		wg.Go(func() { send(transport.Chain(base, cfg), transport.Create) })
 		synctest.Wait()
 		for range 16 {
 			wg.Go(func() { send(transport.Chain(base, cfg), transport.Read) })
 		}
 		wg.Wait()
 		assert.Equal(t, 5*time.Second, time.Since(start))
-		assert.Equal(t, int32(18), requests.Load(), "one 429 and 17 answers")
+		assert.Equal(t, int32(18), requests.Load(), "one 429 and 17 successes")
 	})
 }
 
-// A wait longer than MaxWait fails the refused call and, until it is over, all after it.
+// A wait longer than MaxWait fails the limited request and, until it is over, all after it.
 func TestChainFailsFastWhileTheServerAsksTooMuch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		next := play(t, answers(429, "Retry-After", "120"), answers(200))
-		rt := transport.Chain(next, transport.Config{})
+		next := play(t, responds(429, "Retry-After", "120"), responds(200))
+		rt := transport.Chain(next, transport.Config{Origin: origin, Gate: new(transport.Gate)})
 		get := func() (*http.Response, error) { return rt.RoundTrip(request(t, http.MethodGet, nil, "")) }
 
 		resp, err := get()
@@ -137,17 +137,6 @@ func TestChainFailsFastWhileTheServerAsksTooMuch(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		assert.Equal(t, seconds(0, 120), next.at)
 	})
-}
-
-func TestChainClosesIdleConnections(t *testing.T) {
-	t.Parallel()
-	base := &closer{}
-	client := &http.Client{Transport: transport.Chain(base, transport.Config{
-		PerAttempt: time.Second, Hooks: []transport.Hook{func(context.Context, transport.Exchange) {}},
-	})}
-	client.CloseIdleConnections()
-	assert.Equal(t, 1, base.closed)
-	transport.Chain(roundTrip(nil), transport.Config{}).(*transport.Retry).CloseIdleConnections() // nothing to close
 }
 
 // Redirects through http.Client: the token stays at home, attempts add up.
@@ -171,8 +160,8 @@ func TestChainOverRedirects(t *testing.T) {
 	client := &http.Client{Transport: transport.Chain(base, transport.Config{Origin: origin, Token: transport.NewToken("t"), PerAttempt: time.Minute})}
 	t.Cleanup(client.CloseIdleConnections)
 
-	call := &transport.Call{Class: transport.Read}
-	req, err := http.NewRequestWithContext(transport.WithCall(t.Context(), call), http.MethodGet, server.URL, http.NoBody)
+	report := &transport.Report{Class: transport.Read}
+	req, err := http.NewRequestWithContext(transport.WithReport(t.Context(), report), http.MethodGet, server.URL, http.NoBody)
 	require.NoError(t, err)
 	req.Header.Set("Cookie", "session=1")
 	resp, err := client.Do(req)
@@ -185,15 +174,13 @@ func TestChainOverRedirects(t *testing.T) {
 	assert.Equal(t, "Bearer t", home.Get("Authorization"))
 	assert.NotContains(t, elsewhere, "Authorization")
 	assert.NotContains(t, elsewhere, "Cookie")
-	assert.Equal(t, 2, call.Attempts)
+	assert.Equal(t, 2, report.Attempts)
 }
 
 func TestChainIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin, err := url.Parse("https://desk.example")
-		require.NoError(t, err)
-		var requests, exchanges atomic.Int32
+		var requests, hooked atomic.Int32
 		rt := transport.Chain(roundTrip(func(req *http.Request) (*http.Response, error) {
 			switch requests.Add(1) % 4 {
 			case 0:
@@ -205,27 +192,27 @@ func TestChainIsSafeForConcurrentUse(t *testing.T) {
 			}
 		}), transport.Config{
 			Origin: origin, Token: transport.NewToken("t"), PerAttempt: time.Second,
-			Policy: transport.Policy{MaxAttempts: 50},
-			Hooks:  []transport.Hook{func(context.Context, transport.Exchange) { exchanges.Add(1) }},
+			Policy: transport.Policy{MaxAttempts: 50}, Gate: new(transport.Gate),
+			Hooks: []transport.Hook{func(context.Context, transport.Attempt) { hooked.Add(1) }},
 		})
 		var attempts atomic.Int32
 		var wg sync.WaitGroup
 		for i := range 64 {
 			wg.Go(func() {
-				call := &transport.Call{Class: []transport.Class{transport.Read, transport.Repeatable, transport.Once}[i%3]}
-				resp, err := rt.RoundTrip(request(t, http.MethodPost, call, "content"))
+				report := &transport.Report{Class: []transport.Class{transport.Read, transport.Repeatable, transport.Create}[i%3]}
+				resp, err := rt.RoundTrip(request(t, http.MethodPost, report, "content"))
 				if _, ok := errors.AsType[*transport.WaitError](err); ok {
 					return
 				}
 				if assert.NoError(t, err) {
 					assert.NoError(t, resp.Body.Close())
 				}
-				attempts.Add(int32(call.Attempts))
+				attempts.Add(int32(report.Attempts))
 			})
 		}
 		wg.Wait()
 		assert.Equal(t, requests.Load(), attempts.Load())
-		assert.Equal(t, requests.Load(), exchanges.Load())
+		assert.Equal(t, requests.Load(), hooked.Load())
 	})
 }
 
@@ -258,19 +245,17 @@ func TestBaseKeepsConnectionsForManyCallers(t *testing.T) {
 }
 
 func BenchmarkChain(b *testing.B) {
-	origin, err := url.Parse("https://desk.example")
-	require.NoError(b, err)
 	body := newBody("")
 	canned := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"X-Request-Id": {"r1"}}}
 	base := roundTrip(func(*http.Request) (*http.Response, error) {
 		canned.Body = body
 		return canned, nil
 	})
-	for name, method := range map[string]string{"read": http.MethodGet, "write": http.MethodPost} {
+	for name, class := range map[string]transport.Class{"read": transport.Read, "write": transport.Create} {
 		b.Run(name, func(b *testing.B) {
 			rt := transport.Chain(base, transport.Config{Origin: origin, Token: transport.NewToken("t"), PerAttempt: 30 * time.Second})
-			call := &transport.Call{Op: "Tickets.Get", Route: "/tickets/{id}"}
-			req, err := http.NewRequestWithContext(transport.WithCall(b.Context(), call), method, "https://desk.example/tickets/1", http.NoBody)
+			report := &transport.Report{Op: "Tickets.Get", Route: "/tickets/{id}", Class: class, MaxBody: 1 << 20}
+			req, err := http.NewRequestWithContext(transport.WithReport(b.Context(), report), http.MethodGet, "https://desk.example/tickets/1", http.NoBody)
 			require.NoError(b, err)
 			req.Header.Set("Accept", "application/json")
 			req.Header.Set("User-Agent", "bench")

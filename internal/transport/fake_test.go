@@ -1,11 +1,13 @@
 package transport_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,13 +23,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// closer counts the calls of CloseIdleConnections.
-type closer struct {
-	roundTrip
-	closed int
-}
-
-func (c *closer) CloseIdleConnections() { c.closed++ }
+// origin is that of the requests here.
+var origin = &url.URL{Scheme: "https", Host: "desk.example"}
 
 var (
 	errReset = &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}
@@ -41,7 +38,7 @@ func fails(err error) step {
 	return func(*http.Request) (*http.Response, error) { return nil, err }
 }
 
-func answers(status int, headers ...string) step {
+func responds(status int, headers ...string) step {
 	return func(req *http.Request) (*http.Response, error) {
 		return response(req, status, headers...), nil
 	}
@@ -65,7 +62,7 @@ func response(req *http.Request, status int, headers ...string) *http.Response {
 	for i := 0; i < len(headers); i += 2 {
 		h.Set(headers[i], headers[i+1])
 	}
-	return &http.Response{StatusCode: status, Header: h, Body: newBody("answer"), Request: req, ContentLength: -1}
+	return &http.Response{StatusCode: status, Header: h, Body: newBody("payload"), Request: req, ContentLength: -1}
 }
 
 // script plays its steps in order and keeps what it saw.
@@ -131,18 +128,29 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-// request builds a request that carries call, with a body that can be had again.
-func request(t *testing.T, method string, call *transport.Call, content string) *http.Request {
+// request builds a request that carries report, or one of the method's class if that is nil, with
+// a body that can be sent again.
+func request(t *testing.T, method string, report *transport.Report, content string) *http.Request {
 	t.Helper()
-	ctx := t.Context()
-	if call != nil {
-		ctx = transport.WithCall(ctx, call)
+	if report == nil {
+		report = new(transport.Report)
+		switch method {
+		case http.MethodGet:
+			report.Class = transport.Read
+		case http.MethodPut:
+			report.Class = transport.Repeatable
+		}
 	}
 	var r io.Reader
 	if content != "" {
 		r = strings.NewReader(content)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "https://desk.example/tickets?q=secret", r)
+	req, err := http.NewRequestWithContext(transport.WithReport(t.Context(), report), method, "https://desk.example/tickets?q=secret", r)
 	require.NoError(t, err)
 	return req
+}
+
+// within returns req in ctx, with its report.
+func within(ctx context.Context, req *http.Request) *http.Request {
+	return req.WithContext(transport.WithReport(ctx, transport.ReportFrom(req.Context())))
 }

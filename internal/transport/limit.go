@@ -1,66 +1,72 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"time"
 )
 
-// Limiter paces requests: Wait returns when the next one may be sent, or an error when ctx is
-// done or would be before then. *rate.Limiter of golang.org/x/time is one.
+// Limiter delays requests. Wait returns when the next one may be sent, or an error if ctx is done
+// or would be before then. A *rate.Limiter of golang.org/x/time/rate is one.
 type Limiter interface {
 	Wait(ctx context.Context) error
 }
 
-// Limit holds each attempt back until the gate is open and the limiter lets it pass. Closing
-// the gate is the business of Retry, which alone knows how long.
-type Limit struct {
-	Next http.RoundTripper
-
-	// Limiter is the user's; nil is none.
-	Limiter Limiter
-
-	// Gate is shared with Retry; nil is none.
-	Gate *Gate
-
-	// MaxWait bounds the wait for the gate; zero or less is no bound.
-	MaxWait time.Duration
+// passage is an attempt's way through its gates.
+type passage struct {
+	own, shared         *Gate // nil for requests to other origins
+	ownTurn, sharedTurn turn
 }
 
-// RoundTrip waits, then sends req. When it does not, the error tells why.
-func (t *Limit) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := t.wait(req.Context()); err != nil {
-		closeRequestBody(req)
-		return nil, &unsentError{err}
-	}
-	return t.Next.RoundTrip(req)
-}
-
-// CloseIdleConnections closes those of Next.
-func (t *Limit) CloseIdleConnections() { closeIdleConnections(t.Next) }
-
-func (t *Limit) wait(ctx context.Context) error {
-	if err := t.waitGate(ctx); err != nil || t.Limiter == nil {
+func (p *passage) enter(ctx context.Context, limit time.Duration, arrived *time.Time) error {
+	if err := p.own.enter(ctx, limit, arrived, &p.ownTurn); err != nil {
 		return err
 	}
-	// The limiter comes second: were its turns used up at a closed gate, everyone would
-	// leave together when it opens.
-	if err := t.Limiter.Wait(ctx); err != nil {
-		return fmt.Errorf("waiting for the rate limiter: %w", err)
-	}
-	return t.waitGate(ctx) // it may have closed meanwhile
+	return p.shared.enter(ctx, limit, arrived, &p.sharedTurn)
 }
 
-func (t *Limit) waitGate(ctx context.Context) error {
-	if t.Gate == nil {
-		return nil
-	}
-	return t.Gate.Wait(ctx, t.MaxWait)
+func (p *passage) leave(succeeded bool) {
+	p.own.leave(p.ownTurn, succeeded)
+	p.shared.leave(p.sharedTurn, succeeded)
 }
 
-// unsentError tells Retry that nothing was sent. Retry takes it off again.
-type unsentError struct{ err error }
+// pause closes the gate that the rate limit of the operation concerns, and reports whether there
+// is one.
+func (t *Retry) pause(req *http.Request, report *Report, until time.Time) bool {
+	gate := cmp.Or(report.Gate, t.Gate)
+	if gate == nil || !SameOrigin(req.URL, t.Origin) {
+		return false
+	}
+	gate.Close(until)
+	return true
+}
 
-func (e *unsentError) Error() string { return e.err.Error() }
-func (e *unsentError) Unwrap() error { return e.err }
+// wait waits until the gates and the limiter let the next attempt pass.
+func (t *Retry) wait(req *http.Request, report *Report, limit time.Duration) (passage, error) {
+	var p passage
+	if t.Limiter == nil && report.Gate.isOpen() && t.Gate.isOpen() {
+		return p, nil
+	}
+	if SameOrigin(req.URL, t.Origin) {
+		p.own, p.shared = report.Gate, t.Gate
+	}
+	start := time.Now()
+	ctx := req.Context()
+	err := p.enter(ctx, limit, &report.arrived)
+	if err == nil && t.Limiter != nil {
+		// The limiter comes second: if its turns were used up at a closed gate, all requests
+		// would leave together when the gate opens.
+		if err = t.Limiter.Wait(ctx); err != nil {
+			err = fmt.Errorf("waiting for the rate limiter: %w", err)
+		} else {
+			err = p.enter(ctx, limit, &report.arrived) // it may have closed meanwhile
+		}
+	}
+	if err != nil {
+		p.leave(false)
+	}
+	report.waited += time.Since(start)
+	return p, err
+}

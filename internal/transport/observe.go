@@ -16,142 +16,93 @@ const (
 	maxErrorText = 512 // bytes
 )
 
-// Exchange is one attempt at a call as it went over the wire. It holds no URL, body or header
-// other than the request ID, so it can be logged.
-type Exchange struct {
-	// Op and Route are those of the Call, empty without one.
-	Op, Route string
-
-	// Method is the HTTP method.
-	Method string
-
-	// StatusCode is that of the answer, zero if there was none.
-	StatusCode int
-
-	// Attempt counts from 1.
-	Attempt int
-
-	// Duration is the time from sending to the answer, its body included unless the call
-	// streams it.
-	Duration time.Duration
-
-	// RequestID is the answer's X-Request-Id: printable, at most 128 bytes.
-	RequestID string
-
-	// Err says why there was no answer, without the URL.
-	Err error
-}
-
-// Hook is told of every exchange as it ends. It runs on the caller's goroutine, several at a
-// time for concurrent calls, and delays the call while it does.
-type Hook func(ctx context.Context, exchange Exchange)
-
-// Observe reports every attempt to its hooks.
+// Observe calls its hooks after each attempt.
 type Observe struct {
 	Next  http.RoundTripper
 	Hooks []Hook
 
-	// Redact takes the token out of what the other side sent, should it echo it; nil leaves
-	// everything as it is.
-	Redact func(string) string
+	// Token is removed from the request ID and the error, in case the server echoes it.
+	Token Token
 }
 
-// RoundTrip sends req and reports how that went.
+// RoundTrip sends req and calls the hooks.
 func (t *Observe) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	report := ReportFrom(ctx)
+	attempt := Attempt{Op: report.Op, Method: req.Method, Route: report.Route, Number: report.Attempts, Wait: report.waited}
 	start := time.Now()
 	resp, err := t.Next.RoundTrip(req)
-
-	ctx := req.Context()
-	exchange := Exchange{Method: req.Method, Duration: time.Since(start), Attempt: 1}
-	if exchange.Method == "" {
-		exchange.Method = http.MethodGet
-	}
-	if call := CallFrom(ctx); call != nil {
-		exchange.Op, exchange.Route = call.Op, call.Route
-		exchange.Attempt = max(call.Attempts, 1)
-	}
-	if err != nil {
-		exchange.Err = t.redactError(withoutURL(ctx, err))
-		if body, ok := errors.AsType[*BodyError](err); ok {
-			exchange.StatusCode = body.StatusCode
-			exchange.RequestID = t.requestID(body.Header)
+	attempt.Duration = time.Since(start)
+	if err == nil {
+		attempt.StatusCode, attempt.RequestID = resp.StatusCode, t.requestID(resp.Header)
+	} else {
+		attempt.Err = t.redact(withoutURL(ctx, err))
+		if unusable, ok := errors.AsType[*ResponseError](err); ok {
+			attempt.StatusCode, attempt.RequestID = unusable.StatusCode, t.requestID(unusable.Header)
 		}
-	} else if resp != nil {
-		exchange.StatusCode = resp.StatusCode
-		exchange.RequestID = t.requestID(resp.Header)
 	}
 	for _, hook := range t.Hooks {
-		hook(ctx, exchange)
+		hook(ctx, attempt)
 	}
 	return resp, err
 }
 
-// CloseIdleConnections closes those of Next.
-func (t *Observe) CloseIdleConnections() { closeIdleConnections(t.Next) }
-
 func (t *Observe) requestID(h http.Header) string {
-	id := h.Get("X-Request-Id")
-	if t.Redact != nil {
-		id = t.Redact(id)
-	}
-	return printable(id, maxRequestID)
+	return printable(t.Token.Redact(h.Get("X-Request-Id")), maxRequestID)
 }
 
-func (t *Observe) redactError(err error) error {
-	if t.Redact == nil {
-		return err
-	}
+func (t *Observe) redact(err error) error {
 	text := err.Error()
-	if clean := t.Redact(text); clean != text {
-		return errors.New(clean) // the chain below still holds the secret
+	if clean := t.Token.Redact(text); clean != text {
+		return errors.New(clean) // the wrapped errors still hold the token
 	}
 	return err
 }
 
-// Log returns a hook that writes exchanges to logger: at Debug when answered below 400 or
-// given up by the caller, at Info for 4xx, at Warn for 429, 5xx and failed connections.
+// Log returns a hook that logs attempts: at Debug if the status is below 400 or the caller
+// canceled the attempt, at Info for 4xx, at Warn for 429, 5xx and errors.
 func Log(logger *slog.Logger) Hook {
-	return func(ctx context.Context, exchange Exchange) {
-		level := exchange.level()
+	return func(ctx context.Context, attempt Attempt) {
+		level := attempt.level()
 		if !logger.Enabled(ctx, level) {
 			return
 		}
 		attrs := make([]slog.Attr, 0, 8)
 		attrs = append(attrs,
-			slog.String("op", exchange.Op),
-			slog.String("method", exchange.Method),
-			slog.String("route", exchange.Route),
-			slog.Int("attempt", exchange.Attempt),
-			slog.Duration("duration", exchange.Duration),
+			slog.String("op", attempt.Op),
+			slog.String("method", attempt.Method),
+			slog.String("route", attempt.Route),
+			slog.Int("attempt", attempt.Number),
+			slog.Duration("duration", attempt.Duration),
 		)
-		if exchange.StatusCode != 0 {
-			attrs = append(attrs, slog.Int("status", exchange.StatusCode))
+		if attempt.StatusCode != 0 {
+			attrs = append(attrs, slog.Int("status", attempt.StatusCode))
 		}
-		if exchange.RequestID != "" {
-			attrs = append(attrs, slog.String("request_id", exchange.RequestID))
+		if attempt.RequestID != "" {
+			attrs = append(attrs, slog.String("request_id", attempt.RequestID))
 		}
-		if exchange.Err != nil {
-			attrs = append(attrs, slog.String("error", printable(exchange.Err.Error(), maxErrorText)))
+		if attempt.Err != nil {
+			attrs = append(attrs, slog.String("error", printable(attempt.Err.Error(), maxErrorText)))
 		}
-		logger.LogAttrs(ctx, level, "http exchange", attrs...)
+		logger.LogAttrs(ctx, level, "http attempt", attrs...)
 	}
 }
 
-func (e Exchange) level() slog.Level {
+func (a Attempt) level() slog.Level {
 	switch {
-	case errors.Is(e.Err, context.Canceled):
+	case errors.Is(a.Err, context.Canceled):
 		return slog.LevelDebug
-	case e.Err != nil, e.StatusCode >= 500, e.StatusCode == http.StatusTooManyRequests:
+	case a.Err != nil, a.StatusCode >= 500, a.StatusCode == http.StatusTooManyRequests:
 		return slog.LevelWarn
-	case e.StatusCode >= 400:
+	case a.StatusCode >= 400:
 		return slog.LevelInfo
 	default:
 		return slog.LevelDebug
 	}
 }
 
-// withoutURL returns err less any *url.Error, whose text holds the query, and with the cause
-// of a context that ended the attempt.
+// withoutURL returns err without its *url.Errors, whose text holds the query. If the context
+// ended the attempt, it returns the cause of that.
 func withoutURL(ctx context.Context, err error) error {
 	for {
 		outer, ok := errors.AsType[*url.Error](err)
@@ -166,8 +117,8 @@ func withoutURL(ctx context.Context, err error) error {
 	return err
 }
 
-// printable returns at most limit bytes of s with what does not print replaced, since it comes
-// from the other side and ends in terminals and logs.
+// printable returns at most limit bytes of s with unprintable characters replaced, since s comes
+// from the server and ends up in terminals and logs.
 func printable(s string, limit int) string {
 	if len(s) > limit {
 		s = s[:limit]

@@ -26,53 +26,26 @@ func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 func TestObserveReportsEveryAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var got []transport.Exchange
-		hook := func(_ context.Context, e transport.Exchange) { got = append(got, e) }
+		var got []transport.Attempt
+		hook := func(_ context.Context, e transport.Attempt) { got = append(got, e) }
 		lost := &url.Error{Op: "Get", URL: "https://desk.example/?q=secret", Err: errReset}
 		next := play(t, fails(lost), func(req *http.Request) (*http.Response, error) {
 			<-time.After(40 * time.Millisecond)
 			return response(req, 200, "X-Request-Id", "abc-1"), nil
 		})
-		call := &transport.Call{Op: "Tickets.Get", Route: "/tickets/{id}", Class: transport.Read}
+		report := &transport.Report{Op: "Tickets.Get", Route: "/tickets/{id}", Class: transport.Read}
 		rt := retry(&transport.Observe{Next: next, Hooks: []transport.Hook{hook, hook}})
-		resp, err := rt.RoundTrip(request(t, http.MethodGet, call, ""))
+		resp, err := rt.RoundTrip(request(t, http.MethodGet, report, ""))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 
-		first := transport.Exchange{Op: "Tickets.Get", Route: "/tickets/{id}", Method: "GET", Attempt: 1, Err: errReset}
-		second := transport.Exchange{
-			Op: "Tickets.Get", Route: "/tickets/{id}", Method: "GET", Attempt: 2,
-			StatusCode: 200, Duration: 40 * time.Millisecond, RequestID: "abc-1",
+		first := transport.Attempt{Op: "Tickets.Get", Route: "/tickets/{id}", Method: "GET", Number: 1, Err: errReset}
+		second := transport.Attempt{
+			Op: "Tickets.Get", Route: "/tickets/{id}", Method: "GET", Number: 2,
+			StatusCode: 200, Wait: 250 * time.Millisecond, Duration: 40 * time.Millisecond, RequestID: "abc-1",
 		}
-		assert.Equal(t, []transport.Exchange{first, first, second, second}, got)
+		assert.Equal(t, []transport.Attempt{first, first, second, second}, got)
 	})
-}
-
-func TestObserveWithoutCall(t *testing.T) {
-	t.Parallel()
-	for name, next := range map[string]struct {
-		step step
-		want transport.Exchange
-	}{
-		"answer":  {answers(204), transport.Exchange{Method: "GET", Attempt: 1, StatusCode: 204}},
-		"nothing": {fails(nil), transport.Exchange{Method: "GET", Attempt: 1}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var got transport.Exchange
-				rt := &transport.Observe{Next: play(t, next.step), Hooks: []transport.Hook{func(_ context.Context, e transport.Exchange) { got = e }}}
-				req := request(t, http.MethodGet, nil, "")
-				req.Method = ""
-				resp, err := rt.RoundTrip(req)
-				require.NoError(t, err)
-				if resp != nil {
-					require.NoError(t, resp.Body.Close())
-				}
-				assert.Equal(t, next.want, got)
-			})
-		})
-	}
 }
 
 func TestObserveMakesTheRequestIDPrintable(t *testing.T) {
@@ -87,8 +60,8 @@ func TestObserveMakesTheRequestIDPrintable(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var got transport.Exchange
-			rt := &transport.Observe{Next: play(t, answers(200, "X-Request-Id", tt.given)), Hooks: []transport.Hook{func(_ context.Context, e transport.Exchange) { got = e }}}
+			var got transport.Attempt
+			rt := &transport.Observe{Next: play(t, responds(200, "X-Request-Id", tt.given)), Hooks: []transport.Hook{func(_ context.Context, e transport.Attempt) { got = e }}}
 			resp, err := rt.RoundTrip(request(t, http.MethodGet, nil, ""))
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
@@ -121,9 +94,9 @@ func TestObserveErrors(t *testing.T) {
 				cancel(cause)
 			}
 			defer cancel(nil)
-			var got transport.Exchange
-			rt := &transport.Observe{Next: play(t, fails(tt.given)), Hooks: []transport.Hook{func(_ context.Context, e transport.Exchange) { got = e }}}
-			_, err := rt.RoundTrip(request(t, http.MethodGet, nil, "").WithContext(ctx)) //nolint:bodyclose // there is none
+			var got transport.Attempt
+			rt := &transport.Observe{Next: play(t, fails(tt.given)), Hooks: []transport.Hook{func(_ context.Context, e transport.Attempt) { got = e }}}
+			_, err := rt.RoundTrip(within(ctx, request(t, http.MethodGet, nil, ""))) //nolint:bodyclose // there is none
 			assert.Equal(t, tt.given, err, "what the caller gets stays as it is")
 			assert.Equal(t, tt.want, got.Err)
 		})
@@ -133,50 +106,50 @@ func TestObserveErrors(t *testing.T) {
 func TestLog(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name     string
-		level    slog.Level // the logger's
-		exchange transport.Exchange
-		want     string
+		name    string
+		level   slog.Level // the logger's
+		attempt transport.Attempt
+		want    string
 	}{
 		{
-			"answer", slog.LevelDebug,
-			transport.Exchange{Op: "Tickets.Get", Route: "/tickets/{id}", Method: "GET", StatusCode: 200, Attempt: 1, Duration: time.Second, RequestID: "r1"},
-			"level=DEBUG msg=\"http exchange\" op=Tickets.Get method=GET route=/tickets/{id} attempt=1 duration=1s status=200 request_id=r1\n",
+			"response", slog.LevelDebug,
+			transport.Attempt{Op: "Tickets.Get", Route: "/tickets/{id}", Method: "GET", StatusCode: 200, Number: 1, Duration: time.Second, RequestID: "r1"},
+			"level=DEBUG msg=\"http attempt\" op=Tickets.Get method=GET route=/tickets/{id} attempt=1 duration=1s status=200 request_id=r1\n",
 		},
 		{
 			"redirect", slog.LevelDebug,
-			transport.Exchange{Op: "A", Method: "GET", StatusCode: 399, Attempt: 1},
-			"level=DEBUG msg=\"http exchange\" op=A method=GET route=\"\" attempt=1 duration=0s status=399\n",
+			transport.Attempt{Op: "A", Method: "GET", StatusCode: 399, Number: 1},
+			"level=DEBUG msg=\"http attempt\" op=A method=GET route=\"\" attempt=1 duration=0s status=399\n",
 		},
-		{"answer below the level", slog.LevelInfo, transport.Exchange{StatusCode: 200}, ""},
+		{"response below the level", slog.LevelInfo, transport.Attempt{StatusCode: 200}, ""},
 		{
 			"4xx", slog.LevelInfo,
-			transport.Exchange{Op: "A", Method: "GET", StatusCode: 400, Attempt: 1},
-			"level=INFO msg=\"http exchange\" op=A method=GET route=\"\" attempt=1 duration=0s status=400\n",
+			transport.Attempt{Op: "A", Method: "GET", StatusCode: 400, Number: 1},
+			"level=INFO msg=\"http attempt\" op=A method=GET route=\"\" attempt=1 duration=0s status=400\n",
 		},
-		{"4xx below the level", slog.LevelWarn, transport.Exchange{StatusCode: 499}, ""},
+		{"4xx below the level", slog.LevelWarn, transport.Attempt{StatusCode: 499}, ""},
 		{
 			"429", slog.LevelWarn,
-			transport.Exchange{Op: "A", Method: "GET", StatusCode: 429, Attempt: 1},
-			"level=WARN msg=\"http exchange\" op=A method=GET route=\"\" attempt=1 duration=0s status=429\n",
+			transport.Attempt{Op: "A", Method: "GET", StatusCode: 429, Number: 1},
+			"level=WARN msg=\"http attempt\" op=A method=GET route=\"\" attempt=1 duration=0s status=429\n",
 		},
 		{
 			"5xx", slog.LevelWarn,
-			transport.Exchange{Op: "A", Method: "GET", StatusCode: 500, Attempt: 3},
-			"level=WARN msg=\"http exchange\" op=A method=GET route=\"\" attempt=3 duration=0s status=500\n",
+			transport.Attempt{Op: "A", Method: "GET", StatusCode: 500, Number: 3},
+			"level=WARN msg=\"http attempt\" op=A method=GET route=\"\" attempt=3 duration=0s status=500\n",
 		},
 		{
 			"failed connection", slog.LevelWarn,
-			transport.Exchange{Op: "A", Method: "GET", Attempt: 1, Err: errReset},
-			"level=WARN msg=\"http exchange\" op=A method=GET route=\"\" attempt=1 duration=0s error=\"read tcp: connection reset by peer\"\n",
+			transport.Attempt{Op: "A", Method: "GET", Number: 1, Err: errReset},
+			"level=WARN msg=\"http attempt\" op=A method=GET route=\"\" attempt=1 duration=0s error=\"read tcp: connection reset by peer\"\n",
 		},
 		{
 			"error with control characters, too long", slog.LevelWarn,
-			transport.Exchange{Op: "A", Method: "GET", Attempt: 1, Err: errors.New("\x1b" + strings.Repeat("x", 600))},
-			"level=WARN msg=\"http exchange\" op=A method=GET route=\"\" attempt=1 duration=0s error=?" + strings.Repeat("x", 511) + "\n",
+			transport.Attempt{Op: "A", Method: "GET", Number: 1, Err: errors.New("\x1b" + strings.Repeat("x", 600))},
+			"level=WARN msg=\"http attempt\" op=A method=GET route=\"\" attempt=1 duration=0s error=?" + strings.Repeat("x", 511) + "\n",
 		},
-		{"given up by the caller", slog.LevelInfo, transport.Exchange{Err: context.Canceled}, ""},
-		{"5xx below the level", slog.LevelError, transport.Exchange{StatusCode: 500}, ""},
+		{"given up by the caller", slog.LevelInfo, transport.Attempt{Err: context.Canceled}, ""},
+		{"5xx below the level", slog.LevelError, transport.Attempt{StatusCode: 500}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +163,7 @@ func TestLog(t *testing.T) {
 					return a
 				},
 			}))
-			transport.Log(logger)(t.Context(), tt.exchange)
+			transport.Log(logger)(t.Context(), tt.attempt)
 			assert.Equal(t, tt.want, out.String())
 		})
 	}
@@ -199,7 +172,7 @@ func TestLog(t *testing.T) {
 //nolint:paralleltest // AllocsPerRun counts the whole program's
 func TestLogCostsNothingBelowItsLevel(t *testing.T) {
 	log := transport.Log(slog.New(slog.DiscardHandler))
-	allocs := testing.AllocsPerRun(100, func() { log(t.Context(), transport.Exchange{Err: errReset}) })
+	allocs := testing.AllocsPerRun(100, func() { log(t.Context(), transport.Attempt{Err: errReset}) })
 	assert.Equal(t, 0., allocs)
 }
 
@@ -209,18 +182,16 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 		var out bytes.Buffer
 		logger := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		echo := errors.New("malformed response: Bearer hush-hush")
-		origin, err := url.Parse("https://desk.example")
-		require.NoError(t, err)
 		next := play(t,
 			fails(&url.Error{Op: "Post", URL: "https://user:pw@desk.example/tickets?q=secret", Err: errDial}),
-			answers(429, "X-Request-Id", "echo-hush-hush"),
+			responds(429, "X-Request-Id", "echo-hush-hush"),
 			fails(&net.OpError{Op: "dial", Err: echo}),
-			answers(201, "Set-Cookie", "session=cookie", "X-Request-Id", "r7"))
+			responds(201, "Set-Cookie", "session=cookie", "X-Request-Id", "r7"))
 		rt := transport.Chain(next, transport.Config{
 			Origin: origin, Token: transport.NewToken("hush-hush"), PerAttempt: time.Minute,
 			Hooks: []transport.Hook{transport.Log(logger)},
 		})
-		resp, err := rt.RoundTrip(request(t, http.MethodPost, &transport.Call{Op: "Tickets.Create", Route: "/tickets"}, "content"))
+		resp, err := rt.RoundTrip(request(t, http.MethodPost, &transport.Report{Op: "Tickets.Create", Route: "/tickets"}, "content"))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		text := out.String()
@@ -228,7 +199,7 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 		assert.Contains(t, text, "request_id=r7")
 		assert.Contains(t, text, "request_id=echo-[redacted]")
 		assert.Contains(t, text, `error="dial: malformed response: Bearer [redacted]"`)
-		for _, secret := range []string{"hush", "secret", "pw", "cookie", "content", "answer", "desk.example"} {
+		for _, secret := range []string{"hush", "secret", "pw", "cookie", "content", "payload", "desk.example"} {
 			assert.NotContains(t, text, secret)
 		}
 	})

@@ -1,19 +1,14 @@
 package transport
 
-import (
-	"fmt"
-	"log/slog"
-	"strings"
-)
+import "strings"
 
 const redacted = "[redacted]"
 
-// Token is a secret that prints as "[redacted]" in every form: fmt verbs, JSON, text and slog.
-// The zero Token is no token.
+// Token is a secret that no fmt verb, logger or encoder shows. The zero Token is no token.
 type Token struct {
-	// A closure, not a string: fmt and deep printers read unexported fields of enclosing
-	// structs without asking Format, and a func shows them only an address.
-	authorization func() string // what the header of that name says
+	// It is a closure because printers read unexported fields, even where they ignore the
+	// methods of their types. Of a func they show at most the address.
+	authorization func() string // returns the value of the Authorization header
 }
 
 const scheme = "Bearer "
@@ -27,31 +22,13 @@ func NewToken(secret string) Token {
 	return Token{func() string { return header }}
 }
 
-// IsZero reports whether there is no token.
+// IsZero reports whether t is no token.
 func (t Token) IsZero() bool { return t.authorization == nil }
 
-// Redact returns text without the secret in it.
+// Redact returns text with the secret replaced by "[redacted]".
 func (t Token) Redact(text string) string {
 	if t.IsZero() {
 		return text
 	}
 	return strings.ReplaceAll(text, t.authorization()[len(scheme):], redacted)
 }
-
-// String returns "[redacted]".
-func (t Token) String() string { return redacted }
-
-// GoString returns "[redacted]".
-func (t Token) GoString() string { return redacted }
-
-// Format prints "[redacted]" whatever the verb and flags.
-func (t Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
-
-// LogValue returns "[redacted]".
-func (t Token) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalJSON returns "[redacted]" as a JSON string.
-func (t Token) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// MarshalText returns "[redacted]".
-func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }

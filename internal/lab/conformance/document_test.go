@@ -10,7 +10,7 @@ import (
 )
 
 // A comma in an unquoted description of a {flow mapping} cuts it, and makes the rest a key without
-// a value. That is valid YAML, and no schema refuses it.
+// a value. That is valid YAML, and no schema rejects it.
 func TestTheDescriptionHasNoKeyWithoutAValue(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../../../openapi.yaml")

@@ -2,8 +2,10 @@ package conformance
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -17,13 +19,17 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/pb33f/libopenapi-validator/config"
 	"github.com/pb33f/libopenapi-validator/errors"
+	"github.com/pb33f/libopenapi-validator/schema_validation"
+	"github.com/pb33f/libopenapi/datamodel/high/base"
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 )
 
-// Description is an OpenAPI description that requests and answers can be held against.
+// Description is an OpenAPI description. Requests, responses and webhooks can be checked against
+// it.
 type Description struct {
 	operations []*operation
 	validator  validator.Validator
+	webhooks   map[string]*base.Schema // of the body, by action
 }
 
 type operation struct {
@@ -33,10 +39,8 @@ type operation struct {
 	match    *regexp.Regexp // of the escaped path
 	query    []string       // the parameters that exist
 	statuses []string
+	full     []string // the statuses whose bodies cannot be empty
 }
-
-// ID is the operation's ID with its method and path, as in testdata/operations.tsv.
-func (o *operation) String() string { return o.method + "\t" + o.path + "\t" + o.id }
 
 // Parse reads a description and validates it.
 func Parse(data []byte) (*Description, error) {
@@ -55,11 +59,15 @@ func Parse(data []byte) (*Description, error) {
 	if valid, faults := check.ValidateDocument(); !valid {
 		return nil, fmt.Errorf("the description is invalid: %s", explain(faults))
 	}
-	d := &Description{validator: check}
+	d := &Description{validator: check, webhooks: map[string]*base.Schema{}}
 	for path, item := range model.Model.Paths.PathItems.FromOldest() {
 		for method, op := range item.GetOperations().FromOldest() {
 			d.operations = append(d.operations, newOperation(method, path, item, op))
 		}
+	}
+	for action, item := range model.Model.Webhooks.FromOldest() {
+		media := item.Post.RequestBody.Content.GetOrZero("application/json")
+		d.webhooks[action] = media.Schema.Schema()
 	}
 	return d, nil
 }
@@ -73,20 +81,40 @@ func newOperation(method, path string, item *v3.PathItem, op *v3.Operation) *ope
 			o.query = append(o.query, parameter.Name)
 		}
 	}
-	for status := range op.Responses.Codes.FromOldest() {
+	for status, response := range op.Responses.Codes.FromOldest() {
 		o.statuses = append(o.statuses, status)
+		for _, media := range response.Content.FromOldest() {
+			if media.Schema != nil && response.Extensions.GetOrZero("x-empty-body") == nil {
+				o.full = append(o.full, status)
+			}
+		}
 	}
 	return o
 }
 
-// Operations lists the operations: method, path and ID, separated by tabs.
-func (d *Description) Operations() []string {
-	var list []string
-	for _, o := range d.operations {
-		list = append(list, o.String())
+// CheckWebhook returns the action of a webhook and what is wrong with its body.
+func (d *Description) CheckWebhook(body []byte) (action string, faults []string) {
+	var event struct {
+		Payload struct {
+			Action string `json:"action_type"`
+		} `json:"payload"`
 	}
-	return list
+	if err := json.Unmarshal(body, &event); err != nil {
+		return "", []string{err.Error()}
+	}
+	action = event.Payload.Action
+	schema := d.webhooks[action]
+	if schema == nil {
+		return action, []string{fmt.Sprintf("no such webhook: %q", action)}
+	}
+	if valid, found := schema_validation.NewSchemaValidator().ValidateSchemaBytesWithVersion(schema, body, 3.1); !valid {
+		faults = append(faults, explain(found))
+	}
+	return action, faults
 }
+
+// Webhooks returns the actions of all webhooks.
+func (d *Description) Webhooks() []string { return slices.Sorted(maps.Keys(d.webhooks)) }
 
 // find returns the operation of a request. Of several, the one with the fewest parameters in its
 // path is meant.
@@ -101,18 +129,18 @@ func (d *Description) find(method string, u *url.URL) *operation {
 	return found
 }
 
-// Middleman is a [http.RoundTripper] that holds each request and each answer against the
-// description on its way.
+// Middleman is a [http.RoundTripper] that checks each request and each response against the
+// description.
 type Middleman struct {
 	Next        http.RoundTripper
 	Description *Description
 
 	mu        sync.Mutex
 	faults    []string
-	exercised map[string]int // answered with success, by ID
+	exercised map[string]int // successful requests, by ID
 }
 
-// RoundTrip passes the request on, and the answer back.
+// RoundTrip passes the request on, and the response back.
 func (m *Middleman) RoundTrip(req *http.Request) (*http.Response, error) {
 	op := m.Description.find(req.Method, req.URL)
 	if op == nil {
@@ -138,13 +166,13 @@ func (m *Middleman) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := io.ReadAll(res.Body)
+	received, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
 	if err != nil {
 		return nil, err
 	}
-	res.Body = io.NopCloser(bytes.NewReader(answer))
-	m.checkAnswer(op, req, res, answer)
+	res.Body = io.NopCloser(bytes.NewReader(received))
+	m.checkResponse(op, req, res, received)
 	return res, nil
 }
 
@@ -192,7 +220,7 @@ func checkForm(contentType string, body []byte) error {
 	return nil
 }
 
-func (m *Middleman) checkAnswer(op *operation, req *http.Request, res *http.Response, body []byte) {
+func (m *Middleman) checkResponse(op *operation, req *http.Request, res *http.Response, body []byte) {
 	if !slices.Contains(op.statuses, fmt.Sprint(res.StatusCode)) {
 		m.fault(req, "undocumented status %d", res.StatusCode)
 		return
@@ -206,12 +234,15 @@ func (m *Middleman) checkAnswer(op *operation, req *http.Request, res *http.Resp
 		m.mu.Unlock()
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return // any answer may be empty; what may not be, the SDK says itself
+		if slices.Contains(op.full, fmt.Sprint(res.StatusCode)) {
+			m.fault(req, "response %d: empty body", res.StatusCode)
+		}
+		return
 	}
 	checked := *res
 	checked.Body = io.NopCloser(bytes.NewReader(body))
 	if valid, faults := m.Description.validator.ValidateHttpResponse(req, &checked); !valid {
-		m.fault(req, "answer %d: %s: %s", res.StatusCode, explain(faults), body[:min(len(body), 500)])
+		m.fault(req, "response %d: %s: %s", res.StatusCode, explain(faults), body[:min(len(body), 500)])
 	}
 }
 
@@ -228,7 +259,7 @@ func (m *Middleman) Faults() []string {
 	return slices.Clone(m.faults)
 }
 
-// Exercised tells how often each operation was answered with success, by ID.
+// Exercised returns how often each operation succeeded, by ID.
 func (m *Middleman) Exercised() map[string]int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 	chaos := flags.Float64("chaos", 0, "`share` of all API requests that fail, 0 to 1")
 	chaosSeed := flags.Uint64("chaos-seed", 1, "`number` that determines which requests fail")
 	limits := flags.Bool("rate-limits", false, "enforce the rate limits of creating tickets")
-	documented := flags.Bool("documented", false, "send responses in the form of the vendor's reference, not in the recorded one")
+	dialect := flags.String("dialect", string(supportbeetest.DialectCurrent), "`form` of responses: current, recorded or documented")
 	webhook := flags.String("webhook", "", "send webhooks to this `URL`")
 	state := flags.String("state", "", "load the state from this `file` if it exists, and save it there at the end")
 	if err := flags.Parse(args); err != nil {
@@ -68,13 +68,11 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 	defer listener.Close()
 	options := []supportbeetest.Option{
 		supportbeetest.WithPublicURL("http://" + listener.Addr().String()),
+		supportbeetest.WithDialect(supportbeetest.Dialect(*dialect)),
 		supportbeetest.WithLogger(slog.New(slog.NewTextHandler(logs, nil))),
 	}
 	if *limits {
 		options = append(options, supportbeetest.WithRateLimits())
-	}
-	if *documented {
-		options = append(options, supportbeetest.WithDialect(supportbeetest.DialectDocumented))
 	}
 	desk, err := supportbeetest.Start(options...)
 	if err != nil {

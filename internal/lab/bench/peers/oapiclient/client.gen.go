@@ -75,8 +75,8 @@ type Attachment struct {
 	} `json:"url"`
 }
 
-// AttachmentAnswer defines model for AttachmentAnswer.
-type AttachmentAnswer = Attachment
+// AttachmentResponse defines model for AttachmentResponse.
+type AttachmentResponse = Attachment
 
 // Content defines model for Content.
 type Content struct {
@@ -89,8 +89,8 @@ type Content struct {
 	Truncated *bool   `json:"truncated,omitempty"`
 }
 
-// ContentCreate defines model for ContentCreate.
-type ContentCreate struct {
+// ContentParams defines model for ContentParams.
+type ContentParams struct {
 	AttachmentIds *[]int  `json:"attachment_ids,omitempty"`
 	Html          *string `json:"html,omitempty"`
 	Text          *string `json:"text,omitempty"`
@@ -99,7 +99,10 @@ type ContentCreate struct {
 // Label defines model for Label.
 type Label struct {
 	Color *string `json:"color,omitempty"`
-	Name  string  `json:"name"`
+
+	// Id In the list of labels only.
+	Id   *int   `json:"id,omitempty"`
+	Name string `json:"name"`
 }
 
 // People People; bare addresses are tolerated.
@@ -107,17 +110,25 @@ type People = []Person
 
 // Person defines model for Person.
 type Person struct {
-	ActiveTicketsCount *int     `json:"active_tickets_count,omitempty"`
-	Agent              *bool    `json:"agent,omitempty"`
-	Email              *string  `json:"email,omitempty"`
-	FirstName          *string  `json:"first_name,omitempty"`
-	Id                 int      `json:"id"`
-	LastName           *string  `json:"last_name,omitempty"`
-	Name               *string  `json:"name,omitempty"`
-	Picture            *Picture `json:"picture,omitempty"`
+	// ActiveTicketsCount In 2016 only.
+	ActiveTicketsCount           *int      `json:"active_tickets_count,omitempty"`
+	Agent                        *bool     `json:"agent,omitempty"`
+	CanMembersAccessGroupTickets *bool     `json:"can_members_access_group_tickets,omitempty"`
+	Email                        *string   `json:"email,omitempty"`
+	EmailDomains                 *[]string `json:"email_domains,omitempty"`
+	FirstName                    *string   `json:"first_name,omitempty"`
+	Id                           int       `json:"id"`
+	LastName                     *string   `json:"last_name,omitempty"`
+	MembersCount                 *int      `json:"members_count,omitempty"`
+	Name                         *string   `json:"name,omitempty"`
+	Picture                      *Picture  `json:"picture,omitempty"`
 
 	// Role customer, agent, admin, collaborator; others may come
-	Role *string `json:"role,omitempty"`
+	Role                           *string `json:"role,omitempty"`
+	TwoFactorAuthenticationEnabled *bool   `json:"two_factor_authentication_enabled,omitempty"`
+
+	// Type user or customer_group
+	Type *string `json:"type,omitempty"`
 }
 
 // Picture defines model for Picture.
@@ -125,7 +136,7 @@ type Picture = PictureSizes
 
 // PictureSizes defines model for PictureSizes.
 type PictureSizes struct {
-	// Thumb128 People only.
+	// Thumb128 Of teams only today.
 	Thumb128 *string `json:"thumb128,omitempty"`
 	Thumb20  *string `json:"thumb20,omitempty"`
 	Thumb24  *string `json:"thumb24,omitempty"`
@@ -135,7 +146,7 @@ type PictureSizes struct {
 	Thumb32  *string `json:"thumb32,omitempty"`
 	Thumb48  *string `json:"thumb48,omitempty"`
 
-	// Thumb64 People only.
+	// Thumb64 Of teams only today.
 	Thumb64 *string `json:"thumb64,omitempty"`
 }
 
@@ -144,6 +155,8 @@ type QueryTime = string
 
 // Reply defines model for Reply.
 type Reply struct {
+	AttachmentsCount *int `json:"attachments_count,omitempty"`
+
 	// Bcc People; bare addresses are tolerated.
 	Bcc *People `json:"bcc,omitempty"`
 
@@ -151,25 +164,14 @@ type Reply struct {
 	Cc        *People `json:"cc,omitempty"`
 	Content   Content `json:"content"`
 	CreatedAt *Time   `json:"created_at,omitempty"`
-	Id        int     `json:"id"`
-	Merged    *bool   `json:"merged,omitempty"`
-	Replier   Person  `json:"replier"`
-	Summary   *string `json:"summary,omitempty"`
 
-	// Ticket The ticket's ID is not among them.
-	Ticket *TicketCounts `json:"ticket,omitempty"`
-}
-
-// ReplyCreate defines model for ReplyCreate.
-type ReplyCreate struct {
-	Bcc     *[]Address    `json:"bcc,omitempty"`
-	Cc      *[]Address    `json:"cc,omitempty"`
-	Content ContentCreate `json:"content"`
-
-	// OnBehalfOf The agent whose reply it is to be. For admins.
-	OnBehalfOf *struct {
-		Id int `json:"id"`
-	} `json:"on_behalf_of,omitempty"`
+	// HistoricalImport Only null was ever seen.
+	HistoricalImport *bool         `json:"historical_import,omitempty"`
+	Id               int           `json:"id"`
+	Merged           *bool         `json:"merged,omitempty"`
+	Replier          Person        `json:"replier"`
+	Summary          *string       `json:"summary,omitempty"`
+	Ticket           *TicketCounts `json:"ticket,omitempty"`
 }
 
 // ReplyEnvelope defines model for ReplyEnvelope.
@@ -177,8 +179,22 @@ type ReplyEnvelope struct {
 	Reply Reply `json:"reply"`
 }
 
+// ReplyParams defines model for ReplyParams.
+type ReplyParams struct {
+	Bcc     *[]Address    `json:"bcc,omitempty"`
+	Cc      *[]Address    `json:"cc,omitempty"`
+	Content ContentParams `json:"content"`
+
+	// OnBehalfOf The agent whose reply it is to be. For admins.
+	OnBehalfOf *struct {
+		Id int `json:"id"`
+	} `json:"on_behalf_of,omitempty"`
+}
+
 // Team defines model for Team.
 type Team struct {
+	// Agent In flat assignees; false.
+	Agent   *bool    `json:"agent,omitempty"`
 	Id      int      `json:"id"`
 	Name    string   `json:"name"`
 	Picture *Picture `json:"picture,omitempty"`
@@ -194,6 +210,7 @@ type TeamAssignee struct {
 type Ticket struct {
 	AgentRepliesCount *int  `json:"agent_replies_count,omitempty"`
 	Archived          *bool `json:"archived,omitempty"`
+	AttachmentsCount  *int  `json:"attachments_count,omitempty"`
 
 	// Bcc People; bare addresses are tolerated.
 	Bcc *People `json:"bcc,omitempty"`
@@ -219,18 +236,28 @@ type Ticket struct {
 	// CustomerRating Usually empty.
 	CustomerRating *map[string]interface{} `json:"customer_rating,omitempty"`
 	Draft          *bool                   `json:"draft,omitempty"`
-	Id             int                     `json:"id"`
-	Labels         *[]Label                `json:"labels,omitempty"`
-	LastActivityAt *Time                   `json:"last_activity_at,omitempty"`
-	Private        *bool                   `json:"private,omitempty"`
-	RepliesCount   *int                    `json:"replies_count,omitempty"`
-	Requester      Person                  `json:"requester"`
+
+	// HistoricalImport Only null was ever seen.
+	HistoricalImport *bool    `json:"historical_import,omitempty"`
+	Id               int      `json:"id"`
+	Labels           *[]Label `json:"labels,omitempty"`
+	LastActivityAt   *Time    `json:"last_activity_at,omitempty"`
+	LastReplyAt      *Time    `json:"last_reply_at,omitempty"`
+	NotifyRequester  *bool    `json:"notify_requester,omitempty"`
+	Private          *bool    `json:"private,omitempty"`
+	RepliesCount     *int     `json:"replies_count,omitempty"`
+	Requester        Person   `json:"requester"`
+	Snoozed          *bool    `json:"snoozed,omitempty"`
+	SnoozedUntil     *Time    `json:"snoozed_until,omitempty"`
 
 	// Source One key that varies, such as web or email, with the address.
-	Source  *map[string]interface{} `json:"source,omitempty"`
-	Spam    *bool                   `json:"spam,omitempty"`
-	Starred *bool                   `json:"starred,omitempty"`
-	Subject *string                 `json:"subject"`
+	Source *map[string]interface{} `json:"source,omitempty"`
+	Spam   *bool                   `json:"spam,omitempty"`
+
+	// Starred In 2016 only.
+	Starred   *bool   `json:"starred,omitempty"`
+	Subject   *string `json:"subject"`
+	Submitter *Person `json:"submitter,omitempty"`
 
 	// Summary Plain text.
 	Summary    *string `json:"summary,omitempty"`
@@ -241,11 +268,14 @@ type Ticket struct {
 	Url *string `json:"url,omitempty"`
 }
 
-// TicketCounts The ticket's ID is not among them.
+// TicketCounts defines model for TicketCounts.
 type TicketCounts struct {
 	AgentRepliesCount *int `json:"agent_replies_count,omitempty"`
 	CommentsCount     *int `json:"comments_count,omitempty"`
-	RepliesCount      *int `json:"replies_count,omitempty"`
+
+	// Id In replies only.
+	Id           *int `json:"id,omitempty"`
+	RepliesCount *int `json:"replies_count,omitempty"`
 }
 
 // TicketEnvelope defines model for TicketEnvelope.
@@ -302,7 +332,7 @@ type TicketsListParams struct {
 	// Replies Only with, or only without replies.
 	Replies *bool `form:"replies,omitempty" json:"replies,omitempty"`
 
-	// MaxReplies At most so many replies; not with replies=false.
+	// MaxReplies The number of replies; whether at most or exactly so many is not known. Not with replies=false.
 	MaxReplies *int `form:"max_replies,omitempty" json:"max_replies,omitempty"`
 
 	// AssignedUser By assigned user: the token's, any, none, or an ID.
@@ -338,7 +368,7 @@ type TicketsListParamsSortBy string
 
 // RepliesCreateJSONBody defines parameters for RepliesCreate.
 type RepliesCreateJSONBody struct {
-	Reply ReplyCreate `json:"reply"`
+	Reply ReplyParams `json:"reply"`
 }
 
 // AttachmentsUploadMultipartRequestBody defines body for AttachmentsUpload for multipart/form-data ContentType.
@@ -438,14 +468,14 @@ type ClientInterface interface {
 	// Corresponds with GET /tickets/{id} (the `TicketsGet` operationId).
 	TicketsGet(ctx context.Context, id TicketID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RepliesCreateWithBody Reply, which mails the customer
+	// RepliesCreateWithBody Create a reply, which is mailed to the customer
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /tickets/{id}/replies (the `RepliesCreate` operationId).
 	RepliesCreateWithBody(ctx context.Context, id TicketID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RepliesCreate Reply, which mails the customer
+	// RepliesCreate Create a reply, which is mailed to the customer
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -500,7 +530,7 @@ func (c *Client) TicketsGet(ctx context.Context, id TicketID, reqEditors ...Requ
 	return c.Client.Do(req)
 }
 
-// RepliesCreateWithBody Reply, which mails the customer
+// RepliesCreateWithBody Create a reply, which is mailed to the customer
 //
 // Takes any type of body and a specified content type.
 //
@@ -517,7 +547,7 @@ func (c *Client) RepliesCreateWithBody(ctx context.Context, id TicketID, content
 	return c.Client.Do(req)
 }
 
-// RepliesCreate Reply, which mails the customer
+// RepliesCreate Create a reply, which is mailed to the customer
 //
 // Takes a body of the `application/json` content type.
 //
@@ -931,14 +961,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /tickets/{id} (the `TicketsGet` operationId).
 	TicketsGetWithResponse(ctx context.Context, id TicketID, reqEditors ...RequestEditorFn) (*TicketsGetResponse, error)
 
-	// RepliesCreateWithBodyWithResponse Reply, which mails the customer
+	// RepliesCreateWithBodyWithResponse Create a reply, which is mailed to the customer
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /tickets/{id}/replies (the `RepliesCreate` operationId).
 	RepliesCreateWithBodyWithResponse(ctx context.Context, id TicketID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RepliesCreateResponse, error)
 
-	// RepliesCreateWithResponse Reply, which mails the customer
+	// RepliesCreateWithResponse Create a reply, which is mailed to the customer
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -950,11 +980,11 @@ type AttachmentsUploadResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON201 the response for an HTTP 201 `application/json` response
-	JSON201 *AttachmentAnswer
+	JSON201 *AttachmentResponse
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
-func (r AttachmentsUploadResponse) GetJSON201() *AttachmentAnswer {
+func (r AttachmentsUploadResponse) GetJSON201() *AttachmentResponse {
 	return r.JSON201
 }
 
@@ -1149,7 +1179,7 @@ func (c *ClientWithResponses) TicketsGetWithResponse(ctx context.Context, id Tic
 	return ParseTicketsGetResponse(rsp)
 }
 
-// RepliesCreateWithBodyWithResponse Reply, which mails the customer
+// RepliesCreateWithBodyWithResponse Create a reply, which is mailed to the customer
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1162,7 +1192,7 @@ func (c *ClientWithResponses) RepliesCreateWithBodyWithResponse(ctx context.Cont
 	return ParseRepliesCreateResponse(rsp)
 }
 
-// RepliesCreateWithResponse Reply, which mails the customer
+// RepliesCreateWithResponse Create a reply, which is mailed to the customer
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1190,7 +1220,7 @@ func ParseAttachmentsUploadResponse(rsp *http.Response) (*AttachmentsUploadRespo
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
-		var dest AttachmentAnswer
+		var dest AttachmentResponse
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ type Invoker interface {
 	AttachmentsUpload(ctx context.Context, request *AttachmentsUploadReq) (AttachmentsUploadRes, error)
 	// RepliesCreate invokes RepliesCreate operation.
 	//
-	// Reply, which mails the customer.
+	// Create a reply, which is mailed to the customer.
 	//
 	// POST /tickets/{id}/replies
 	RepliesCreate(ctx context.Context, request *RepliesCreateReq, params RepliesCreateParams) (RepliesCreateRes, error)
@@ -170,7 +170,7 @@ func (c *Client) sendAttachmentsUpload(ctx context.Context, request *Attachments
 
 // RepliesCreate invokes RepliesCreate operation.
 //
-// Reply, which mails the customer.
+// Create a reply, which is mailed to the customer.
 //
 // POST /tickets/{id}/replies
 func (c *Client) RepliesCreate(ctx context.Context, request *RepliesCreateReq, params RepliesCreateParams) (RepliesCreateRes, error) {

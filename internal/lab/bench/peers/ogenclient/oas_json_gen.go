@@ -427,14 +427,14 @@ func (s *Content) UnmarshalJSON(data []byte) error {
 }
 
 // Encode implements json.Marshaler.
-func (s *ContentCreate) Encode(e *jx.Encoder) {
+func (s *ContentParams) Encode(e *jx.Encoder) {
 	e.ObjStart()
 	s.encodeFields(e)
 	e.ObjEnd()
 }
 
 // encodeFields encodes fields.
-func (s *ContentCreate) encodeFields(e *jx.Encoder) {
+func (s *ContentParams) encodeFields(e *jx.Encoder) {
 	{
 		if s.AttachmentIds != nil {
 			e.FieldStart("attachment_ids")
@@ -459,16 +459,16 @@ func (s *ContentCreate) encodeFields(e *jx.Encoder) {
 	}
 }
 
-var jsonFieldsNameOfContentCreate = [3]string{
+var jsonFieldsNameOfContentParams = [3]string{
 	0: "attachment_ids",
 	1: "html",
 	2: "text",
 }
 
-// Decode decodes ContentCreate from json.
-func (s *ContentCreate) Decode(d *jx.Decoder) error {
+// Decode decodes ContentParams from json.
+func (s *ContentParams) Decode(d *jx.Decoder) error {
 	if s == nil {
-		return errors.New("invalid: unable to decode ContentCreate to nil")
+		return errors.New("invalid: unable to decode ContentParams to nil")
 	}
 	var propertiesCount int
 
@@ -519,7 +519,7 @@ func (s *ContentCreate) Decode(d *jx.Decoder) error {
 		}
 		return nil
 	}); err != nil {
-		return errors.Wrap(err, "decode ContentCreate")
+		return errors.Wrap(err, "decode ContentParams")
 	}
 	// Validate properties count.
 	if err := (validate.Object{
@@ -535,14 +535,14 @@ func (s *ContentCreate) Decode(d *jx.Decoder) error {
 }
 
 // MarshalJSON implements stdjson.Marshaler.
-func (s *ContentCreate) MarshalJSON() ([]byte, error) {
+func (s *ContentParams) MarshalJSON() ([]byte, error) {
 	e := jx.Encoder{}
 	s.Encode(&e)
 	return e.Bytes(), nil
 }
 
 // UnmarshalJSON implements stdjson.Unmarshaler.
-func (s *ContentCreate) UnmarshalJSON(data []byte) error {
+func (s *ContentParams) UnmarshalJSON(data []byte) error {
 	d := jx.DecodeBytes(data)
 	return s.Decode(d)
 }
@@ -563,14 +563,21 @@ func (s *Label) encodeFields(e *jx.Encoder) {
 		}
 	}
 	{
+		if s.ID.Set {
+			e.FieldStart("id")
+			s.ID.Encode(e)
+		}
+	}
+	{
 		e.FieldStart("name")
 		e.Str(s.Name)
 	}
 }
 
-var jsonFieldsNameOfLabel = [2]string{
+var jsonFieldsNameOfLabel = [3]string{
 	0: "color",
-	1: "name",
+	1: "id",
+	2: "name",
 }
 
 // Decode decodes Label from json.
@@ -592,8 +599,18 @@ func (s *Label) Decode(d *jx.Decoder) error {
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"color\"")
 			}
+		case "id":
+			if err := func() error {
+				s.ID.Reset()
+				if err := s.ID.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"id\"")
+			}
 		case "name":
-			requiredBitSet[0] |= 1 << 1
+			requiredBitSet[0] |= 1 << 2
 			if err := func() error {
 				v, err := d.Str()
 				s.Name = string(v)
@@ -614,7 +631,7 @@ func (s *Label) Decode(d *jx.Decoder) error {
 	// Validate required fields.
 	var failures []validate.FieldError
 	for i, mask := range [1]uint8{
-		0b00000010,
+		0b00000100,
 	} {
 		if result := (requiredBitSet[i] & mask) ^ mask; result != 0 {
 			// Mask only required fields and check equality to mask using XOR.
@@ -772,6 +789,67 @@ func (s OptInt) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements stdjson.Unmarshaler.
 func (s *OptInt) UnmarshalJSON(data []byte) error {
+	d := jx.DecodeBytes(data)
+	return s.Decode(d)
+}
+
+// Encode encodes []Address as json.
+func (o OptNilAddressArray) Encode(e *jx.Encoder) {
+	if !o.Set {
+		return
+	}
+	if o.Null {
+		e.Null()
+		return
+	}
+	e.ArrStart()
+	for _, elem := range o.Value {
+		elem.Encode(e)
+	}
+	e.ArrEnd()
+}
+
+// Decode decodes []Address from json.
+func (o *OptNilAddressArray) Decode(d *jx.Decoder) error {
+	if o == nil {
+		return errors.New("invalid: unable to decode OptNilAddressArray to nil")
+	}
+	if d.Next() == jx.Null {
+		if err := d.Null(); err != nil {
+			return err
+		}
+
+		var v []Address
+		o.Value = v
+		o.Set = true
+		o.Null = true
+		return nil
+	}
+	o.Set = true
+	o.Null = false
+	o.Value = make([]Address, 0)
+	if err := d.Arr(func(d *jx.Decoder) error {
+		var elem Address
+		if err := elem.Decode(d); err != nil {
+			return err
+		}
+		o.Value = append(o.Value, elem)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return nil
+}
+
+// MarshalJSON implements stdjson.Marshaler.
+func (s OptNilAddressArray) MarshalJSON() ([]byte, error) {
+	e := jx.Encoder{}
+	s.Encode(&e)
+	return e.Bytes(), nil
+}
+
+// UnmarshalJSON implements stdjson.Unmarshaler.
+func (s *OptNilAddressArray) UnmarshalJSON(data []byte) error {
 	d := jx.DecodeBytes(data)
 	return s.Decode(d)
 }
@@ -990,6 +1068,69 @@ func (s *OptNilString) UnmarshalJSON(data []byte) error {
 	return s.Decode(d)
 }
 
+// Encode encodes []string as json.
+func (o OptNilStringArray) Encode(e *jx.Encoder) {
+	if !o.Set {
+		return
+	}
+	if o.Null {
+		e.Null()
+		return
+	}
+	e.ArrStart()
+	for _, elem := range o.Value {
+		e.Str(elem)
+	}
+	e.ArrEnd()
+}
+
+// Decode decodes []string from json.
+func (o *OptNilStringArray) Decode(d *jx.Decoder) error {
+	if o == nil {
+		return errors.New("invalid: unable to decode OptNilStringArray to nil")
+	}
+	if d.Next() == jx.Null {
+		if err := d.Null(); err != nil {
+			return err
+		}
+
+		var v []string
+		o.Value = v
+		o.Set = true
+		o.Null = true
+		return nil
+	}
+	o.Set = true
+	o.Null = false
+	o.Value = make([]string, 0)
+	if err := d.Arr(func(d *jx.Decoder) error {
+		var elem string
+		v, err := d.Str()
+		elem = string(v)
+		if err != nil {
+			return err
+		}
+		o.Value = append(o.Value, elem)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return nil
+}
+
+// MarshalJSON implements stdjson.Marshaler.
+func (s OptNilStringArray) MarshalJSON() ([]byte, error) {
+	e := jx.Encoder{}
+	s.Encode(&e)
+	return e.Bytes(), nil
+}
+
+// UnmarshalJSON implements stdjson.Unmarshaler.
+func (s *OptNilStringArray) UnmarshalJSON(data []byte) error {
+	d := jx.DecodeBytes(data)
+	return s.Decode(d)
+}
+
 // Encode encodes TicketSource as json.
 func (o OptNilTicketSource) Encode(e *jx.Encoder) {
 	if !o.Set {
@@ -1040,6 +1181,39 @@ func (s *OptNilTicketSource) UnmarshalJSON(data []byte) error {
 	return s.Decode(d)
 }
 
+// Encode encodes Person as json.
+func (o OptPerson) Encode(e *jx.Encoder) {
+	if !o.Set {
+		return
+	}
+	o.Value.Encode(e)
+}
+
+// Decode decodes Person from json.
+func (o *OptPerson) Decode(d *jx.Decoder) error {
+	if o == nil {
+		return errors.New("invalid: unable to decode OptPerson to nil")
+	}
+	o.Set = true
+	if err := o.Value.Decode(d); err != nil {
+		return err
+	}
+	return nil
+}
+
+// MarshalJSON implements stdjson.Marshaler.
+func (s OptPerson) MarshalJSON() ([]byte, error) {
+	e := jx.Encoder{}
+	s.Encode(&e)
+	return e.Bytes(), nil
+}
+
+// UnmarshalJSON implements stdjson.Unmarshaler.
+func (s *OptPerson) UnmarshalJSON(data []byte) error {
+	d := jx.DecodeBytes(data)
+	return s.Decode(d)
+}
+
 // Encode encodes PictureSizes as json.
 func (o OptPictureSizes) Encode(e *jx.Encoder) {
 	if !o.Set {
@@ -1073,18 +1247,18 @@ func (s *OptPictureSizes) UnmarshalJSON(data []byte) error {
 	return s.Decode(d)
 }
 
-// Encode encodes ReplyCreateOnBehalfOf as json.
-func (o OptReplyCreateOnBehalfOf) Encode(e *jx.Encoder) {
+// Encode encodes ReplyParamsOnBehalfOf as json.
+func (o OptReplyParamsOnBehalfOf) Encode(e *jx.Encoder) {
 	if !o.Set {
 		return
 	}
 	o.Value.Encode(e)
 }
 
-// Decode decodes ReplyCreateOnBehalfOf from json.
-func (o *OptReplyCreateOnBehalfOf) Decode(d *jx.Decoder) error {
+// Decode decodes ReplyParamsOnBehalfOf from json.
+func (o *OptReplyParamsOnBehalfOf) Decode(d *jx.Decoder) error {
 	if o == nil {
-		return errors.New("invalid: unable to decode OptReplyCreateOnBehalfOf to nil")
+		return errors.New("invalid: unable to decode OptReplyParamsOnBehalfOf to nil")
 	}
 	o.Set = true
 	if err := o.Value.Decode(d); err != nil {
@@ -1094,14 +1268,14 @@ func (o *OptReplyCreateOnBehalfOf) Decode(d *jx.Decoder) error {
 }
 
 // MarshalJSON implements stdjson.Marshaler.
-func (s OptReplyCreateOnBehalfOf) MarshalJSON() ([]byte, error) {
+func (s OptReplyParamsOnBehalfOf) MarshalJSON() ([]byte, error) {
 	e := jx.Encoder{}
 	s.Encode(&e)
 	return e.Bytes(), nil
 }
 
 // UnmarshalJSON implements stdjson.Unmarshaler.
-func (s *OptReplyCreateOnBehalfOf) UnmarshalJSON(data []byte) error {
+func (s *OptReplyParamsOnBehalfOf) UnmarshalJSON(data []byte) error {
 	d := jx.DecodeBytes(data)
 	return s.Decode(d)
 }
@@ -1384,9 +1558,21 @@ func (s *Person) encodeFields(e *jx.Encoder) {
 		}
 	}
 	{
+		if s.CanMembersAccessGroupTickets.Set {
+			e.FieldStart("can_members_access_group_tickets")
+			s.CanMembersAccessGroupTickets.Encode(e)
+		}
+	}
+	{
 		if s.Email.Set {
 			e.FieldStart("email")
 			s.Email.Encode(e)
+		}
+	}
+	{
+		if s.EmailDomains.Set {
+			e.FieldStart("email_domains")
+			s.EmailDomains.Encode(e)
 		}
 	}
 	{
@@ -1403,6 +1589,12 @@ func (s *Person) encodeFields(e *jx.Encoder) {
 		if s.LastName.Set {
 			e.FieldStart("last_name")
 			s.LastName.Encode(e)
+		}
+	}
+	{
+		if s.MembersCount.Set {
+			e.FieldStart("members_count")
+			s.MembersCount.Encode(e)
 		}
 	}
 	{
@@ -1423,18 +1615,35 @@ func (s *Person) encodeFields(e *jx.Encoder) {
 			s.Role.Encode(e)
 		}
 	}
+	{
+		if s.TwoFactorAuthenticationEnabled.Set {
+			e.FieldStart("two_factor_authentication_enabled")
+			s.TwoFactorAuthenticationEnabled.Encode(e)
+		}
+	}
+	{
+		if s.Type.Set {
+			e.FieldStart("type")
+			s.Type.Encode(e)
+		}
+	}
 }
 
-var jsonFieldsNameOfPerson = [9]string{
-	0: "active_tickets_count",
-	1: "agent",
-	2: "email",
-	3: "first_name",
-	4: "id",
-	5: "last_name",
-	6: "name",
-	7: "picture",
-	8: "role",
+var jsonFieldsNameOfPerson = [14]string{
+	0:  "active_tickets_count",
+	1:  "agent",
+	2:  "can_members_access_group_tickets",
+	3:  "email",
+	4:  "email_domains",
+	5:  "first_name",
+	6:  "id",
+	7:  "last_name",
+	8:  "members_count",
+	9:  "name",
+	10: "picture",
+	11: "role",
+	12: "two_factor_authentication_enabled",
+	13: "type",
 }
 
 // Decode decodes Person from json.
@@ -1466,6 +1675,16 @@ func (s *Person) Decode(d *jx.Decoder) error {
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"agent\"")
 			}
+		case "can_members_access_group_tickets":
+			if err := func() error {
+				s.CanMembersAccessGroupTickets.Reset()
+				if err := s.CanMembersAccessGroupTickets.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"can_members_access_group_tickets\"")
+			}
 		case "email":
 			if err := func() error {
 				s.Email.Reset()
@@ -1475,6 +1694,16 @@ func (s *Person) Decode(d *jx.Decoder) error {
 				return nil
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"email\"")
+			}
+		case "email_domains":
+			if err := func() error {
+				s.EmailDomains.Reset()
+				if err := s.EmailDomains.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"email_domains\"")
 			}
 		case "first_name":
 			if err := func() error {
@@ -1487,7 +1716,7 @@ func (s *Person) Decode(d *jx.Decoder) error {
 				return errors.Wrap(err, "decode field \"first_name\"")
 			}
 		case "id":
-			requiredBitSet[0] |= 1 << 4
+			requiredBitSet[0] |= 1 << 6
 			if err := func() error {
 				v, err := d.Int()
 				s.ID = int(v)
@@ -1507,6 +1736,16 @@ func (s *Person) Decode(d *jx.Decoder) error {
 				return nil
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"last_name\"")
+			}
+		case "members_count":
+			if err := func() error {
+				s.MembersCount.Reset()
+				if err := s.MembersCount.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"members_count\"")
 			}
 		case "name":
 			if err := func() error {
@@ -1538,6 +1777,26 @@ func (s *Person) Decode(d *jx.Decoder) error {
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"role\"")
 			}
+		case "two_factor_authentication_enabled":
+			if err := func() error {
+				s.TwoFactorAuthenticationEnabled.Reset()
+				if err := s.TwoFactorAuthenticationEnabled.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"two_factor_authentication_enabled\"")
+			}
+		case "type":
+			if err := func() error {
+				s.Type.Reset()
+				if err := s.Type.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"type\"")
+			}
 		default:
 			return d.Skip()
 		}
@@ -1548,7 +1807,7 @@ func (s *Person) Decode(d *jx.Decoder) error {
 	// Validate required fields.
 	var failures []validate.FieldError
 	for i, mask := range [2]uint8{
-		0b00010000,
+		0b01000000,
 		0b00000000,
 	} {
 		if result := (requiredBitSet[i] & mask) ^ mask; result != 0 {
@@ -1864,6 +2123,12 @@ func (s *Reply) Encode(e *jx.Encoder) {
 // encodeFields encodes fields.
 func (s *Reply) encodeFields(e *jx.Encoder) {
 	{
+		if s.AttachmentsCount.Set {
+			e.FieldStart("attachments_count")
+			s.AttachmentsCount.Encode(e)
+		}
+	}
+	{
 		if s.Bcc != nil {
 			e.FieldStart("bcc")
 			s.Bcc.Encode(e)
@@ -1883,6 +2148,12 @@ func (s *Reply) encodeFields(e *jx.Encoder) {
 		if s.CreatedAt.Set {
 			e.FieldStart("created_at")
 			s.CreatedAt.Encode(e)
+		}
+	}
+	{
+		if s.HistoricalImport.Set {
+			e.FieldStart("historical_import")
+			s.HistoricalImport.Encode(e)
 		}
 	}
 	{
@@ -1913,16 +2184,18 @@ func (s *Reply) encodeFields(e *jx.Encoder) {
 	}
 }
 
-var jsonFieldsNameOfReply = [9]string{
-	0: "bcc",
-	1: "cc",
-	2: "content",
-	3: "created_at",
-	4: "id",
-	5: "merged",
-	6: "replier",
-	7: "summary",
-	8: "ticket",
+var jsonFieldsNameOfReply = [11]string{
+	0:  "attachments_count",
+	1:  "bcc",
+	2:  "cc",
+	3:  "content",
+	4:  "created_at",
+	5:  "historical_import",
+	6:  "id",
+	7:  "merged",
+	8:  "replier",
+	9:  "summary",
+	10: "ticket",
 }
 
 // Decode decodes Reply from json.
@@ -1934,6 +2207,16 @@ func (s *Reply) Decode(d *jx.Decoder) error {
 
 	if err := d.ObjBytes(func(d *jx.Decoder, k []byte) error {
 		switch string(k) {
+		case "attachments_count":
+			if err := func() error {
+				s.AttachmentsCount.Reset()
+				if err := s.AttachmentsCount.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"attachments_count\"")
+			}
 		case "bcc":
 			if err := func() error {
 				if err := s.Bcc.Decode(d); err != nil {
@@ -1953,7 +2236,7 @@ func (s *Reply) Decode(d *jx.Decoder) error {
 				return errors.Wrap(err, "decode field \"cc\"")
 			}
 		case "content":
-			requiredBitSet[0] |= 1 << 2
+			requiredBitSet[0] |= 1 << 3
 			if err := func() error {
 				if err := s.Content.Decode(d); err != nil {
 					return err
@@ -1972,8 +2255,18 @@ func (s *Reply) Decode(d *jx.Decoder) error {
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"created_at\"")
 			}
+		case "historical_import":
+			if err := func() error {
+				s.HistoricalImport.Reset()
+				if err := s.HistoricalImport.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"historical_import\"")
+			}
 		case "id":
-			requiredBitSet[0] |= 1 << 4
+			requiredBitSet[0] |= 1 << 6
 			if err := func() error {
 				v, err := d.Int()
 				s.ID = int(v)
@@ -1995,7 +2288,7 @@ func (s *Reply) Decode(d *jx.Decoder) error {
 				return errors.Wrap(err, "decode field \"merged\"")
 			}
 		case "replier":
-			requiredBitSet[0] |= 1 << 6
+			requiredBitSet[1] |= 1 << 0
 			if err := func() error {
 				if err := s.Replier.Decode(d); err != nil {
 					return err
@@ -2034,8 +2327,8 @@ func (s *Reply) Decode(d *jx.Decoder) error {
 	// Validate required fields.
 	var failures []validate.FieldError
 	for i, mask := range [2]uint8{
-		0b01010100,
-		0b00000000,
+		0b01001000,
+		0b00000001,
 	} {
 		if result := (requiredBitSet[i] & mask) ^ mask; result != 0 {
 			// Mask only required fields and check equality to mask using XOR.
@@ -2077,269 +2370,6 @@ func (s *Reply) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements stdjson.Unmarshaler.
 func (s *Reply) UnmarshalJSON(data []byte) error {
-	d := jx.DecodeBytes(data)
-	return s.Decode(d)
-}
-
-// Encode implements json.Marshaler.
-func (s *ReplyCreate) Encode(e *jx.Encoder) {
-	e.ObjStart()
-	s.encodeFields(e)
-	e.ObjEnd()
-}
-
-// encodeFields encodes fields.
-func (s *ReplyCreate) encodeFields(e *jx.Encoder) {
-	{
-		if s.Bcc != nil {
-			e.FieldStart("bcc")
-			e.ArrStart()
-			for _, elem := range s.Bcc {
-				elem.Encode(e)
-			}
-			e.ArrEnd()
-		}
-	}
-	{
-		if s.Cc != nil {
-			e.FieldStart("cc")
-			e.ArrStart()
-			for _, elem := range s.Cc {
-				elem.Encode(e)
-			}
-			e.ArrEnd()
-		}
-	}
-	{
-		e.FieldStart("content")
-		s.Content.Encode(e)
-	}
-	{
-		if s.OnBehalfOf.Set {
-			e.FieldStart("on_behalf_of")
-			s.OnBehalfOf.Encode(e)
-		}
-	}
-}
-
-var jsonFieldsNameOfReplyCreate = [4]string{
-	0: "bcc",
-	1: "cc",
-	2: "content",
-	3: "on_behalf_of",
-}
-
-// Decode decodes ReplyCreate from json.
-func (s *ReplyCreate) Decode(d *jx.Decoder) error {
-	if s == nil {
-		return errors.New("invalid: unable to decode ReplyCreate to nil")
-	}
-	var requiredBitSet [1]uint8
-
-	if err := d.ObjBytes(func(d *jx.Decoder, k []byte) error {
-		switch string(k) {
-		case "bcc":
-			if err := func() error {
-				s.Bcc = make([]Address, 0)
-				if err := d.Arr(func(d *jx.Decoder) error {
-					var elem Address
-					if err := elem.Decode(d); err != nil {
-						return err
-					}
-					s.Bcc = append(s.Bcc, elem)
-					return nil
-				}); err != nil {
-					return err
-				}
-				return nil
-			}(); err != nil {
-				return errors.Wrap(err, "decode field \"bcc\"")
-			}
-		case "cc":
-			if err := func() error {
-				s.Cc = make([]Address, 0)
-				if err := d.Arr(func(d *jx.Decoder) error {
-					var elem Address
-					if err := elem.Decode(d); err != nil {
-						return err
-					}
-					s.Cc = append(s.Cc, elem)
-					return nil
-				}); err != nil {
-					return err
-				}
-				return nil
-			}(); err != nil {
-				return errors.Wrap(err, "decode field \"cc\"")
-			}
-		case "content":
-			requiredBitSet[0] |= 1 << 2
-			if err := func() error {
-				if err := s.Content.Decode(d); err != nil {
-					return err
-				}
-				return nil
-			}(); err != nil {
-				return errors.Wrap(err, "decode field \"content\"")
-			}
-		case "on_behalf_of":
-			if err := func() error {
-				s.OnBehalfOf.Reset()
-				if err := s.OnBehalfOf.Decode(d); err != nil {
-					return err
-				}
-				return nil
-			}(); err != nil {
-				return errors.Wrap(err, "decode field \"on_behalf_of\"")
-			}
-		default:
-			return errors.Errorf("unexpected field %q", k)
-		}
-		return nil
-	}); err != nil {
-		return errors.Wrap(err, "decode ReplyCreate")
-	}
-	// Validate required fields.
-	var failures []validate.FieldError
-	for i, mask := range [1]uint8{
-		0b00000100,
-	} {
-		if result := (requiredBitSet[i] & mask) ^ mask; result != 0 {
-			// Mask only required fields and check equality to mask using XOR.
-			//
-			// If XOR result is not zero, result is not equal to expected, so some fields are missed.
-			// Bits of fields which would be set are actually bits of missed fields.
-			missed := bits.OnesCount8(result)
-			for bitN := 0; bitN < missed; bitN++ {
-				bitIdx := bits.TrailingZeros8(result)
-				fieldIdx := i*8 + bitIdx
-				var name string
-				if fieldIdx < len(jsonFieldsNameOfReplyCreate) {
-					name = jsonFieldsNameOfReplyCreate[fieldIdx]
-				} else {
-					name = strconv.Itoa(fieldIdx)
-				}
-				failures = append(failures, validate.FieldError{
-					Name:  name,
-					Error: validate.ErrFieldRequired,
-				})
-				// Reset bit.
-				result &^= 1 << bitIdx
-			}
-		}
-	}
-	if len(failures) > 0 {
-		return &validate.Error{Fields: failures}
-	}
-
-	return nil
-}
-
-// MarshalJSON implements stdjson.Marshaler.
-func (s *ReplyCreate) MarshalJSON() ([]byte, error) {
-	e := jx.Encoder{}
-	s.Encode(&e)
-	return e.Bytes(), nil
-}
-
-// UnmarshalJSON implements stdjson.Unmarshaler.
-func (s *ReplyCreate) UnmarshalJSON(data []byte) error {
-	d := jx.DecodeBytes(data)
-	return s.Decode(d)
-}
-
-// Encode implements json.Marshaler.
-func (s *ReplyCreateOnBehalfOf) Encode(e *jx.Encoder) {
-	e.ObjStart()
-	s.encodeFields(e)
-	e.ObjEnd()
-}
-
-// encodeFields encodes fields.
-func (s *ReplyCreateOnBehalfOf) encodeFields(e *jx.Encoder) {
-	{
-		e.FieldStart("id")
-		e.Int(s.ID)
-	}
-}
-
-var jsonFieldsNameOfReplyCreateOnBehalfOf = [1]string{
-	0: "id",
-}
-
-// Decode decodes ReplyCreateOnBehalfOf from json.
-func (s *ReplyCreateOnBehalfOf) Decode(d *jx.Decoder) error {
-	if s == nil {
-		return errors.New("invalid: unable to decode ReplyCreateOnBehalfOf to nil")
-	}
-	var requiredBitSet [1]uint8
-
-	if err := d.ObjBytes(func(d *jx.Decoder, k []byte) error {
-		switch string(k) {
-		case "id":
-			requiredBitSet[0] |= 1 << 0
-			if err := func() error {
-				v, err := d.Int()
-				s.ID = int(v)
-				if err != nil {
-					return err
-				}
-				return nil
-			}(); err != nil {
-				return errors.Wrap(err, "decode field \"id\"")
-			}
-		default:
-			return errors.Errorf("unexpected field %q", k)
-		}
-		return nil
-	}); err != nil {
-		return errors.Wrap(err, "decode ReplyCreateOnBehalfOf")
-	}
-	// Validate required fields.
-	var failures []validate.FieldError
-	for i, mask := range [1]uint8{
-		0b00000001,
-	} {
-		if result := (requiredBitSet[i] & mask) ^ mask; result != 0 {
-			// Mask only required fields and check equality to mask using XOR.
-			//
-			// If XOR result is not zero, result is not equal to expected, so some fields are missed.
-			// Bits of fields which would be set are actually bits of missed fields.
-			missed := bits.OnesCount8(result)
-			for bitN := 0; bitN < missed; bitN++ {
-				bitIdx := bits.TrailingZeros8(result)
-				fieldIdx := i*8 + bitIdx
-				var name string
-				if fieldIdx < len(jsonFieldsNameOfReplyCreateOnBehalfOf) {
-					name = jsonFieldsNameOfReplyCreateOnBehalfOf[fieldIdx]
-				} else {
-					name = strconv.Itoa(fieldIdx)
-				}
-				failures = append(failures, validate.FieldError{
-					Name:  name,
-					Error: validate.ErrFieldRequired,
-				})
-				// Reset bit.
-				result &^= 1 << bitIdx
-			}
-		}
-	}
-	if len(failures) > 0 {
-		return &validate.Error{Fields: failures}
-	}
-
-	return nil
-}
-
-// MarshalJSON implements stdjson.Marshaler.
-func (s *ReplyCreateOnBehalfOf) MarshalJSON() ([]byte, error) {
-	e := jx.Encoder{}
-	s.Encode(&e)
-	return e.Bytes(), nil
-}
-
-// UnmarshalJSON implements stdjson.Unmarshaler.
-func (s *ReplyCreateOnBehalfOf) UnmarshalJSON(data []byte) error {
 	d := jx.DecodeBytes(data)
 	return s.Decode(d)
 }
@@ -2439,6 +2469,247 @@ func (s *ReplyEnvelope) UnmarshalJSON(data []byte) error {
 }
 
 // Encode implements json.Marshaler.
+func (s *ReplyParams) Encode(e *jx.Encoder) {
+	e.ObjStart()
+	s.encodeFields(e)
+	e.ObjEnd()
+}
+
+// encodeFields encodes fields.
+func (s *ReplyParams) encodeFields(e *jx.Encoder) {
+	{
+		if s.Bcc.Set {
+			e.FieldStart("bcc")
+			s.Bcc.Encode(e)
+		}
+	}
+	{
+		if s.Cc.Set {
+			e.FieldStart("cc")
+			s.Cc.Encode(e)
+		}
+	}
+	{
+		e.FieldStart("content")
+		s.Content.Encode(e)
+	}
+	{
+		if s.OnBehalfOf.Set {
+			e.FieldStart("on_behalf_of")
+			s.OnBehalfOf.Encode(e)
+		}
+	}
+}
+
+var jsonFieldsNameOfReplyParams = [4]string{
+	0: "bcc",
+	1: "cc",
+	2: "content",
+	3: "on_behalf_of",
+}
+
+// Decode decodes ReplyParams from json.
+func (s *ReplyParams) Decode(d *jx.Decoder) error {
+	if s == nil {
+		return errors.New("invalid: unable to decode ReplyParams to nil")
+	}
+	var requiredBitSet [1]uint8
+
+	if err := d.ObjBytes(func(d *jx.Decoder, k []byte) error {
+		switch string(k) {
+		case "bcc":
+			if err := func() error {
+				s.Bcc.Reset()
+				if err := s.Bcc.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"bcc\"")
+			}
+		case "cc":
+			if err := func() error {
+				s.Cc.Reset()
+				if err := s.Cc.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"cc\"")
+			}
+		case "content":
+			requiredBitSet[0] |= 1 << 2
+			if err := func() error {
+				if err := s.Content.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"content\"")
+			}
+		case "on_behalf_of":
+			if err := func() error {
+				s.OnBehalfOf.Reset()
+				if err := s.OnBehalfOf.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"on_behalf_of\"")
+			}
+		default:
+			return errors.Errorf("unexpected field %q", k)
+		}
+		return nil
+	}); err != nil {
+		return errors.Wrap(err, "decode ReplyParams")
+	}
+	// Validate required fields.
+	var failures []validate.FieldError
+	for i, mask := range [1]uint8{
+		0b00000100,
+	} {
+		if result := (requiredBitSet[i] & mask) ^ mask; result != 0 {
+			// Mask only required fields and check equality to mask using XOR.
+			//
+			// If XOR result is not zero, result is not equal to expected, so some fields are missed.
+			// Bits of fields which would be set are actually bits of missed fields.
+			missed := bits.OnesCount8(result)
+			for bitN := 0; bitN < missed; bitN++ {
+				bitIdx := bits.TrailingZeros8(result)
+				fieldIdx := i*8 + bitIdx
+				var name string
+				if fieldIdx < len(jsonFieldsNameOfReplyParams) {
+					name = jsonFieldsNameOfReplyParams[fieldIdx]
+				} else {
+					name = strconv.Itoa(fieldIdx)
+				}
+				failures = append(failures, validate.FieldError{
+					Name:  name,
+					Error: validate.ErrFieldRequired,
+				})
+				// Reset bit.
+				result &^= 1 << bitIdx
+			}
+		}
+	}
+	if len(failures) > 0 {
+		return &validate.Error{Fields: failures}
+	}
+
+	return nil
+}
+
+// MarshalJSON implements stdjson.Marshaler.
+func (s *ReplyParams) MarshalJSON() ([]byte, error) {
+	e := jx.Encoder{}
+	s.Encode(&e)
+	return e.Bytes(), nil
+}
+
+// UnmarshalJSON implements stdjson.Unmarshaler.
+func (s *ReplyParams) UnmarshalJSON(data []byte) error {
+	d := jx.DecodeBytes(data)
+	return s.Decode(d)
+}
+
+// Encode implements json.Marshaler.
+func (s *ReplyParamsOnBehalfOf) Encode(e *jx.Encoder) {
+	e.ObjStart()
+	s.encodeFields(e)
+	e.ObjEnd()
+}
+
+// encodeFields encodes fields.
+func (s *ReplyParamsOnBehalfOf) encodeFields(e *jx.Encoder) {
+	{
+		e.FieldStart("id")
+		e.Int(s.ID)
+	}
+}
+
+var jsonFieldsNameOfReplyParamsOnBehalfOf = [1]string{
+	0: "id",
+}
+
+// Decode decodes ReplyParamsOnBehalfOf from json.
+func (s *ReplyParamsOnBehalfOf) Decode(d *jx.Decoder) error {
+	if s == nil {
+		return errors.New("invalid: unable to decode ReplyParamsOnBehalfOf to nil")
+	}
+	var requiredBitSet [1]uint8
+
+	if err := d.ObjBytes(func(d *jx.Decoder, k []byte) error {
+		switch string(k) {
+		case "id":
+			requiredBitSet[0] |= 1 << 0
+			if err := func() error {
+				v, err := d.Int()
+				s.ID = int(v)
+				if err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"id\"")
+			}
+		default:
+			return errors.Errorf("unexpected field %q", k)
+		}
+		return nil
+	}); err != nil {
+		return errors.Wrap(err, "decode ReplyParamsOnBehalfOf")
+	}
+	// Validate required fields.
+	var failures []validate.FieldError
+	for i, mask := range [1]uint8{
+		0b00000001,
+	} {
+		if result := (requiredBitSet[i] & mask) ^ mask; result != 0 {
+			// Mask only required fields and check equality to mask using XOR.
+			//
+			// If XOR result is not zero, result is not equal to expected, so some fields are missed.
+			// Bits of fields which would be set are actually bits of missed fields.
+			missed := bits.OnesCount8(result)
+			for bitN := 0; bitN < missed; bitN++ {
+				bitIdx := bits.TrailingZeros8(result)
+				fieldIdx := i*8 + bitIdx
+				var name string
+				if fieldIdx < len(jsonFieldsNameOfReplyParamsOnBehalfOf) {
+					name = jsonFieldsNameOfReplyParamsOnBehalfOf[fieldIdx]
+				} else {
+					name = strconv.Itoa(fieldIdx)
+				}
+				failures = append(failures, validate.FieldError{
+					Name:  name,
+					Error: validate.ErrFieldRequired,
+				})
+				// Reset bit.
+				result &^= 1 << bitIdx
+			}
+		}
+	}
+	if len(failures) > 0 {
+		return &validate.Error{Fields: failures}
+	}
+
+	return nil
+}
+
+// MarshalJSON implements stdjson.Marshaler.
+func (s *ReplyParamsOnBehalfOf) MarshalJSON() ([]byte, error) {
+	e := jx.Encoder{}
+	s.Encode(&e)
+	return e.Bytes(), nil
+}
+
+// UnmarshalJSON implements stdjson.Unmarshaler.
+func (s *ReplyParamsOnBehalfOf) UnmarshalJSON(data []byte) error {
+	d := jx.DecodeBytes(data)
+	return s.Decode(d)
+}
+
+// Encode implements json.Marshaler.
 func (s *Team) Encode(e *jx.Encoder) {
 	e.ObjStart()
 	s.encodeFields(e)
@@ -2447,6 +2718,12 @@ func (s *Team) Encode(e *jx.Encoder) {
 
 // encodeFields encodes fields.
 func (s *Team) encodeFields(e *jx.Encoder) {
+	{
+		if s.Agent.Set {
+			e.FieldStart("agent")
+			s.Agent.Encode(e)
+		}
+	}
 	{
 		e.FieldStart("id")
 		e.Int(s.ID)
@@ -2469,11 +2746,12 @@ func (s *Team) encodeFields(e *jx.Encoder) {
 	}
 }
 
-var jsonFieldsNameOfTeam = [4]string{
-	0: "id",
-	1: "name",
-	2: "picture",
-	3: "private",
+var jsonFieldsNameOfTeam = [5]string{
+	0: "agent",
+	1: "id",
+	2: "name",
+	3: "picture",
+	4: "private",
 }
 
 // Decode decodes Team from json.
@@ -2485,8 +2763,18 @@ func (s *Team) Decode(d *jx.Decoder) error {
 
 	if err := d.ObjBytes(func(d *jx.Decoder, k []byte) error {
 		switch string(k) {
+		case "agent":
+			if err := func() error {
+				s.Agent.Reset()
+				if err := s.Agent.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"agent\"")
+			}
 		case "id":
-			requiredBitSet[0] |= 1 << 0
+			requiredBitSet[0] |= 1 << 1
 			if err := func() error {
 				v, err := d.Int()
 				s.ID = int(v)
@@ -2498,7 +2786,7 @@ func (s *Team) Decode(d *jx.Decoder) error {
 				return errors.Wrap(err, "decode field \"id\"")
 			}
 		case "name":
-			requiredBitSet[0] |= 1 << 1
+			requiredBitSet[0] |= 1 << 2
 			if err := func() error {
 				v, err := d.Str()
 				s.Name = string(v)
@@ -2539,7 +2827,7 @@ func (s *Team) Decode(d *jx.Decoder) error {
 	// Validate required fields.
 	var failures []validate.FieldError
 	for i, mask := range [1]uint8{
-		0b00000011,
+		0b00000110,
 	} {
 		if result := (requiredBitSet[i] & mask) ^ mask; result != 0 {
 			// Mask only required fields and check equality to mask using XOR.
@@ -2701,6 +2989,12 @@ func (s *Ticket) encodeFields(e *jx.Encoder) {
 		}
 	}
 	{
+		if s.AttachmentsCount.Set {
+			e.FieldStart("attachments_count")
+			s.AttachmentsCount.Encode(e)
+		}
+	}
+	{
 		if s.Bcc != nil {
 			e.FieldStart("bcc")
 			s.Bcc.Encode(e)
@@ -2765,6 +3059,12 @@ func (s *Ticket) encodeFields(e *jx.Encoder) {
 		}
 	}
 	{
+		if s.HistoricalImport.Set {
+			e.FieldStart("historical_import")
+			s.HistoricalImport.Encode(e)
+		}
+	}
+	{
 		e.FieldStart("id")
 		e.Int(s.ID)
 	}
@@ -2785,6 +3085,18 @@ func (s *Ticket) encodeFields(e *jx.Encoder) {
 		}
 	}
 	{
+		if s.LastReplyAt.Set {
+			e.FieldStart("last_reply_at")
+			s.LastReplyAt.Encode(e)
+		}
+	}
+	{
+		if s.NotifyRequester.Set {
+			e.FieldStart("notify_requester")
+			s.NotifyRequester.Encode(e)
+		}
+	}
+	{
 		if s.Private.Set {
 			e.FieldStart("private")
 			s.Private.Encode(e)
@@ -2799,6 +3111,18 @@ func (s *Ticket) encodeFields(e *jx.Encoder) {
 	{
 		e.FieldStart("requester")
 		s.Requester.Encode(e)
+	}
+	{
+		if s.Snoozed.Set {
+			e.FieldStart("snoozed")
+			s.Snoozed.Encode(e)
+		}
+	}
+	{
+		if s.SnoozedUntil.Set {
+			e.FieldStart("snoozed_until")
+			s.SnoozedUntil.Encode(e)
+		}
 	}
 	{
 		if s.Source.Set {
@@ -2821,6 +3145,12 @@ func (s *Ticket) encodeFields(e *jx.Encoder) {
 	{
 		e.FieldStart("subject")
 		s.Subject.Encode(e)
+	}
+	{
+		if s.Submitter.Set {
+			e.FieldStart("submitter")
+			s.Submitter.Encode(e)
+		}
 	}
 	{
 		if s.Summary.Set {
@@ -2848,34 +3178,41 @@ func (s *Ticket) encodeFields(e *jx.Encoder) {
 	}
 }
 
-var jsonFieldsNameOfTicket = [27]string{
+var jsonFieldsNameOfTicket = [34]string{
 	0:  "agent_replies_count",
 	1:  "archived",
-	2:  "bcc",
-	3:  "cc",
-	4:  "comments_count",
-	5:  "content",
-	6:  "created_at",
-	7:  "current_team_asignee",
-	8:  "current_team_assignee",
-	9:  "current_user_asignee",
-	10: "current_user_assignee",
-	11: "customer_rating",
-	12: "draft",
-	13: "id",
-	14: "labels",
-	15: "last_activity_at",
-	16: "private",
-	17: "replies_count",
-	18: "requester",
-	19: "source",
-	20: "spam",
-	21: "starred",
-	22: "subject",
-	23: "summary",
-	24: "trash",
-	25: "unanswered",
-	26: "url",
+	2:  "attachments_count",
+	3:  "bcc",
+	4:  "cc",
+	5:  "comments_count",
+	6:  "content",
+	7:  "created_at",
+	8:  "current_team_asignee",
+	9:  "current_team_assignee",
+	10: "current_user_asignee",
+	11: "current_user_assignee",
+	12: "customer_rating",
+	13: "draft",
+	14: "historical_import",
+	15: "id",
+	16: "labels",
+	17: "last_activity_at",
+	18: "last_reply_at",
+	19: "notify_requester",
+	20: "private",
+	21: "replies_count",
+	22: "requester",
+	23: "snoozed",
+	24: "snoozed_until",
+	25: "source",
+	26: "spam",
+	27: "starred",
+	28: "subject",
+	29: "submitter",
+	30: "summary",
+	31: "trash",
+	32: "unanswered",
+	33: "url",
 }
 
 // Decode decodes Ticket from json.
@@ -2883,7 +3220,7 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 	if s == nil {
 		return errors.New("invalid: unable to decode Ticket to nil")
 	}
-	var requiredBitSet [4]uint8
+	var requiredBitSet [5]uint8
 
 	if err := d.ObjBytes(func(d *jx.Decoder, k []byte) error {
 		switch string(k) {
@@ -2906,6 +3243,16 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 				return nil
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"archived\"")
+			}
+		case "attachments_count":
+			if err := func() error {
+				s.AttachmentsCount.Reset()
+				if err := s.AttachmentsCount.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"attachments_count\"")
 			}
 		case "bcc":
 			if err := func() error {
@@ -2936,7 +3283,7 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 				return errors.Wrap(err, "decode field \"comments_count\"")
 			}
 		case "content":
-			requiredBitSet[0] |= 1 << 5
+			requiredBitSet[0] |= 1 << 6
 			if err := func() error {
 				if err := s.Content.Decode(d); err != nil {
 					return err
@@ -3015,8 +3362,18 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"draft\"")
 			}
+		case "historical_import":
+			if err := func() error {
+				s.HistoricalImport.Reset()
+				if err := s.HistoricalImport.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"historical_import\"")
+			}
 		case "id":
-			requiredBitSet[1] |= 1 << 5
+			requiredBitSet[1] |= 1 << 7
 			if err := func() error {
 				v, err := d.Int()
 				s.ID = int(v)
@@ -3054,6 +3411,26 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"last_activity_at\"")
 			}
+		case "last_reply_at":
+			if err := func() error {
+				s.LastReplyAt.Reset()
+				if err := s.LastReplyAt.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"last_reply_at\"")
+			}
+		case "notify_requester":
+			if err := func() error {
+				s.NotifyRequester.Reset()
+				if err := s.NotifyRequester.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"notify_requester\"")
+			}
 		case "private":
 			if err := func() error {
 				s.Private.Reset()
@@ -3075,7 +3452,7 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 				return errors.Wrap(err, "decode field \"replies_count\"")
 			}
 		case "requester":
-			requiredBitSet[2] |= 1 << 2
+			requiredBitSet[2] |= 1 << 6
 			if err := func() error {
 				if err := s.Requester.Decode(d); err != nil {
 					return err
@@ -3083,6 +3460,26 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 				return nil
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"requester\"")
+			}
+		case "snoozed":
+			if err := func() error {
+				s.Snoozed.Reset()
+				if err := s.Snoozed.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"snoozed\"")
+			}
+		case "snoozed_until":
+			if err := func() error {
+				s.SnoozedUntil.Reset()
+				if err := s.SnoozedUntil.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"snoozed_until\"")
 			}
 		case "source":
 			if err := func() error {
@@ -3115,7 +3512,7 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 				return errors.Wrap(err, "decode field \"starred\"")
 			}
 		case "subject":
-			requiredBitSet[2] |= 1 << 6
+			requiredBitSet[3] |= 1 << 4
 			if err := func() error {
 				if err := s.Subject.Decode(d); err != nil {
 					return err
@@ -3123,6 +3520,16 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 				return nil
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"subject\"")
+			}
+		case "submitter":
+			if err := func() error {
+				s.Submitter.Reset()
+				if err := s.Submitter.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"submitter\"")
 			}
 		case "summary":
 			if err := func() error {
@@ -3173,10 +3580,11 @@ func (s *Ticket) Decode(d *jx.Decoder) error {
 	}
 	// Validate required fields.
 	var failures []validate.FieldError
-	for i, mask := range [4]uint8{
-		0b00100000,
-		0b00100000,
-		0b01000100,
+	for i, mask := range [5]uint8{
+		0b01000000,
+		0b10000000,
+		0b01000000,
+		0b00010000,
 		0b00000000,
 	} {
 		if result := (requiredBitSet[i] & mask) ^ mask; result != 0 {
@@ -3245,6 +3653,12 @@ func (s *TicketCounts) encodeFields(e *jx.Encoder) {
 		}
 	}
 	{
+		if s.ID.Set {
+			e.FieldStart("id")
+			s.ID.Encode(e)
+		}
+	}
+	{
 		if s.RepliesCount.Set {
 			e.FieldStart("replies_count")
 			s.RepliesCount.Encode(e)
@@ -3252,10 +3666,11 @@ func (s *TicketCounts) encodeFields(e *jx.Encoder) {
 	}
 }
 
-var jsonFieldsNameOfTicketCounts = [3]string{
+var jsonFieldsNameOfTicketCounts = [4]string{
 	0: "agent_replies_count",
 	1: "comments_count",
-	2: "replies_count",
+	2: "id",
+	3: "replies_count",
 }
 
 // Decode decodes TicketCounts from json.
@@ -3285,6 +3700,16 @@ func (s *TicketCounts) Decode(d *jx.Decoder) error {
 				return nil
 			}(); err != nil {
 				return errors.Wrap(err, "decode field \"comments_count\"")
+			}
+		case "id":
+			if err := func() error {
+				s.ID.Reset()
+				if err := s.ID.Decode(d); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return errors.Wrap(err, "decode field \"id\"")
 			}
 		case "replies_count":
 			if err := func() error {

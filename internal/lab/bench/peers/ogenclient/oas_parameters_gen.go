@@ -28,7 +28,7 @@ type TicketsListParams struct {
 	Trash OptBool `json:",omitempty,omitzero"`
 	// Only with, or only without replies.
 	Replies OptBool `json:",omitempty,omitzero"`
-	// At most so many replies; not with replies=false.
+	// The number of replies; whether at most or exactly so many is not known. Not with replies=false.
 	MaxReplies OptInt `json:",omitempty,omitzero"`
 	// By assigned user: the token's, any, none, or an ID.
 	AssignedUser OptString `json:",omitempty,omitzero"`

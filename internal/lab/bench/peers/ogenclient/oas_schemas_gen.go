@@ -192,52 +192,59 @@ func (s *Content) SetTruncated(val OptNilBool) {
 	s.Truncated = val
 }
 
-// Ref: #/components/schemas/ContentCreate
-type ContentCreate struct {
-	AttachmentIds []int     `json:"attachment_ids"`
-	HTML          OptString `json:"html"`
-	Text          OptString `json:"text"`
+// Ref: #/components/schemas/ContentParams
+type ContentParams struct {
+	AttachmentIds []int        `json:"attachment_ids"`
+	HTML          OptNilString `json:"html"`
+	Text          OptString    `json:"text"`
 }
 
 // GetAttachmentIds returns the value of AttachmentIds.
-func (s *ContentCreate) GetAttachmentIds() []int {
+func (s *ContentParams) GetAttachmentIds() []int {
 	return s.AttachmentIds
 }
 
 // GetHTML returns the value of HTML.
-func (s *ContentCreate) GetHTML() OptString {
+func (s *ContentParams) GetHTML() OptNilString {
 	return s.HTML
 }
 
 // GetText returns the value of Text.
-func (s *ContentCreate) GetText() OptString {
+func (s *ContentParams) GetText() OptString {
 	return s.Text
 }
 
 // SetAttachmentIds sets the value of AttachmentIds.
-func (s *ContentCreate) SetAttachmentIds(val []int) {
+func (s *ContentParams) SetAttachmentIds(val []int) {
 	s.AttachmentIds = val
 }
 
 // SetHTML sets the value of HTML.
-func (s *ContentCreate) SetHTML(val OptString) {
+func (s *ContentParams) SetHTML(val OptNilString) {
 	s.HTML = val
 }
 
 // SetText sets the value of Text.
-func (s *ContentCreate) SetText(val OptString) {
+func (s *ContentParams) SetText(val OptString) {
 	s.Text = val
 }
 
 // Ref: #/components/schemas/Label
 type Label struct {
 	Color OptNilString `json:"color"`
-	Name  string       `json:"name"`
+	// In the list of labels only.
+	ID   OptInt `json:"id"`
+	Name string `json:"name"`
 }
 
 // GetColor returns the value of Color.
 func (s *Label) GetColor() OptNilString {
 	return s.Color
+}
+
+// GetID returns the value of ID.
+func (s *Label) GetID() OptInt {
+	return s.ID
 }
 
 // GetName returns the value of Name.
@@ -248,6 +255,11 @@ func (s *Label) GetName() string {
 // SetColor sets the value of Color.
 func (s *Label) SetColor(val OptNilString) {
 	s.Color = val
+}
+
+// SetID sets the value of ID.
+func (s *Label) SetID(val OptInt) {
+	s.ID = val
 }
 
 // SetName sets the value of Name.
@@ -386,6 +398,74 @@ func (o OptInt) Get() (v int, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptInt) Or(d int) int {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptNilAddressArray returns new OptNilAddressArray with value set to v.
+func NewOptNilAddressArray(v []Address) OptNilAddressArray {
+	return OptNilAddressArray{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNilAddressArray is optional nullable []Address.
+type OptNilAddressArray struct {
+	Value []Address
+	Set   bool
+	Null  bool
+}
+
+// IsSet returns true if OptNilAddressArray was set.
+func (o OptNilAddressArray) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNilAddressArray) Reset() {
+	var v []Address
+	o.Value = v
+	o.Set = false
+	o.Null = false
+}
+
+// SetTo sets value to v.
+func (o *OptNilAddressArray) SetTo(v []Address) {
+	o.Set = true
+	o.Null = false
+	o.Value = v
+}
+
+// IsNull returns true if value is Null.
+func (o OptNilAddressArray) IsNull() bool { return o.Null }
+
+// SetToNull sets value to null.
+func (o *OptNilAddressArray) SetToNull() {
+	o.Set = true
+	o.Null = true
+	var v []Address
+	o.Value = v
+}
+
+// IsEmpty returns true if the field was omitted from the payload (not Set and not Null).
+func (o OptNilAddressArray) IsEmpty() bool {
+	return !o.Set && !o.Null
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNilAddressArray) Get() (v []Address, ok bool) {
+	if o.Null {
+		return v, false
+	}
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNilAddressArray) Or(d []Address) []Address {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -664,6 +744,74 @@ func (o OptNilString) Or(d string) string {
 	return d
 }
 
+// NewOptNilStringArray returns new OptNilStringArray with value set to v.
+func NewOptNilStringArray(v []string) OptNilStringArray {
+	return OptNilStringArray{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNilStringArray is optional nullable []string.
+type OptNilStringArray struct {
+	Value []string
+	Set   bool
+	Null  bool
+}
+
+// IsSet returns true if OptNilStringArray was set.
+func (o OptNilStringArray) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNilStringArray) Reset() {
+	var v []string
+	o.Value = v
+	o.Set = false
+	o.Null = false
+}
+
+// SetTo sets value to v.
+func (o *OptNilStringArray) SetTo(v []string) {
+	o.Set = true
+	o.Null = false
+	o.Value = v
+}
+
+// IsNull returns true if value is Null.
+func (o OptNilStringArray) IsNull() bool { return o.Null }
+
+// SetToNull sets value to null.
+func (o *OptNilStringArray) SetToNull() {
+	o.Set = true
+	o.Null = true
+	var v []string
+	o.Value = v
+}
+
+// IsEmpty returns true if the field was omitted from the payload (not Set and not Null).
+func (o OptNilStringArray) IsEmpty() bool {
+	return !o.Set && !o.Null
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNilStringArray) Get() (v []string, ok bool) {
+	if o.Null {
+		return v, false
+	}
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNilStringArray) Or(d []string) []string {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptNilTicketSource returns new OptNilTicketSource with value set to v.
 func NewOptNilTicketSource(v TicketSource) OptNilTicketSource {
 	return OptNilTicketSource{
@@ -726,6 +874,52 @@ func (o OptNilTicketSource) Get() (v TicketSource, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptNilTicketSource) Or(d TicketSource) TicketSource {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptPerson returns new OptPerson with value set to v.
+func NewOptPerson(v Person) OptPerson {
+	return OptPerson{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPerson is optional Person.
+type OptPerson struct {
+	Value Person
+	Set   bool
+}
+
+// IsSet returns true if OptPerson was set.
+func (o OptPerson) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPerson) Reset() {
+	var v Person
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPerson) SetTo(v Person) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPerson) Get() (v Person, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPerson) Or(d Person) Person {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -824,38 +1018,38 @@ func (o OptQueryTime) Or(d QueryTime) QueryTime {
 	return d
 }
 
-// NewOptReplyCreateOnBehalfOf returns new OptReplyCreateOnBehalfOf with value set to v.
-func NewOptReplyCreateOnBehalfOf(v ReplyCreateOnBehalfOf) OptReplyCreateOnBehalfOf {
-	return OptReplyCreateOnBehalfOf{
+// NewOptReplyParamsOnBehalfOf returns new OptReplyParamsOnBehalfOf with value set to v.
+func NewOptReplyParamsOnBehalfOf(v ReplyParamsOnBehalfOf) OptReplyParamsOnBehalfOf {
+	return OptReplyParamsOnBehalfOf{
 		Value: v,
 		Set:   true,
 	}
 }
 
-// OptReplyCreateOnBehalfOf is optional ReplyCreateOnBehalfOf.
-type OptReplyCreateOnBehalfOf struct {
-	Value ReplyCreateOnBehalfOf
+// OptReplyParamsOnBehalfOf is optional ReplyParamsOnBehalfOf.
+type OptReplyParamsOnBehalfOf struct {
+	Value ReplyParamsOnBehalfOf
 	Set   bool
 }
 
-// IsSet returns true if OptReplyCreateOnBehalfOf was set.
-func (o OptReplyCreateOnBehalfOf) IsSet() bool { return o.Set }
+// IsSet returns true if OptReplyParamsOnBehalfOf was set.
+func (o OptReplyParamsOnBehalfOf) IsSet() bool { return o.Set }
 
 // Reset unsets value.
-func (o *OptReplyCreateOnBehalfOf) Reset() {
-	var v ReplyCreateOnBehalfOf
+func (o *OptReplyParamsOnBehalfOf) Reset() {
+	var v ReplyParamsOnBehalfOf
 	o.Value = v
 	o.Set = false
 }
 
 // SetTo sets value to v.
-func (o *OptReplyCreateOnBehalfOf) SetTo(v ReplyCreateOnBehalfOf) {
+func (o *OptReplyParamsOnBehalfOf) SetTo(v ReplyParamsOnBehalfOf) {
 	o.Set = true
 	o.Value = v
 }
 
 // Get returns value and boolean that denotes whether value was set.
-func (o OptReplyCreateOnBehalfOf) Get() (v ReplyCreateOnBehalfOf, ok bool) {
+func (o OptReplyParamsOnBehalfOf) Get() (v ReplyParamsOnBehalfOf, ok bool) {
 	if !o.Set {
 		return v, false
 	}
@@ -863,7 +1057,7 @@ func (o OptReplyCreateOnBehalfOf) Get() (v ReplyCreateOnBehalfOf, ok bool) {
 }
 
 // Or returns value if set, or given parameter if does not.
-func (o OptReplyCreateOnBehalfOf) Or(d ReplyCreateOnBehalfOf) ReplyCreateOnBehalfOf {
+func (o OptReplyParamsOnBehalfOf) Or(d ReplyParamsOnBehalfOf) ReplyParamsOnBehalfOf {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -1242,16 +1436,23 @@ type People []Person
 
 // Ref: #/components/schemas/Person
 type Person struct {
-	ActiveTicketsCount OptNilInt       `json:"active_tickets_count"`
-	Agent              OptNilBool      `json:"agent"`
-	Email              OptNilString    `json:"email"`
-	FirstName          OptNilString    `json:"first_name"`
-	ID                 int             `json:"id"`
-	LastName           OptNilString    `json:"last_name"`
-	Name               OptNilString    `json:"name"`
-	Picture            OptPictureSizes `json:"picture"`
+	// In 2016 only.
+	ActiveTicketsCount           OptNilInt         `json:"active_tickets_count"`
+	Agent                        OptNilBool        `json:"agent"`
+	CanMembersAccessGroupTickets OptNilBool        `json:"can_members_access_group_tickets"`
+	Email                        OptNilString      `json:"email"`
+	EmailDomains                 OptNilStringArray `json:"email_domains"`
+	FirstName                    OptNilString      `json:"first_name"`
+	ID                           int               `json:"id"`
+	LastName                     OptNilString      `json:"last_name"`
+	MembersCount                 OptNilInt         `json:"members_count"`
+	Name                         OptNilString      `json:"name"`
+	Picture                      OptPictureSizes   `json:"picture"`
 	// Customer, agent, admin, collaborator; others may come.
-	Role OptNilString `json:"role"`
+	Role                           OptNilString `json:"role"`
+	TwoFactorAuthenticationEnabled OptNilBool   `json:"two_factor_authentication_enabled"`
+	// User or customer_group.
+	Type OptString `json:"type"`
 }
 
 // GetActiveTicketsCount returns the value of ActiveTicketsCount.
@@ -1264,9 +1465,19 @@ func (s *Person) GetAgent() OptNilBool {
 	return s.Agent
 }
 
+// GetCanMembersAccessGroupTickets returns the value of CanMembersAccessGroupTickets.
+func (s *Person) GetCanMembersAccessGroupTickets() OptNilBool {
+	return s.CanMembersAccessGroupTickets
+}
+
 // GetEmail returns the value of Email.
 func (s *Person) GetEmail() OptNilString {
 	return s.Email
+}
+
+// GetEmailDomains returns the value of EmailDomains.
+func (s *Person) GetEmailDomains() OptNilStringArray {
+	return s.EmailDomains
 }
 
 // GetFirstName returns the value of FirstName.
@@ -1284,6 +1495,11 @@ func (s *Person) GetLastName() OptNilString {
 	return s.LastName
 }
 
+// GetMembersCount returns the value of MembersCount.
+func (s *Person) GetMembersCount() OptNilInt {
+	return s.MembersCount
+}
+
 // GetName returns the value of Name.
 func (s *Person) GetName() OptNilString {
 	return s.Name
@@ -1299,6 +1515,16 @@ func (s *Person) GetRole() OptNilString {
 	return s.Role
 }
 
+// GetTwoFactorAuthenticationEnabled returns the value of TwoFactorAuthenticationEnabled.
+func (s *Person) GetTwoFactorAuthenticationEnabled() OptNilBool {
+	return s.TwoFactorAuthenticationEnabled
+}
+
+// GetType returns the value of Type.
+func (s *Person) GetType() OptString {
+	return s.Type
+}
+
 // SetActiveTicketsCount sets the value of ActiveTicketsCount.
 func (s *Person) SetActiveTicketsCount(val OptNilInt) {
 	s.ActiveTicketsCount = val
@@ -1309,9 +1535,19 @@ func (s *Person) SetAgent(val OptNilBool) {
 	s.Agent = val
 }
 
+// SetCanMembersAccessGroupTickets sets the value of CanMembersAccessGroupTickets.
+func (s *Person) SetCanMembersAccessGroupTickets(val OptNilBool) {
+	s.CanMembersAccessGroupTickets = val
+}
+
 // SetEmail sets the value of Email.
 func (s *Person) SetEmail(val OptNilString) {
 	s.Email = val
+}
+
+// SetEmailDomains sets the value of EmailDomains.
+func (s *Person) SetEmailDomains(val OptNilStringArray) {
+	s.EmailDomains = val
 }
 
 // SetFirstName sets the value of FirstName.
@@ -1329,6 +1565,11 @@ func (s *Person) SetLastName(val OptNilString) {
 	s.LastName = val
 }
 
+// SetMembersCount sets the value of MembersCount.
+func (s *Person) SetMembersCount(val OptNilInt) {
+	s.MembersCount = val
+}
+
 // SetName sets the value of Name.
 func (s *Person) SetName(val OptNilString) {
 	s.Name = val
@@ -1344,9 +1585,19 @@ func (s *Person) SetRole(val OptNilString) {
 	s.Role = val
 }
 
+// SetTwoFactorAuthenticationEnabled sets the value of TwoFactorAuthenticationEnabled.
+func (s *Person) SetTwoFactorAuthenticationEnabled(val OptNilBool) {
+	s.TwoFactorAuthenticationEnabled = val
+}
+
+// SetType sets the value of Type.
+func (s *Person) SetType(val OptString) {
+	s.Type = val
+}
+
 // Ref: #/components/schemas/PictureSizes
 type PictureSizes struct {
-	// People only.
+	// Of teams only today.
 	Thumb128 OptString `json:"thumb128"`
 	Thumb20  OptString `json:"thumb20"`
 	Thumb24  OptString `json:"thumb24"`
@@ -1354,7 +1605,7 @@ type PictureSizes struct {
 	Thumb256 OptString `json:"thumb256"`
 	Thumb32  OptString `json:"thumb32"`
 	Thumb48  OptString `json:"thumb48"`
-	// People only.
+	// Of teams only today.
 	Thumb64 OptString `json:"thumb64"`
 }
 
@@ -1448,30 +1699,38 @@ func (s *RepliesCreateDef) SetStatusCode(val int) {
 func (*RepliesCreateDef) repliesCreateRes() {}
 
 type RepliesCreateReq struct {
-	Reply ReplyCreate `json:"reply"`
+	Reply ReplyParams `json:"reply"`
 }
 
 // GetReply returns the value of Reply.
-func (s *RepliesCreateReq) GetReply() ReplyCreate {
+func (s *RepliesCreateReq) GetReply() ReplyParams {
 	return s.Reply
 }
 
 // SetReply sets the value of Reply.
-func (s *RepliesCreateReq) SetReply(val ReplyCreate) {
+func (s *RepliesCreateReq) SetReply(val ReplyParams) {
 	s.Reply = val
 }
 
 // Ref: #/components/schemas/Reply
 type Reply struct {
-	Bcc       People          `json:"bcc"`
-	Cc        People          `json:"cc"`
-	Content   Content         `json:"content"`
-	CreatedAt OptTime         `json:"created_at"`
-	ID        int             `json:"id"`
-	Merged    OptNilBool      `json:"merged"`
-	Replier   Person          `json:"replier"`
-	Summary   OptNilString    `json:"summary"`
-	Ticket    OptTicketCounts `json:"ticket"`
+	AttachmentsCount OptInt  `json:"attachments_count"`
+	Bcc              People  `json:"bcc"`
+	Cc               People  `json:"cc"`
+	Content          Content `json:"content"`
+	CreatedAt        OptTime `json:"created_at"`
+	// Only null was ever seen.
+	HistoricalImport OptNilBool      `json:"historical_import"`
+	ID               int             `json:"id"`
+	Merged           OptNilBool      `json:"merged"`
+	Replier          Person          `json:"replier"`
+	Summary          OptNilString    `json:"summary"`
+	Ticket           OptTicketCounts `json:"ticket"`
+}
+
+// GetAttachmentsCount returns the value of AttachmentsCount.
+func (s *Reply) GetAttachmentsCount() OptInt {
+	return s.AttachmentsCount
 }
 
 // GetBcc returns the value of Bcc.
@@ -1492,6 +1751,11 @@ func (s *Reply) GetContent() Content {
 // GetCreatedAt returns the value of CreatedAt.
 func (s *Reply) GetCreatedAt() OptTime {
 	return s.CreatedAt
+}
+
+// GetHistoricalImport returns the value of HistoricalImport.
+func (s *Reply) GetHistoricalImport() OptNilBool {
+	return s.HistoricalImport
 }
 
 // GetID returns the value of ID.
@@ -1519,6 +1783,11 @@ func (s *Reply) GetTicket() OptTicketCounts {
 	return s.Ticket
 }
 
+// SetAttachmentsCount sets the value of AttachmentsCount.
+func (s *Reply) SetAttachmentsCount(val OptInt) {
+	s.AttachmentsCount = val
+}
+
 // SetBcc sets the value of Bcc.
 func (s *Reply) SetBcc(val People) {
 	s.Bcc = val
@@ -1537,6 +1806,11 @@ func (s *Reply) SetContent(val Content) {
 // SetCreatedAt sets the value of CreatedAt.
 func (s *Reply) SetCreatedAt(val OptTime) {
 	s.CreatedAt = val
+}
+
+// SetHistoricalImport sets the value of HistoricalImport.
+func (s *Reply) SetHistoricalImport(val OptNilBool) {
+	s.HistoricalImport = val
 }
 
 // SetID sets the value of ID.
@@ -1564,70 +1838,6 @@ func (s *Reply) SetTicket(val OptTicketCounts) {
 	s.Ticket = val
 }
 
-// Ref: #/components/schemas/ReplyCreate
-type ReplyCreate struct {
-	Bcc     []Address     `json:"bcc"`
-	Cc      []Address     `json:"cc"`
-	Content ContentCreate `json:"content"`
-	// The agent whose reply it is to be. For admins.
-	OnBehalfOf OptReplyCreateOnBehalfOf `json:"on_behalf_of"`
-}
-
-// GetBcc returns the value of Bcc.
-func (s *ReplyCreate) GetBcc() []Address {
-	return s.Bcc
-}
-
-// GetCc returns the value of Cc.
-func (s *ReplyCreate) GetCc() []Address {
-	return s.Cc
-}
-
-// GetContent returns the value of Content.
-func (s *ReplyCreate) GetContent() ContentCreate {
-	return s.Content
-}
-
-// GetOnBehalfOf returns the value of OnBehalfOf.
-func (s *ReplyCreate) GetOnBehalfOf() OptReplyCreateOnBehalfOf {
-	return s.OnBehalfOf
-}
-
-// SetBcc sets the value of Bcc.
-func (s *ReplyCreate) SetBcc(val []Address) {
-	s.Bcc = val
-}
-
-// SetCc sets the value of Cc.
-func (s *ReplyCreate) SetCc(val []Address) {
-	s.Cc = val
-}
-
-// SetContent sets the value of Content.
-func (s *ReplyCreate) SetContent(val ContentCreate) {
-	s.Content = val
-}
-
-// SetOnBehalfOf sets the value of OnBehalfOf.
-func (s *ReplyCreate) SetOnBehalfOf(val OptReplyCreateOnBehalfOf) {
-	s.OnBehalfOf = val
-}
-
-// The agent whose reply it is to be. For admins.
-type ReplyCreateOnBehalfOf struct {
-	ID int `json:"id"`
-}
-
-// GetID returns the value of ID.
-func (s *ReplyCreateOnBehalfOf) GetID() int {
-	return s.ID
-}
-
-// SetID sets the value of ID.
-func (s *ReplyCreateOnBehalfOf) SetID(val int) {
-	s.ID = val
-}
-
 // Ref: #/components/schemas/ReplyEnvelope
 type ReplyEnvelope struct {
 	Reply Reply `json:"reply"`
@@ -1645,12 +1855,83 @@ func (s *ReplyEnvelope) SetReply(val Reply) {
 
 func (*ReplyEnvelope) repliesCreateRes() {}
 
+// Ref: #/components/schemas/ReplyParams
+type ReplyParams struct {
+	Bcc     OptNilAddressArray `json:"bcc"`
+	Cc      OptNilAddressArray `json:"cc"`
+	Content ContentParams      `json:"content"`
+	// The agent whose reply it is to be. For admins.
+	OnBehalfOf OptReplyParamsOnBehalfOf `json:"on_behalf_of"`
+}
+
+// GetBcc returns the value of Bcc.
+func (s *ReplyParams) GetBcc() OptNilAddressArray {
+	return s.Bcc
+}
+
+// GetCc returns the value of Cc.
+func (s *ReplyParams) GetCc() OptNilAddressArray {
+	return s.Cc
+}
+
+// GetContent returns the value of Content.
+func (s *ReplyParams) GetContent() ContentParams {
+	return s.Content
+}
+
+// GetOnBehalfOf returns the value of OnBehalfOf.
+func (s *ReplyParams) GetOnBehalfOf() OptReplyParamsOnBehalfOf {
+	return s.OnBehalfOf
+}
+
+// SetBcc sets the value of Bcc.
+func (s *ReplyParams) SetBcc(val OptNilAddressArray) {
+	s.Bcc = val
+}
+
+// SetCc sets the value of Cc.
+func (s *ReplyParams) SetCc(val OptNilAddressArray) {
+	s.Cc = val
+}
+
+// SetContent sets the value of Content.
+func (s *ReplyParams) SetContent(val ContentParams) {
+	s.Content = val
+}
+
+// SetOnBehalfOf sets the value of OnBehalfOf.
+func (s *ReplyParams) SetOnBehalfOf(val OptReplyParamsOnBehalfOf) {
+	s.OnBehalfOf = val
+}
+
+// The agent whose reply it is to be. For admins.
+type ReplyParamsOnBehalfOf struct {
+	ID int `json:"id"`
+}
+
+// GetID returns the value of ID.
+func (s *ReplyParamsOnBehalfOf) GetID() int {
+	return s.ID
+}
+
+// SetID sets the value of ID.
+func (s *ReplyParamsOnBehalfOf) SetID(val int) {
+	s.ID = val
+}
+
 // Ref: #/components/schemas/Team
 type Team struct {
+	// In flat assignees; false.
+	Agent   OptNilBool      `json:"agent"`
 	ID      int             `json:"id"`
 	Name    string          `json:"name"`
 	Picture OptPictureSizes `json:"picture"`
 	Private OptNilBool      `json:"private"`
+}
+
+// GetAgent returns the value of Agent.
+func (s *Team) GetAgent() OptNilBool {
+	return s.Agent
 }
 
 // GetID returns the value of ID.
@@ -1671,6 +1952,11 @@ func (s *Team) GetPicture() OptPictureSizes {
 // GetPrivate returns the value of Private.
 func (s *Team) GetPrivate() OptNilBool {
 	return s.Private
+}
+
+// SetAgent sets the value of Agent.
+func (s *Team) SetAgent(val OptNilBool) {
+	s.Agent = val
 }
 
 // SetID sets the value of ID.
@@ -1713,6 +1999,7 @@ func (s *TeamAssignee) SetTeam(val Team) {
 type Ticket struct {
 	AgentRepliesCount   OptInt          `json:"agent_replies_count"`
 	Archived            OptBool         `json:"archived"`
+	AttachmentsCount    OptInt          `json:"attachments_count"`
 	Bcc                 People          `json:"bcc"`
 	Cc                  People          `json:"cc"`
 	CommentsCount       OptInt          `json:"comments_count"`
@@ -1725,17 +2012,25 @@ type Ticket struct {
 	// Usually empty.
 	CustomerRating OptTicketCustomerRating `json:"customer_rating"`
 	Draft          OptBool                 `json:"draft"`
-	ID             int                     `json:"id"`
-	Labels         []Label                 `json:"labels"`
-	LastActivityAt OptTime                 `json:"last_activity_at"`
-	Private        OptBool                 `json:"private"`
-	RepliesCount   OptInt                  `json:"replies_count"`
-	Requester      Person                  `json:"requester"`
+	// Only null was ever seen.
+	HistoricalImport OptNilBool `json:"historical_import"`
+	ID               int        `json:"id"`
+	Labels           []Label    `json:"labels"`
+	LastActivityAt   OptTime    `json:"last_activity_at"`
+	LastReplyAt      OptTime    `json:"last_reply_at"`
+	NotifyRequester  OptBool    `json:"notify_requester"`
+	Private          OptBool    `json:"private"`
+	RepliesCount     OptInt     `json:"replies_count"`
+	Requester        Person     `json:"requester"`
+	Snoozed          OptBool    `json:"snoozed"`
+	SnoozedUntil     OptTime    `json:"snoozed_until"`
 	// One key that varies, such as web or email, with the address.
-	Source  OptNilTicketSource `json:"source"`
-	Spam    OptBool            `json:"spam"`
-	Starred OptBool            `json:"starred"`
-	Subject NilString          `json:"subject"`
+	Source OptNilTicketSource `json:"source"`
+	Spam   OptBool            `json:"spam"`
+	// In 2016 only.
+	Starred   OptBool   `json:"starred"`
+	Subject   NilString `json:"subject"`
+	Submitter OptPerson `json:"submitter"`
 	// Plain text.
 	Summary    OptNilString `json:"summary"`
 	Trash      OptBool      `json:"trash"`
@@ -1752,6 +2047,11 @@ func (s *Ticket) GetAgentRepliesCount() OptInt {
 // GetArchived returns the value of Archived.
 func (s *Ticket) GetArchived() OptBool {
 	return s.Archived
+}
+
+// GetAttachmentsCount returns the value of AttachmentsCount.
+func (s *Ticket) GetAttachmentsCount() OptInt {
+	return s.AttachmentsCount
 }
 
 // GetBcc returns the value of Bcc.
@@ -1809,6 +2109,11 @@ func (s *Ticket) GetDraft() OptBool {
 	return s.Draft
 }
 
+// GetHistoricalImport returns the value of HistoricalImport.
+func (s *Ticket) GetHistoricalImport() OptNilBool {
+	return s.HistoricalImport
+}
+
 // GetID returns the value of ID.
 func (s *Ticket) GetID() int {
 	return s.ID
@@ -1824,6 +2129,16 @@ func (s *Ticket) GetLastActivityAt() OptTime {
 	return s.LastActivityAt
 }
 
+// GetLastReplyAt returns the value of LastReplyAt.
+func (s *Ticket) GetLastReplyAt() OptTime {
+	return s.LastReplyAt
+}
+
+// GetNotifyRequester returns the value of NotifyRequester.
+func (s *Ticket) GetNotifyRequester() OptBool {
+	return s.NotifyRequester
+}
+
 // GetPrivate returns the value of Private.
 func (s *Ticket) GetPrivate() OptBool {
 	return s.Private
@@ -1837,6 +2152,16 @@ func (s *Ticket) GetRepliesCount() OptInt {
 // GetRequester returns the value of Requester.
 func (s *Ticket) GetRequester() Person {
 	return s.Requester
+}
+
+// GetSnoozed returns the value of Snoozed.
+func (s *Ticket) GetSnoozed() OptBool {
+	return s.Snoozed
+}
+
+// GetSnoozedUntil returns the value of SnoozedUntil.
+func (s *Ticket) GetSnoozedUntil() OptTime {
+	return s.SnoozedUntil
 }
 
 // GetSource returns the value of Source.
@@ -1857,6 +2182,11 @@ func (s *Ticket) GetStarred() OptBool {
 // GetSubject returns the value of Subject.
 func (s *Ticket) GetSubject() NilString {
 	return s.Subject
+}
+
+// GetSubmitter returns the value of Submitter.
+func (s *Ticket) GetSubmitter() OptPerson {
+	return s.Submitter
 }
 
 // GetSummary returns the value of Summary.
@@ -1887,6 +2217,11 @@ func (s *Ticket) SetAgentRepliesCount(val OptInt) {
 // SetArchived sets the value of Archived.
 func (s *Ticket) SetArchived(val OptBool) {
 	s.Archived = val
+}
+
+// SetAttachmentsCount sets the value of AttachmentsCount.
+func (s *Ticket) SetAttachmentsCount(val OptInt) {
+	s.AttachmentsCount = val
 }
 
 // SetBcc sets the value of Bcc.
@@ -1944,6 +2279,11 @@ func (s *Ticket) SetDraft(val OptBool) {
 	s.Draft = val
 }
 
+// SetHistoricalImport sets the value of HistoricalImport.
+func (s *Ticket) SetHistoricalImport(val OptNilBool) {
+	s.HistoricalImport = val
+}
+
 // SetID sets the value of ID.
 func (s *Ticket) SetID(val int) {
 	s.ID = val
@@ -1959,6 +2299,16 @@ func (s *Ticket) SetLastActivityAt(val OptTime) {
 	s.LastActivityAt = val
 }
 
+// SetLastReplyAt sets the value of LastReplyAt.
+func (s *Ticket) SetLastReplyAt(val OptTime) {
+	s.LastReplyAt = val
+}
+
+// SetNotifyRequester sets the value of NotifyRequester.
+func (s *Ticket) SetNotifyRequester(val OptBool) {
+	s.NotifyRequester = val
+}
+
 // SetPrivate sets the value of Private.
 func (s *Ticket) SetPrivate(val OptBool) {
 	s.Private = val
@@ -1972,6 +2322,16 @@ func (s *Ticket) SetRepliesCount(val OptInt) {
 // SetRequester sets the value of Requester.
 func (s *Ticket) SetRequester(val Person) {
 	s.Requester = val
+}
+
+// SetSnoozed sets the value of Snoozed.
+func (s *Ticket) SetSnoozed(val OptBool) {
+	s.Snoozed = val
+}
+
+// SetSnoozedUntil sets the value of SnoozedUntil.
+func (s *Ticket) SetSnoozedUntil(val OptTime) {
+	s.SnoozedUntil = val
 }
 
 // SetSource sets the value of Source.
@@ -1994,6 +2354,11 @@ func (s *Ticket) SetSubject(val NilString) {
 	s.Subject = val
 }
 
+// SetSubmitter sets the value of Submitter.
+func (s *Ticket) SetSubmitter(val OptPerson) {
+	s.Submitter = val
+}
+
 // SetSummary sets the value of Summary.
 func (s *Ticket) SetSummary(val OptNilString) {
 	s.Summary = val
@@ -2014,12 +2379,13 @@ func (s *Ticket) SetURL(val OptString) {
 	s.URL = val
 }
 
-// The ticket's ID is not among them.
 // Ref: #/components/schemas/TicketCounts
 type TicketCounts struct {
 	AgentRepliesCount OptInt `json:"agent_replies_count"`
 	CommentsCount     OptInt `json:"comments_count"`
-	RepliesCount      OptInt `json:"replies_count"`
+	// In replies only.
+	ID           OptInt `json:"id"`
+	RepliesCount OptInt `json:"replies_count"`
 }
 
 // GetAgentRepliesCount returns the value of AgentRepliesCount.
@@ -2030,6 +2396,11 @@ func (s *TicketCounts) GetAgentRepliesCount() OptInt {
 // GetCommentsCount returns the value of CommentsCount.
 func (s *TicketCounts) GetCommentsCount() OptInt {
 	return s.CommentsCount
+}
+
+// GetID returns the value of ID.
+func (s *TicketCounts) GetID() OptInt {
+	return s.ID
 }
 
 // GetRepliesCount returns the value of RepliesCount.
@@ -2045,6 +2416,11 @@ func (s *TicketCounts) SetAgentRepliesCount(val OptInt) {
 // SetCommentsCount sets the value of CommentsCount.
 func (s *TicketCounts) SetCommentsCount(val OptInt) {
 	s.CommentsCount = val
+}
+
+// SetID sets the value of ID.
+func (s *TicketCounts) SetID(val OptInt) {
+	s.ID = val
 }
 
 // SetRepliesCount sets the value of RepliesCount.

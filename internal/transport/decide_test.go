@@ -1,0 +1,105 @@
+package transport
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	const (
+		first  = 125 * time.Millisecond // the backoff after the first attempt with the random number here
+		second = 250 * time.Millisecond
+	)
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	classes := []Class{Create, Repeatable, Read}
+	again := func(h history) decision { return decision{again: true, wait: first, history: h} }
+	unknown := func(d decision) decision { d.outcomeUnknown = true; return d }
+	acted, vanished := history{acted: true}, history{acted: true, unanswered: true}
+
+	type row struct {
+		name string
+		in   result
+		once bool        // the body cannot be sent again
+		want [3]decision // by class: Create, Repeatable, Read
+	}
+	final := [3]decision{}
+	rows := []row{
+		{name: "no connection", in: result{failure: notConnected}, want: [3]decision{again(history{}), again(history{}), again(history{})}},
+		{name: "wrong peer", in: result{failure: wrongPeer}, want: final},
+		{name: "lost", in: result{failure: lost}, want: [3]decision{unknown(decision{history: acted}), unknown(again(vanished)), again(vanished)}},
+		{name: "101", in: result{failure: switched}, want: [3]decision{unknown(decision{history: acted}), unknown(decision{history: acted}), {history: acted}}},
+		{name: "cut off", in: result{failure: cutOff}, want: [3]decision{{}, {}, again(history{unanswered: true})}},
+		{name: "too large", in: result{failure: tooLarge}, want: final},
+		{name: "425", in: result{status: 425}, want: [3]decision{{}, again(history{}), again(history{})}},
+		{name: "500", in: result{status: 500}, want: [3]decision{
+			unknown(decision{history: history{acted: true, failed: true}}), unknown(decision{history: history{acted: true, failed: true}}),
+			again(history{acted: true, failed: true}),
+		}},
+		{name: "500 again", in: result{status: 500, earlier: history{acted: true, failed: true}}, want: [3]decision{
+			unknown(decision{history: history{acted: true, failed: true}}), unknown(decision{history: history{acted: true, failed: true}}),
+			{history: history{acted: true, failed: true}},
+		}},
+		{name: "404 after a lost response", in: result{status: 404, earlier: vanished}, want: [3]decision{{history: vanished}, {history: vanished}, {history: vanished}}},
+		{name: "no connection after a lost response, at last", in: result{failure: notConnected, attempt: 4, earlier: vanished}, want: [3]decision{
+			unknown(decision{history: vanished}), unknown(decision{history: vanished}), {history: vanished},
+		}},
+		{name: "the second backoff is longer", in: result{failure: notConnected, attempt: 2}, want: [3]decision{
+			{again: true, wait: second}, {again: true, wait: second}, {again: true, wait: second},
+		}},
+		{name: "no second body", in: result{failure: notConnected}, once: true, want: final},
+		{name: "the deadline is too near", in: result{failure: notConnected, deadline: now.Add(first)}, want: final},
+		{name: "the deadline is far enough", in: result{failure: notConnected, deadline: now.Add(first + 1)}, want: [3]decision{again(history{}), again(history{}), again(history{})}},
+	}
+	for _, status := range []int{200, 204, 300, 304, 400, 404, 422} {
+		rows = append(rows, row{name: fmt.Sprint(status), in: result{status: status}, want: final})
+	}
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		rows = append(rows, row{name: fmt.Sprint(status), in: result{status: status}, want: [3]decision{unknown(decision{history: acted}), {}, {}}})
+	}
+	for _, status := range []int{501, 505, 511, 599} {
+		rows = append(rows, row{name: fmt.Sprint(status), in: result{status: status}, want: [3]decision{unknown(decision{history: acted}), unknown(decision{history: acted}), {history: acted}}})
+	}
+	for _, status := range []int{408, 502, 504, 520, 522, 524} {
+		rows = append(rows, row{name: fmt.Sprint(status), in: result{status: status}, want: [3]decision{unknown(decision{history: acted}), unknown(again(vanished)), again(vanished)}})
+	}
+	for _, status := range []int{503, 521, 523, 529, 530} {
+		rows = append(rows, row{name: fmt.Sprint(status), in: result{status: status}, want: [3]decision{unknown(decision{history: acted}), unknown(again(acted)), again(acted)}})
+	}
+	limited := func(d decision) [3]decision { return [3]decision{d, d, d} }
+	after := func(value string) http.Header { return http.Header{"Retry-After": {value}} }
+	rows = append(rows,
+		row{name: "429", in: result{status: 429}, want: limited(decision{again: true, wait: first, pause: first})},
+		row{name: "429 with a wait", in: result{status: 429, header: after("7")}, want: limited(decision{again: true, wait: 7 * time.Second, pause: 7 * time.Second, retryAfter: 7 * time.Second})},
+		row{name: "429 with a wait too long", in: result{status: 429, header: after("90")}, want: limited(decision{pause: 90 * time.Second, retryAfter: 90 * time.Second})},
+		row{name: "429 with a wait that makes no sense", in: result{status: 429, header: after("1767225600")}, want: limited(decision{again: true, wait: first, pause: first})},
+		row{name: "429 at last", in: result{status: 429, attempt: 4}, want: final},
+		row{name: "429 at last with a wait", in: result{status: 429, attempt: 4, header: after("7")}, want: limited(decision{pause: 7 * time.Second, retryAfter: 7 * time.Second})},
+		row{name: "503 with a wait", in: result{status: 503, header: after("7")}, want: [3]decision{
+			unknown(decision{history: acted, retryAfter: 7 * time.Second}),
+			unknown(decision{again: true, wait: 7 * time.Second, history: acted, retryAfter: 7 * time.Second}),
+			{again: true, wait: 7 * time.Second, history: acted, retryAfter: 7 * time.Second},
+		}},
+		row{name: "502 with a wait", in: result{status: 502, header: after("7")}, want: [3]decision{unknown(decision{history: acted}), unknown(again(vanished)), again(vanished)}},
+	)
+
+	for _, tt := range rows {
+		for i, class := range classes {
+			t.Run(fmt.Sprint(tt.name, " class ", i), func(t *testing.T) {
+				t.Parallel()
+				in := tt.in
+				in.class, in.policy, in.now, in.random = class, Policy{}.withDefaults(), now, 3./7
+				in.replayable = !tt.once
+				in.attempt = max(in.attempt, 1)
+				got := decide(in)
+				got.wait = got.wait.Round(time.Microsecond)
+				got.pause = got.pause.Round(time.Microsecond)
+				assert.Equal(t, tt.want[i], got)
+			})
+		}
+	}
+}

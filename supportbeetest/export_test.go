@@ -1,0 +1,13 @@
+package supportbeetest
+
+// Route is an entry of the desk's list of operations.
+type Route struct{ Method, Path, Op string }
+
+// Routes returns the desk's list of operations.
+func Routes() []Route {
+	var list []Route
+	for _, op := range operations {
+		list = append(list, Route{op.method, op.route, op.op})
+	}
+	return list
+}
