@@ -112,9 +112,9 @@ func (s *AttachmentsService) Upload(ctx context.Context, name string, r io.Reade
 	}
 	defer up.close()
 	out := new(Attachment)
-	err = s.client.run(ctx, &operation{
+	err = s.client.run(ctx, &roundTrip{out: result{one: out}, operation: operation{
 		name: op, method: http.MethodPost, route: "/attachments", key: "attachment", alias: "attachments", bare: true,
-	}, up, result{one: out})
+	}}, up)
 	if err != nil {
 		return nil, err
 	}
@@ -195,14 +195,13 @@ func (s *AttachmentsService) download(ctx context.Context, name string, attachme
 	if limit == 0 {
 		limit = defaultMaxDownload
 	}
-	op := operation{name: name, route: attachmentPath}
-	rt := roundTrip{operation: &op, path: attachmentPath, stream: true}
-	rt.target, op.invalid = c.attachmentURL(attachment.URL.Original)
+	rt := roundTrip{operation: operation{name: name, route: attachmentPath}, path: attachmentPath, stream: true}
+	rt.target, rt.invalid = c.attachmentURL(attachment.URL.Original)
 	switch {
 	case w == nil:
-		op.invalid = invalid("w", "must not be nil")
+		rt.invalid = invalid("w", "must not be nil")
 	case limit < 0:
-		op.invalid = invalid("MaxSize", "must be positive, got %d", limit)
+		rt.invalid = invalid("MaxSize", "must be positive, got %d", limit)
 	}
 	ctx, err := c.begin(ctx, &rt)
 	if err != nil {

@@ -58,7 +58,7 @@ func hotCalls(tb testing.TB) map[string]func() error {
 	one, list, done := client(http.StatusOK, `{"ticket":`+ticketJSON(7)+`}`), client(http.StatusOK, listJSON(100)), client(http.StatusNoContent, "")
 	return map[string]func() error{
 		"GetTicket":      func() error { _, err := one.Tickets.Get(ctx, 7); return err },
-		"ListTickets100": func() error { _, err := list.Tickets.List(ctx, supportbee.TicketListOptions{}); return err },
+		"ListTickets100": func() error { _, err := list.Tickets.List(ctx, nil); return err },
 		"Archive":        func() error { return done.Tickets.Archive(ctx, 7) },
 	}
 }

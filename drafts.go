@@ -118,7 +118,10 @@ func (s *DraftsService) Update(ctx context.Context, ticket TicketID, params Draf
 //
 // API: DELETE /tickets/{id}/draft
 func (s *DraftsService) Delete(ctx context.Context, ticket TicketID) error {
-	return exec(ctx, s.client, operation{name: "Drafts.Delete", method: http.MethodDelete, route: "/tickets/{id}/draft", args: []segment{ticket}})
+	return exec(ctx, s.client, operation{
+		name: "Drafts.Delete", method: http.MethodDelete, route: "/tickets/{id}/draft", args: []segment{ticket},
+		isGone: func(ctx context.Context) bool { return s.client.Tickets.exists(ctx, ticket) },
+	})
 }
 
 func (s *DraftsService) save(ctx context.Context, name, method string, ticket TicketID, params DraftParams) (*Draft, error) {

@@ -196,7 +196,7 @@ func TestTheTimeoutSparesFiles(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, client.Attachments.Download(t.Context(), photo, io.Discard))
 		_, err = client.Labels.List(t.Context())
-		require.ErrorContains(t, err, "no complete answer within 1s")
+		require.ErrorContains(t, err, "no complete response within 1s")
 	})
 }
 
@@ -231,7 +231,7 @@ func TestContextsEndCalls(t *testing.T) {
 
 		start := time.Now()
 		_, err = client.With(supportbee.WithoutRetry(), supportbee.WithTimeout(3*time.Second)).Labels.List(t.Context())
-		require.ErrorContains(t, err, "no complete answer within 3s")
+		require.ErrorContains(t, err, "no complete response within 3s")
 		require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context is well")
 		assert.Equal(t, 3*time.Second, time.Since(start))
 	})

@@ -194,18 +194,39 @@ func article(kind string) string {
 	return "a " + kind
 }
 
+// failureBody is the body of an error response, in the forms that are known and likely.
+type failureBody struct {
+	Error   any `json:"error"`
+	Errors  any `json:"errors"`
+	Message any `json:"message"`
+}
+
+// read reads body. It returns the value of a body that is not an object, and whether body is JSON.
+func (f *failureBody) read(body []byte) (bare any, ok bool) {
+	// The standard library's decoder is the more tolerant one, and nothing here is hot.
+	if json.Unmarshal(body, f) == nil {
+		return nil, true
+	}
+	*f = failureBody{}
+	err := json.Unmarshal(body, &bare)
+	return bare, err == nil
+}
+
+// reports reports whether the body is that of an error.
+func (f *failureBody) reports() bool { return flatten(f.Error) != "" || flatten(f.Errors) != "" }
+
 // errorMessage returns the server's message in the body of an error response, or "".
 func errorMessage(body []byte) string {
-	var shape struct {
-		Error   any `json:"error"`
-		Errors  any `json:"errors"`
-		Message any `json:"message"`
+	var failure failureBody
+	bare, ok := failure.read(body)
+	if !ok {
+		text := strings.TrimSpace(string(body))
+		if strings.HasPrefix(text, "<") || strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+			return ""
+		}
+		return text
 	}
-	// The standard library's decoder is the more tolerant one, and nothing here is hot.
-	if json.Unmarshal(body, &shape) != nil {
-		return ""
-	}
-	for _, value := range []any{shape.Error, shape.Errors, shape.Message} {
+	for _, value := range []any{failure.Error, failure.Errors, failure.Message, bare} {
 		if text := flatten(value); text != "" {
 			return text
 		}
@@ -213,11 +234,9 @@ func errorMessage(body []byte) string {
 	return ""
 }
 
-// flatten writes what an "errors" key may hold as one sentence.
+// flatten returns a value of an error body as one sentence, and "" for one that says nothing.
 func flatten(value any) string {
 	switch v := value.(type) {
-	case nil:
-		return ""
 	case string:
 		return strings.TrimSpace(v)
 	case []any:
@@ -228,7 +247,14 @@ func flatten(value any) string {
 			}
 		}
 		return strings.Join(parts, ", ")
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if text := flatten(v[name]); text != "" {
+				parts = append(parts, name+" "+text)
+			}
+		}
+		return strings.Join(parts, ", ")
 	}
-	text, _ := json.Marshal(value) // what came from JSON can be written as JSON
-	return string(text)
+	return ""
 }

@@ -100,6 +100,7 @@ func (s *LabelsService) Add(ctx context.Context, ticket TicketID, name string) (
 func (s *LabelsService) Remove(ctx context.Context, ticket TicketID, name string) error {
 	return exec(ctx, s.client, operation{
 		name: "Labels.Remove", method: http.MethodDelete, route: "/tickets/{id}/labels/{name}",
-		args: []segment{ticket, nameSegment(name)},
+		args:   []segment{ticket, nameSegment(name)},
+		isGone: func(ctx context.Context) bool { return s.client.Tickets.exists(ctx, ticket) },
 	})
 }

@@ -60,6 +60,7 @@ type neighborly interface {
 type reader struct {
 	jsontext.Decoder
 	body  []byte
+	input bytes.Buffer // of body, for the decoder
 	drift driftSink
 
 	// odd is the member that [reader.extra] keeps or forgets, if hasOdd is set.
@@ -92,21 +93,18 @@ func newReader(body []byte) *reader {
 		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
 	}
 	r.body = body
-	r.Reset(bytes.NewBuffer(body), readOptions)
+	r.input = *bytes.NewBuffer(body)
+	r.Reset(&r.input, readOptions)
 	return r
 }
 
 func (r *reader) release() {
-	r.Reset(nothing{}, readOptions) // drops the reference to the body
-	r.body, r.drift = nil, driftSink{}
+	r.input = bytes.Buffer{}
+	r.Reset(&r.input, readOptions) // drops the references to the body, whose memory is used again
+	r.body, r.drift = nil, driftSink{key: r.drift.key}
 	r.odd, r.hasOdd = nil, false
 	readers.Put(r)
 }
-
-// nothing is an [io.Reader] at its end.
-type nothing struct{}
-
-func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
 
 // end returns an error unless the body is read to its end.
 func (r *reader) end() error {
@@ -177,7 +175,9 @@ func (r *reader) extra(extra *map[string]json.RawMessage, name []byte) error {
 	if r.hasOdd { // a member that the type knows but could not read
 		known := r.StackPointer().LastToken()
 		if r.odd == nil {
-			delete(*extra, known)
+			if delete(*extra, known); len(*extra) == 0 {
+				*extra = nil
+			}
 		} else {
 			keep(extra, known, r.odd)
 		}
@@ -334,7 +334,11 @@ func readEnveloped[T any, P resourceOf[T]](r *reader, p **T, key string) error {
 		return r.SkipValue()
 	}
 	v := new(T)
-	if kind != '{' { // flat, in a form that readValue knows
+	switch kind {
+	case '{':
+	case '[':
+		return readOnlyEnveloped[T, P](r, p, key)
+	default: // flat, in a form that readValue knows
 		present, err := readPresent[T](r, P(v))
 		if present && err == nil {
 			*p = v
@@ -378,6 +382,32 @@ func readEnveloped[T any, P resourceOf[T]](r *reader, p **T, key string) error {
 		return r.mismatch('{', "object")
 	}
 	return nil
+}
+
+// readOnlyEnveloped is readEnveloped of the only value of an array.
+func readOnlyEnveloped[T any, P resourceOf[T]](r *reader, p **T, key string) (err error) {
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	var only *T
+	if r.PeekKind() != ']' {
+		err = readEnveloped[T, P](r, &only, key)
+	}
+	if err != nil && err != errMismatch { //nolint:errorlint // never wrapped
+		return err
+	}
+	single := r.PeekKind() == ']'
+	if skipErr := r.skipRest(']'); skipErr != nil {
+		return skipErr
+	}
+	if err == nil && !single {
+		return r.mismatch('[', "object")
+	}
+	if err == nil && only != nil {
+		r.tolerate('[', "object")
+		*p = only
+	}
+	return err
 }
 
 // readList reads an array of objects, or one object. Null and "" are nil; null elements are left
@@ -440,15 +470,17 @@ func readArray[T any](r *reader, list *[]T, element func(*T) (present bool, err 
 // readResources reads an array of resources. An element that is not a usable resource is left
 // out, since it must not cost the others. It returns the number of elements that are not null.
 func readResources[T any, P resourceOf[T]](r *reader, list *[]*T) (elements int, err error) {
+	isArray := r.PeekKind() == '['
 	err = readArray(r, list, func(v **T) (bool, error) {
 		if r.PeekKind() == 'n' {
+			err := r.SkipValue()
 			r.tolerate('n', "object")
-			return false, r.SkipValue()
+			return false, err
 		}
 		elements++
 		*v = new(T)
 		present, err := readPresent[T](r, P(*v))
-		if err == errMismatch { //nolint:errorlint // never wrapped
+		if err == errMismatch && isArray { //nolint:errorlint // never wrapped
 			return false, nil // reported as drift
 		}
 		usable := present && err == nil && P(*v).usable()
@@ -712,7 +744,7 @@ func parseTime(text string) (time.Time, bool) {
 	}
 	for _, layout := range timeLayouts {
 		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 0 && t.Year() <= 9999 {
-			return t, true
+			return t.UTC(), true
 		}
 	}
 	return time.Time{}, false
@@ -785,10 +817,13 @@ func (r *reader) readResult(op *operation, out result) error {
 	if err != nil {
 		return err
 	}
-	if out.one != nil && !op.mayBeHollow && !out.one.usable() {
-		return hollowError{op.key}
+	switch {
+	case out.one == nil || op.mayBeHollow || out.one.usable():
+		return nil
+	case op.key == "":
+		return missingError{key: op.needs}
 	}
-	return nil
+	return hollowError{op.key}
 }
 
 // readEnvelope reads the object that has the result under op.key, or is the result if that is
@@ -860,8 +895,5 @@ func (e missingError) Error() string { return fmt.Sprintf("key %q is missing or 
 type hollowError struct{ key string }
 
 func (e hollowError) Error() string {
-	if e.key == "" {
-		return "the object lacks what makes it a result"
-	}
 	return fmt.Sprintf("the value of key %q has no ID that can be used", e.key)
 }

@@ -5,14 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/go-resty/resty/v2"
 
 	"github.com/supportbee-go/supportbee/internal/transport"
@@ -30,6 +34,7 @@ type operation struct {
 	wrap        string     // the JSON key of the request's body; empty for a bare one
 	body        any        // sent as JSON unless nil
 	key         string     // the JSON key of the result; empty if the response is the result
+	needs       string     // a member that the response must have if it is the result
 	alias       string     // another key of the result
 	anyKey      bool       // the result may be the only list under any key, or a bare one
 	bare        bool       // the response may be the result itself
@@ -37,12 +42,16 @@ type operation struct {
 	repeatable  bool       // a POST that changes nothing further when it is repeated
 	anonymous   bool       // works without a token
 	ownLimit    bool       // has a rate limit of its own
+
+	// isGone reports, after a DELETE whose first response was lost and whose retry got status
+	// 404, whether what it deletes is gone. If it is nil, the 404 is an error.
+	isGone func(ctx context.Context) bool
 }
 
 // do runs an operation that returns one resource.
 func do[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation) (*T, error) {
 	out := new(T)
-	if err := c.run(ctx, &op, nil, result{one: P(out)}); err != nil {
+	if err := c.run(ctx, &roundTrip{operation: op, out: result{one: P(out)}}, nil); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -51,7 +60,7 @@ func do[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation) (*
 // doList runs an operation that returns a list.
 func doList[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation) ([]*T, error) {
 	var out list[T, P]
-	if err := c.run(ctx, &op, nil, result{many: &out}); err != nil {
+	if err := c.run(ctx, &roundTrip{operation: op, out: result{many: &out}}, nil); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -59,7 +68,7 @@ func doList[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation
 
 // exec runs an operation that returns nothing.
 func exec(ctx context.Context, c *Client, op operation) error {
-	return c.run(ctx, &op, nil, result{})
+	return c.run(ctx, &roundTrip{operation: op}, nil)
 }
 
 // valueOf returns *opts, or the zero value if opts is nil.
@@ -70,33 +79,25 @@ func valueOf[T any](opts *T) T {
 	return *opts
 }
 
-// run runs an operation and reads the response into out, unless that is empty. A nil body is made
-// of op.
-func (c *Client) run(ctx context.Context, op *operation, body requestBody, out result) error {
-	if op.body != nil && op.invalid == nil {
-		encoded, err := encodeBody(op.wrap, op.body)
+// run runs an operation. A nil body is made of the operation's.
+func (c *Client) run(ctx context.Context, rt *roundTrip, body requestBody) error {
+	if rt.body != nil && rt.invalid == nil {
+		encoded, err := encodeBody(rt.wrap, rt.body)
 		if err != nil {
-			return rejected(op.name, invalid("request", "cannot be written as JSON: %s", describeJSON(err)))
+			return rejected(rt.name, invalid("request", "cannot be written as JSON: %s", describeJSON(err)))
 		}
 		body = jsonBody(encoded)
 	}
-	rt := roundTrip{operation: op}
-	ctx, err := c.begin(ctx, &rt)
+	ctx, err := c.begin(ctx, rt)
 	if err != nil {
 		return err
 	}
 	defer rt.report.Release()
-	err = c.send(ctx, &rt, body)
-	switch {
-	case err != nil:
-		gone := op.method == http.MethodDelete && rt.status == http.StatusNotFound && rt.report.Unanswered
-		if gone && out == (result{}) {
-			err = nil // an earlier attempt, whose response was lost, has deleted it
-		}
-	case out != (result{}):
-		err = rt.read(c, ctx, out)
+	err = c.send(ctx, rt, body)
+	if err != nil && rt.isGone != nil && rt.status == http.StatusNotFound && rt.report.Unanswered && rt.isGone(withoutResponse(ctx)) {
+		err = nil // an earlier attempt, whose response was lost, has done it
 	}
-	return c.end(ctx, &rt, err)
+	return c.end(ctx, rt, err)
 }
 
 // requestBody is the body of a request, attached to it by a hook of resty.
@@ -119,10 +120,14 @@ func (b jsonBody) attach(req *http.Request) error {
 
 // roundTrip is one run of an operation.
 type roundTrip struct {
-	*operation
-	path   string           // such as "/tickets/7"; made from the route unless set
-	target string           // the URL; made from the route and the query unless set
-	stream bool             // leaves the response's body to be read from res
+	operation
+	path   string          // such as "/tickets/7"; made from the route unless set
+	target string          // the URL; made from the route and the query unless set
+	stream bool            // leaves the response's body to be read from res
+	out    result          // what the response is read into
+	any    any             // the same for Client.Do
+	ctx    context.Context // of the operation, while it is sent
+	client *Client
 	report transport.Report // what the transport reports, and the body of the response
 	res    *http.Response
 	status int
@@ -206,7 +211,8 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 		Op: rt.name, Method: rt.method, Route: rt.route, Class: rt.class(), Streaming: isUpload || rt.stream,
 	}
 	if !rt.stream {
-		rt.report.MaxBody = c.config.maxResponse
+		rt.report.MaxBody, rt.report.Reader = c.config.maxResponse, rt
+		rt.ctx, rt.client = ctx, c
 	}
 	if rt.ownLimit {
 		rt.report.Gate = c.config.createGate
@@ -240,6 +246,7 @@ func attachBody(_ *resty.Client, req *http.Request) error {
 	if body, ok := req.Context().Value(bodyKey{}).(requestBody); ok {
 		return body.attach(req)
 	}
+	req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0 // not chunked
 	return nil
 }
 
@@ -321,7 +328,7 @@ func (rt *roundTrip) safeHeader() http.Header {
 	return header
 }
 
-// failed returns the error of a request without a response, or without a whole one.
+// failed returns the error of a request without a response, or without one that can be used.
 func (rt *roundTrip) failed(cause error) error {
 	if wrapped, ok := cause.(*url.Error); ok { //nolint:errorlint // the outermost only: its text has the URL with the query
 		cause = wrapped.Err
@@ -329,17 +336,30 @@ func (rt *roundTrip) failed(cause error) error {
 	if text := cause.Error(); rt.redact(text) != text {
 		cause = redactedError{rt.redact(text), cause}
 	}
-	if partial, ok := errors.AsType[*transport.ResponseError](cause); ok {
-		rt.status, rt.header = partial.StatusCode, partial.Header
+	unusable, hasResponse := errors.AsType[*transport.ResponseError](cause)
+	if hasResponse {
+		rt.status, rt.header = unusable.StatusCode, unusable.Header
 		if !errors.Is(cause, ErrResponseTooLarge) && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 			cause = fmt.Errorf("%w: %w", ErrMalformedResponse, cause)
 		}
 	}
 	e := rt.newError(cause)
+	if hasResponse {
+		e.Header = rt.safeHeader()
+	}
+	if hasResponse && rt.report.Body != nil {
+		e.Body, e.Message = rt.safeBody(rt.report.Body.Bytes())
+	}
 	if wait, ok := errors.AsType[*transport.WaitError](cause); ok {
 		e.RetryAfter = wait.Wait
 	}
 	return e
+}
+
+// safeBody returns the beginning of a body without the token, and the server's message in it.
+func (rt *roundTrip) safeBody(body []byte) ([]byte, string) {
+	body = []byte(rt.redact(string(body[:min(len(body), maxErrorBody)])))
+	return body, printable(errorMessage(body), maxErrorMessage)
 }
 
 // refused returns the error of a response with another status than 2xx.
@@ -352,8 +372,7 @@ func (rt *roundTrip) refused(base *url.URL) error {
 		// The status matters more than a body that cannot be read.
 		e.Body, _ = io.ReadAll(io.LimitReader(rt.res.Body, maxErrorBody))
 	}
-	e.Body = []byte(rt.redact(string(e.Body[:min(len(e.Body), maxErrorBody)])))
-	e.Message = printable(errorMessage(e.Body), maxErrorMessage)
+	e.Body, e.Message = rt.safeBody(e.Body)
 	if e.StatusCode == http.StatusTooManyRequests || e.StatusCode == http.StatusServiceUnavailable {
 		e.RetryAfter = rt.report.RetryAfter
 	}
@@ -373,38 +392,69 @@ func redirectError(rt *roundTrip, base *url.URL) error {
 	return errors.New("redirect " + reason)
 }
 
-// isEmpty reports whether the response has no body.
-func (rt *roundTrip) isEmpty() bool { return len(bytes.TrimSpace(rt.report.Body.Bytes())) == 0 }
-
-// read reads the response into out.
-func (rt *roundTrip) read(c *Client, ctx context.Context, out result) error {
-	if rt.isEmpty() {
-		if rt.mayBeHollow {
-			return nil
-		}
-		return rt.malformed("the body is empty", nil)
+// Read implements [transport.Reader]: it reads a response with status 2xx into the result. It
+// returns an error if the response is not one of this API's.
+func (rt *roundTrip) Read(res *http.Response) (broken bool, err error) {
+	body := bytes.TrimSpace(rt.report.Body.Bytes())
+	switch status := res.StatusCode; {
+	case status != http.StatusOK && status != http.StatusCreated && status != http.StatusNoContent:
+		return false, fmt.Errorf("status %d is not one of this API's", status)
+	case len(body) == 0 && (rt.wantsNothing() || rt.mayBeHollow || rt.any != nil):
+		return false, nil
+	case len(body) == 0:
+		return false, errors.New("the body is empty")
 	}
-	body := rt.report.Body.Bytes()
+	if page := describePage(res.Header.Get("Content-Type"), body); page != "" {
+		return true, errors.New(page)
+	}
+	if rt.any != nil {
+		err := jsonv2.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), rt.any, readOptions)
+		if err != nil {
+			return !jsontext.Value(body).IsValid(readOptions), errors.New(describeJSON(err))
+		}
+		return false, nil
+	}
+	if rt.wantsNothing() {
+		var failure failureBody
+		if _, ok := failure.read(body); !ok {
+			return true, errors.New("the body is not JSON")
+		} else if failure.reports() {
+			return false, errors.New("the response reports an error")
+		}
+		return false, nil
+	}
+	if rt.out.one != nil && rt.report.Attempts > 1 {
+		reflect.ValueOf(rt.out.one).Elem().SetZero() // of an earlier attempt
+	}
 	r := newReader(body)
 	defer r.release()
-	if c.config.hearsDrift {
-		r.drift = driftSink{ctx: ctx, client: c, op: rt.name}
+	if rt.client.config.hearsDrift {
+		r.drift.ctx, r.drift.client, r.drift.op = rt.ctx, rt.client, rt.name
 	}
-	if err := r.readResult(rt.operation, out); err != nil {
-		return rt.malformed(r.describe(err), body)
+	if err := r.readResult(&rt.operation, rt.out); err != nil {
+		syntactic, isSyntactic := errors.AsType[*jsontext.SyntacticError](err)
+		return isSyntactic && syntactic != nil || errors.Is(err, io.ErrUnexpectedEOF), errors.New(r.describe(err))
 	}
-	return nil
+	return false, nil
 }
 
-// malformed returns the error of a response with status 2xx that cannot be read.
-func (rt *roundTrip) malformed(reason string, body []byte) error {
-	if contentType := rt.header.Get("Content-Type"); contentType != "" && !strings.Contains(contentType, "json") {
-		reason += fmt.Sprintf(" (Content-Type %q)", printable(contentType, 64))
+func (rt *roundTrip) wantsNothing() bool { return rt.out == (result{}) && rt.any == nil }
+
+var pageTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// describePage returns what a response is that is not JSON, and "" for JSON.
+func describePage(contentType string, body []byte) string {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	switch {
+	case strings.HasPrefix(mediaType, "text/html") || body[0] == '<':
+		if title := pageTitle.FindSubmatch(body); title != nil {
+			return fmt.Sprintf("the response is an HTML page, titled %q", printable(html.UnescapeString(string(title[1])), 80))
+		}
+		return "the response is an HTML page"
+	case strings.HasPrefix(mediaType, "text/") && !jsontext.Value(body).IsValid(readOptions):
+		return fmt.Sprintf("the response is not JSON (Content-Type %q)", printable(contentType, 64))
 	}
-	e := rt.newError(fmt.Errorf("%w: %s", ErrMalformedResponse, rt.redact(reason)))
-	e.Header = rt.safeHeader()
-	e.Body = []byte(rt.redact(string(body[:min(len(body), maxErrorBody)])))
-	return e
+	return ""
 }
 
 // Do sends a request that no method covers and decodes the JSON response into out, unless out is
@@ -434,43 +484,16 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	case out != nil && (reflect.TypeOf(out).Kind() != reflect.Pointer || reflect.ValueOf(out).IsNil()):
 		op.invalid = invalid("out", "must be a pointer that is not nil, got %T", out)
 	default:
-		return c.do(ctx, &op, target, out)
+		return c.do(ctx, op, target, out)
 	}
 	return rejected(op.name, op.invalid)
 }
 
-func (c *Client) do(ctx context.Context, op *operation, target *url.URL, out any) error {
-	var body requestBody
-	if op.body != nil {
-		encoded, err := encodeBody("", op.body)
-		if err != nil {
-			return rejected(op.name, invalid("in", "cannot be written as JSON: %s", describeJSON(err)))
-		}
-		body = jsonBody(encoded)
-	}
-	// Spaces in a query are sent as net/url writes them.
+func (c *Client) do(ctx context.Context, op operation, target *url.URL, out any) error {
 	target.RawQuery = strings.ReplaceAll(target.RawQuery, " ", "%20")
-	rt := roundTrip{operation: op, path: target.EscapedPath()}
-	if c != nil && c.http != nil {
+	rt := roundTrip{operation: op, any: out, path: target.EscapedPath()}
+	if c != nil {
 		rt.target = c.config.baseText + target.RequestURI()
 	}
-	ctx, err := c.begin(ctx, &rt)
-	if err != nil {
-		return err
-	}
-	defer rt.report.Release()
-	err = c.send(ctx, &rt, body)
-	if err == nil && out != nil && !rt.isEmpty() {
-		err = rt.decode(out)
-	}
-	return c.end(ctx, &rt, err)
-}
-
-// decode reads the response into any value.
-func (rt *roundTrip) decode(out any) error {
-	body := rt.report.Body.Bytes()
-	if err := jsonv2.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), out, readOptions); err != nil {
-		return rt.malformed(describeJSON(err), body)
-	}
-	return nil
+	return c.run(ctx, &rt, nil)
 }

@@ -125,5 +125,8 @@ func (s *SnippetsService) Update(ctx context.Context, id SnippetID, params Snipp
 //
 // API: DELETE /snippets/{id}
 func (s *SnippetsService) Delete(ctx context.Context, id SnippetID) error {
-	return exec(ctx, s.client, operation{name: "Snippets.Delete", method: http.MethodDelete, route: "/snippets/{id}", args: []segment{id}})
+	return exec(ctx, s.client, operation{
+		name: "Snippets.Delete", method: http.MethodDelete, route: "/snippets/{id}", args: []segment{id},
+		isGone: func(context.Context) bool { return true },
+	})
 }

@@ -216,7 +216,7 @@ func (c *TicketCounts) UnmarshalJSON(data []byte) error { return unmarshalObject
 
 // TicketPage is one page of a list of tickets.
 type TicketPage struct {
-	Tickets    []*Ticket                  `json:"tickets"`
+	Tickets    []*Ticket                  `json:"tickets,omitzero"`
 	Total      int                        `json:"total"` // tickets on all pages
 	Page       int                        `json:"current_page"`
 	PerPage    int                        `json:"per_page"`
@@ -418,7 +418,7 @@ func (s *TicketsService) List(ctx context.Context, opts *TicketListOptions) (*Ti
 }
 
 func (s *TicketsService) list(ctx context.Context, name string, opts TicketListOptions) (*listedPage, error) {
-	return do[listedPage](ctx, s.client, operation{name: name, route: "/tickets", invalid: opts.validate(), query: opts.query()})
+	return do[listedPage](ctx, s.client, operation{name: name, route: "/tickets", needs: "tickets", invalid: opts.validate(), query: opts.query()})
 }
 
 // All returns an iterator over the tickets of all pages that opts selects. It yields each ticket
@@ -445,7 +445,7 @@ func (s *TicketsService) Count(ctx context.Context, opts *TicketListOptions) (in
 	selected := valueOf(opts)
 	query := selected.query()
 	query.Set("total_only", "true")
-	total, err := do[ticketTotal](ctx, s.client, operation{name: "Tickets.Count", route: "/tickets", invalid: selected.validate(), query: query})
+	total, err := do[ticketTotal](ctx, s.client, operation{name: "Tickets.Count", route: "/tickets", needs: "total", invalid: selected.validate(), query: query})
 	if err != nil {
 		return 0, err
 	}
@@ -462,7 +462,7 @@ func (s *TicketsService) Search(ctx context.Context, query string, opts *TicketS
 
 func (s *TicketsService) search(ctx context.Context, query string, opts TicketSearchOptions) (*listedPage, error) {
 	return do[listedPage](ctx, s.client, operation{
-		name: "Tickets.Search", route: "/tickets/search", query: opts.query(query),
+		name: "Tickets.Search", route: "/tickets/search", needs: "tickets", query: opts.query(query),
 		invalid: firstError(required("query", query), validatePage(opts.Page, opts.PerPage)),
 	})
 }
@@ -635,7 +635,17 @@ func (s *TicketsService) Audit(ctx context.Context, id TicketID) ([]*AuditEntry,
 
 // act runs an operation on one ticket that neither sends nor returns anything and may be repeated.
 func (s *TicketsService) act(ctx context.Context, name, method, route string, id TicketID) error {
-	return exec(ctx, s.client, operation{name: name, method: method, route: route, args: []segment{id}, repeatable: true})
+	op := operation{name: name, method: method, route: route, args: []segment{id}, repeatable: true}
+	if method == http.MethodDelete {
+		op.isGone = func(ctx context.Context) bool { return name == "Tickets.Delete" || s.exists(ctx, id) }
+	}
+	return exec(ctx, s.client, op)
+}
+
+// exists reports whether a ticket is known to exist. A 404 for a part of it then means the part.
+func (s *TicketsService) exists(ctx context.Context, id TicketID) bool {
+	_, err := s.Get(ctx, id)
+	return err == nil
 }
 
 // AssignmentID identifies an assignment.

@@ -39,7 +39,7 @@ func TestFaultsOfReads(t *testing.T) {
 			faults: []supportbeetest.Fault{supportbeetest.Header("x-request-id", "the-id"), supportbeetest.Status(http.StatusInternalServerError)},
 			name:   "header x-request-id, status 500", check: says("the-id"),
 		},
-		{faults: []supportbeetest.Fault{supportbeetest.Header("Content-Type", "text/html")}, name: "header Content-Type", check: none},
+		{faults: []supportbeetest.Fault{supportbeetest.Header("Content-Type", "text/html")}, name: "header Content-Type", check: isMalformed},
 		{faults: []supportbeetest.Fault{supportbeetest.Respond(http.NotFoundHandler())}, name: "respond", check: says("404 Not Found")},
 		{faults: []supportbeetest.Fault{supportbeetest.Drop()}, name: "drop", check: isDropped},
 		{faults: []supportbeetest.Fault{supportbeetest.AfterHandling(supportbeetest.Drop())}, name: "drop after handling", check: isDropped},

@@ -86,7 +86,7 @@ func TestTimeoutBoundsAnAttempt(t *testing.T) {
 		want string
 	}{
 		{name: "waiting for the header", next: hang, want: "no complete response within 30s"},
-		{name: "reading the body", next: slow(60), want: "reading the response body: no complete response within 30s"},
+		{name: "reading the body", next: slow(60), want: "no complete response within 30s"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -17,7 +17,7 @@ func NewBase() *http.Transport {
 		ForceAttemptHTTP2:      true, // which a custom DialContext disables
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
-		IdleConnTimeout:        90 * time.Second,
+		IdleConnTimeout:        30 * time.Second, // less than servers keep them: a write on a closed one is of unknown outcome
 		MaxIdleConns:           1024,
 		MaxIdleConnsPerHost:    1024,
 		MaxResponseHeaderBytes: 1 << 20,

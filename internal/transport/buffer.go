@@ -33,21 +33,18 @@ type Buffer struct {
 	Next http.RoundTripper
 }
 
-// ResponseError reports a response that cannot be used: its body could not be read whole although
-// its status is 2xx, or its status is 101.
+// ResponseError reports a response that cannot be used: its status is 101, or its status is 2xx and
+// its body could not be read.
 type ResponseError struct {
 	StatusCode int
 	Header     http.Header
 	Err        error
+
+	final bool // another attempt would not help
 }
 
 // Error returns the reason.
-func (e *ResponseError) Error() string {
-	if e.StatusCode == http.StatusSwitchingProtocols {
-		return e.Err.Error()
-	}
-	return "reading the response body: " + e.Err.Error()
-}
+func (e *ResponseError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *ResponseError) Unwrap() error { return e.Err }
@@ -68,7 +65,7 @@ func (t *Buffer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		_ = body.Close() // it is the connection, and nothing else would end it
-		return nil, &ResponseError{resp.StatusCode, resp.Header, errSwitched}
+		return nil, newResponseError(resp, errSwitched)
 	}
 	report := ReportFrom(req.Context())
 	if report.MaxBody == 0 {
@@ -86,7 +83,7 @@ func (t *Buffer) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	if resp.ContentLength > report.MaxBody {
-		return nil, &ResponseError{resp.StatusCode, resp.Header, fmt.Errorf("%w: %d bytes, the maximum is %d", ErrTooLarge, resp.ContentLength, report.MaxBody)}
+		return nil, newResponseError(resp, fmt.Errorf("%w: %d bytes, the maximum is %d", ErrTooLarge, resp.ContentLength, report.MaxBody))
 	}
 	if resp.ContentLength > 0 {
 		report.Body.Grow(int(min(resp.ContentLength, maxGrow)) + minRead)
@@ -97,7 +94,18 @@ func (t *Buffer) RoundTrip(req *http.Request) (*http.Response, error) {
 		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, report.MaxBody)
 	}
 	if err != nil {
-		return nil, &ResponseError{resp.StatusCode, resp.Header, err}
+		return nil, newResponseError(resp, fmt.Errorf("reading the response body: %w", err))
+	}
+	if report.Reader != nil {
+		if broken, err := report.Reader.Read(resp); err != nil {
+			unusable := newResponseError(resp, err)
+			unusable.final = !broken
+			return nil, unusable
+		}
 	}
 	return resp, nil
+}
+
+func newResponseError(resp *http.Response, err error) *ResponseError {
+	return &ResponseError{StatusCode: resp.StatusCode, Header: resp.Header, Err: err}
 }

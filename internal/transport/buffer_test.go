@@ -19,7 +19,7 @@ import (
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
-// answersBody answers with the given body; length -1 is unknown.
+// respondsBody responds with the given body. A length of -1 is unknown.
 func respondsBody(status int, length int64, content io.Reader) step {
 	return func(req *http.Request) (*http.Response, error) {
 		resp := response(req, status, "X-Request-Id", "r1")
@@ -53,7 +53,7 @@ func TestBuffer(t *testing.T) {
 		},
 		{
 			"announced too large", respondsBody(200, 11, iotest.ErrReader(errors.New("was read"))), "",
-			transport.ErrTooLarge, "reading the response body: response too large: 11 bytes, the maximum is 10",
+			transport.ErrTooLarge, "response too large: 11 bytes, the maximum is 10",
 		},
 		{"never ending", respondsBody(200, -1, endless{}), strings.Repeat("\x00", 11), transport.ErrTooLarge, "reading the response body: response too large: more than 10 bytes"},
 		{"broken off", respondsBody(200, 8, broken("half")), "half", io.ErrUnexpectedEOF, "reading the response body: unexpected EOF"},
@@ -221,13 +221,16 @@ func TestBufferAllocatesWhenTheResponseArrives(t *testing.T) {
 	report.Release() // nothing is left to give back
 }
 
-// A body that breaks off fails the attempt: a read is made again, a write was carried out.
+// A body that breaks off fails the attempt: what can be repeated is sent again, and a create may
+// have happened.
 func TestChainRetriesABrokenBody(t *testing.T) {
 	t.Parallel()
 	half := func(req *http.Request) (*http.Response, error) { // a reader of its own each time
 		return respondsBody(200, 8, broken("half"))(req)
 	}
-	whole := respondsBody(200, 5, strings.NewReader("whole"))
+	whole := func(req *http.Request) (*http.Response, error) {
+		return respondsBody(200, 5, strings.NewReader("whole"))(req)
+	}
 	for _, tt := range []struct {
 		name  string
 		class transport.Class
@@ -237,13 +240,13 @@ func TestChainRetriesABrokenBody(t *testing.T) {
 	}{
 		{"read", transport.Read, []step{half, whole}, result{200, 2, false, true}, "whole"},
 		{"read too large", transport.Read, []step{respondsBody(200, 1000, nil)}, result{0, 1, false, false}, ""},
-		{"repeatable", transport.Repeatable, []step{half}, result{0, 1, false, false}, "half"},
-		{"create", transport.Create, []step{half}, result{0, 1, false, false}, "half"},
+		{"repeatable", transport.Repeatable, []step{half, whole}, result{200, 2, false, true}, "whole"},
+		{"create", transport.Create, []step{half}, result{0, 1, true, false}, "half"},
 		{"create, out of time", transport.Create, []step{func(req *http.Request) (*http.Response, error) {
 			resp := response(req, 201)
 			resp.Body = &slowBody{ctx: req.Context(), left: 100}
 			return resp, nil
-		}}, result{0, 1, false, false}, strings.Repeat("x", 33)},
+		}}, result{0, 1, true, false}, strings.Repeat("x", 33)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -262,7 +265,7 @@ func TestChainRetriesABrokenBody(t *testing.T) {
 				} else {
 					var cut *transport.ResponseError
 					require.ErrorAs(t, err, &cut)
-					assert.Equal(t, 2, cut.StatusCode/100, "the status of a write that was carried out is lost")
+					assert.Equal(t, 2, cut.StatusCode/100, "the status of the response is lost")
 				}
 				assert.Equal(t, tt.want, got)
 				assert.Equal(t, tt.body, report.Body.String())
@@ -270,6 +273,52 @@ func TestChainRetriesABrokenBody(t *testing.T) {
 				if tt.class != transport.Create {
 					assert.Equal(t, "r1", seen[0].RequestID)
 				}
+			})
+		})
+	}
+}
+
+type readerFunc func(*http.Response) (bool, error)
+
+func (f readerFunc) Read(resp *http.Response) (bool, error) { return f(resp) }
+
+// A response that cannot be read fails the attempt. It is worth another one if it is broken.
+func TestChainRetriesWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		class    transport.Class
+		broken   bool
+		attempts int
+		unknown  bool
+	}{
+		{name: "broken read", class: transport.Read, broken: true, attempts: 2},
+		{name: "other read", class: transport.Read, attempts: 1},
+		{name: "broken repeatable", class: transport.Repeatable, broken: true, attempts: 2, unknown: true},
+		{name: "other repeatable", class: transport.Repeatable, attempts: 1, unknown: true},
+		{name: "broken create", class: transport.Create, broken: true, attempts: 1, unknown: true},
+		{name: "other create", class: transport.Create, attempts: 1, unknown: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				rejection := errors.New("not of this API")
+				report := &transport.Report{Class: tt.class, MaxBody: 100}
+				report.Reader = readerFunc(func(resp *http.Response) (bool, error) {
+					assert.Equal(t, 200, resp.StatusCode)
+					assert.Equal(t, "page", report.Body.String())
+					return tt.broken, rejection
+				})
+				rt := transport.Chain(roundTrip(func(req *http.Request) (*http.Response, error) {
+					return respondsBody(200, 4, strings.NewReader("page"))(req)
+				}), transport.Config{Policy: transport.Policy{MaxAttempts: 2}})
+				_, err := rt.RoundTrip(request(t, http.MethodPost, report, "content")) //nolint:bodyclose // there is none
+				var unusable *transport.ResponseError
+				require.ErrorAs(t, err, &unusable)
+				require.ErrorIs(t, err, rejection)
+				assert.Equal(t, 200, unusable.StatusCode)
+				assert.Equal(t, tt.attempts, report.Attempts)
+				assert.Equal(t, tt.unknown, report.OutcomeUnknown)
 			})
 		})
 	}

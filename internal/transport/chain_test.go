@@ -220,6 +220,7 @@ func TestBaseKeepsConnectionsForManyCallers(t *testing.T) {
 	t.Parallel()
 	base := transport.NewBase()
 	assert.Equal(t, 1024, base.MaxIdleConns)
+	assert.Equal(t, 30*time.Second, base.IdleConnTimeout)
 	assert.Equal(t, 1024, base.MaxIdleConnsPerHost)
 	assert.NotNil(t, base.Proxy)
 	assert.True(t, base.ForceAttemptHTTP2)

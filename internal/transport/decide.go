@@ -25,8 +25,8 @@ const (
 	wrongPeer            // the TLS handshake failed, and would fail again
 	lost                 // the request was possibly processed, and its response did not arrive
 	switched             // the status was 101
-	cutOff               // the status was 2xx, and the body could not be read whole
-	tooLarge             // the status was 2xx, and the body was larger than allowed
+	broken               // the status was 2xx, and the body was not whole or that of a proxy
+	unusable             // the status was 2xx, and the response would not be better next time
 )
 
 // result is all that decide needs to know.
@@ -86,11 +86,10 @@ func decide(r result) decision {
 		retry, acted, vanished = safe, true, true
 	case switched:
 		acted = true
-	case cutOff:
-		retry, definite = r.class == Read, true
-		vanished = retry
-	case tooLarge:
-		definite = true
+	case broken:
+		retry, acted, vanished = safe, true, true
+	case unusable:
+		acted = true
 	case noFailure:
 		switch status := r.status; status {
 		case http.StatusTooManyRequests:
@@ -166,14 +165,14 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 
 // failureOf returns the kind of err, the error of an attempt with the given connection.
 func failureOf(err error, conn *connection) failure {
-	if unusable, ok := errors.AsType[*ResponseError](err); ok {
+	if response, ok := errors.AsType[*ResponseError](err); ok {
 		switch {
-		case unusable.StatusCode == http.StatusSwitchingProtocols:
+		case response.StatusCode == http.StatusSwitchingProtocols:
 			return switched
-		case errors.Is(err, ErrTooLarge):
-			return tooLarge
+		case response.final, errors.Is(err, ErrTooLarge):
+			return unusable
 		}
-		return cutOff
+		return broken
 	}
 	switch {
 	case conn.state() == connMade:

@@ -33,8 +33,8 @@ func TestDecide(t *testing.T) {
 		{name: "wrong peer", in: result{failure: wrongPeer}, want: final},
 		{name: "lost", in: result{failure: lost}, want: [3]decision{unknown(decision{history: acted}), unknown(again(vanished)), again(vanished)}},
 		{name: "101", in: result{failure: switched}, want: [3]decision{unknown(decision{history: acted}), unknown(decision{history: acted}), {history: acted}}},
-		{name: "cut off", in: result{failure: cutOff}, want: [3]decision{{}, {}, again(history{unanswered: true})}},
-		{name: "too large", in: result{failure: tooLarge}, want: final},
+		{name: "broken", in: result{failure: broken}, want: [3]decision{unknown(decision{history: acted}), unknown(again(vanished)), again(vanished)}},
+		{name: "unusable", in: result{failure: unusable}, want: [3]decision{unknown(decision{history: acted}), unknown(decision{history: acted}), {history: acted}}},
 		{name: "425", in: result{status: 425}, want: [3]decision{{}, again(history{}), again(history{})}},
 		{name: "500", in: result{status: 500}, want: [3]decision{
 			unknown(decision{history: history{acted: true, failed: true}}), unknown(decision{history: history{acted: true, failed: true}}),
@@ -101,5 +101,47 @@ func TestDecide(t *testing.T) {
 				assert.Equal(t, tt.want[i], got)
 			})
 		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	in := func(d time.Duration, layout string) string { return now.Add(d).Format(layout) }
+	for _, tt := range []struct {
+		name  string
+		value string
+		date  string
+		want  time.Duration
+	}{
+		{name: "seconds", value: "7", want: 7 * time.Second},
+		{name: "seconds in space", value: " 7 ", want: 7 * time.Second},
+		{name: "IMF date", value: in(7*time.Second, http.TimeFormat), want: 7 * time.Second},
+		{name: "RFC 850 date", value: in(7*time.Second, "Monday, 02-Jan-06 15:04:05 GMT"), want: 7 * time.Second},
+		{name: "asctime date", value: in(7*time.Second, time.ANSIC), want: 7 * time.Second},
+		{name: "the server's clock is an hour off", value: in(time.Hour+7*time.Second, http.TimeFormat), date: in(time.Hour, http.TimeFormat), want: 7 * time.Second},
+		{name: "malformed Date", value: in(7*time.Second, http.TimeFormat), date: "now", want: 7 * time.Second},
+		{name: "a day", value: "86400", want: 24 * time.Hour},
+		{name: "a date in a day", value: in(24*time.Hour, http.TimeFormat), want: 24 * time.Hour},
+
+		{name: "absent"},
+		{name: "zero", value: "0"},
+		{name: "negative", value: "-5"},
+		{name: "signed", value: "+5"},
+		{name: "fraction", value: "1.5"},
+		{name: "words", value: "soon"},
+		{name: "past date", value: in(-time.Hour, http.TimeFormat)},
+		{name: "no such date", value: "Sat, 99 Jan 2000 00:00:00 GMT"},
+		{name: "more than a day", value: "86401"},
+		{name: "a date in more than a day", value: in(24*time.Hour+time.Second, http.TimeFormat)},
+		{name: "a Unix timestamp", value: "1767225600"},
+		{name: "the largest number", value: "18446744073709551615"},
+		{name: "more than fits", value: "99999999999999999999999"},
+		{name: "far date", value: "Fri, 31 Dec 9999 23:59:59 GMT"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tt.want, retryAfter(http.Header{"Retry-After": {tt.value}, "Date": {tt.date}}, now))
+		})
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 // Wait passes the gate as one request does that succeeds.
 func (g *Gate) Wait(ctx context.Context, limit time.Duration) error {
-	var got turn
-	err := g.enter(ctx, limit, new(time.Time), &got)
-	g.leave(got, err == nil)
+	var p pass
+	err := g.enter(ctx, limit, &p)
+	g.leave(&p, err == nil)
 	return err
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,26 +32,30 @@ type Gate struct {
 	mu     sync.Mutex
 	until  time.Time // the end of the pause
 	pauses int       // their number so far
+	places int       // their number so far
 	free   int       // how many requests may go now
-	queue  []*waiter // by arrival
+	queue  []*waiter // by place
 	timer  *time.Timer
 	timing bool // whether timer runs
 }
 
 // waiter is a request that a Gate holds back.
 type waiter struct {
-	arrived  time.Time
+	place    int
 	limit    time.Duration
 	latest   time.Time // when limit is reached; zero if there is none
 	deadline time.Time // of the context; zero if there is none
 	ready    chan entry
 }
 
-// turn is a request's right to pass a Gate after the pause with the given number, zero for none.
-type turn int
+// pass is what a request has of a Gate.
+type pass struct {
+	place int // in the order of arrival, kept for further attempts; zero if it never waited
+	turn  int // the number of the pause after which it may go, zero for none
+}
 
 type entry struct {
-	turn turn
+	turn int
 	err  error
 }
 
@@ -114,28 +119,29 @@ func (g *Gate) release(n int) {
 	g.free += n
 	for g.free > 0 && len(g.queue) > 0 {
 		g.free--
-		g.queue[0].ready <- entry{turn: turn(g.pauses)}
+		g.queue[0].ready <- entry{turn: g.pauses}
 		g.queue = slices.Delete(g.queue, 0, 1)
 	}
 }
 
-// enter returns once the request may pass, and sets *got unless the gate is open. A wait longer
+// enter returns once the request may go, with a turn in p unless the gate is open. A wait longer
 // than limit, if that is not zero, or longer than the time left to ctx is not begun: it fails at
-// once with a *WaitError. Requests pass in the order of *arrived, which enter sets.
-func (g *Gate) enter(ctx context.Context, limit time.Duration, arrived *time.Time, got *turn) error {
+// once with a *WaitError.
+func (g *Gate) enter(ctx context.Context, limit time.Duration, p *pass) error {
 	if g.isOpen() {
 		return nil
 	}
 	g.mu.Lock()
-	if g.isOpen() || *got == turn(g.pauses) {
+	if g.isOpen() || p.turn == g.pauses {
 		g.mu.Unlock()
 		return nil
 	}
 	now := time.Now()
-	if arrived.IsZero() {
-		*arrived = now
+	if p.place == 0 {
+		g.places++
+		p.place = g.places
 	}
-	w := &waiter{arrived: *arrived, limit: limit, ready: make(chan entry, 1)}
+	w := &waiter{place: p.place, limit: limit, ready: make(chan entry, 1)}
 	if limit > 0 {
 		w.latest = now.Add(limit)
 	}
@@ -144,12 +150,7 @@ func (g *Gate) enter(ctx context.Context, limit time.Duration, arrived *time.Tim
 		g.mu.Unlock()
 		return err
 	}
-	i, _ := slices.BinarySearchFunc(g.queue, w, func(a, b *waiter) int {
-		if a.arrived.After(b.arrived) {
-			return 1
-		}
-		return -1 // those that arrived together keep their order
-	})
+	i, _ := slices.BinarySearchFunc(g.queue, w.place, func(w *waiter, place int) int { return cmp.Compare(w.place, place) })
 	g.queue = slices.Insert(g.queue, i, w)
 	g.release(0)
 	if len(g.queue) > 0 && !g.timing {
@@ -159,7 +160,7 @@ func (g *Gate) enter(ctx context.Context, limit time.Duration, arrived *time.Tim
 
 	select {
 	case e := <-w.ready:
-		*got = e.turn
+		p.turn = e.turn
 		return e.err
 	case <-ctx.Done():
 		g.mu.Lock()
@@ -169,7 +170,7 @@ func (g *Gate) enter(ctx context.Context, limit time.Duration, arrived *time.Tim
 		g.mu.Unlock()
 		select {
 		case e := <-w.ready:
-			g.leave(e.turn, false)
+			g.leave(&pass{turn: e.turn}, false)
 		default:
 		}
 		return fmt.Errorf("waiting for the end of the rate limit: %w", withContextError(ctx, nil))
@@ -178,13 +179,15 @@ func (g *Gate) enter(ctx context.Context, limit time.Duration, arrived *time.Tim
 
 // leave ends a turn. If the request failed without a proof that the limit is over, another one
 // gets the turn.
-func (g *Gate) leave(got turn, succeeded bool) {
-	if got == 0 {
+func (g *Gate) leave(p *pass, succeeded bool) {
+	turn := p.turn
+	if turn == 0 {
 		return
 	}
+	p.turn = 0
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if got != turn(g.pauses) || g.isOpen() {
+	if turn != g.pauses || g.isOpen() {
 		return // it has closed again since, or is open to all
 	}
 	if !succeeded {

@@ -128,6 +128,39 @@ func TestGatePausesForAtMostOneHour(t *testing.T) {
 	})
 }
 
+// A request that comes after the pause waits for those before it, or goes first.
+func TestGateAfterThePause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gate := new(transport.Gate)
+		start := time.Now()
+		gate.Close(start.Add(time.Second))
+		<-time.After(time.Minute)
+		release := make(chan struct{})
+		next := &limited{start: time.Now()}
+		rt := transport.Chain(roundTrip(func(req *http.Request) (*http.Response, error) {
+			if transport.ReportFrom(req.Context()).Op == "a" {
+				<-release
+			}
+			return next.RoundTrip(req)
+		}), transport.Config{Gate: gate, Origin: origin})
+		time.AfterFunc(2*time.Second, func() { close(release) })
+		sendAll(t, rt, 2)
+		assert.Equal(t, []string{"2s a", "3s b"}, next.got)
+	})
+}
+
+func TestAnOperationsOwnGateRejects(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		own, shared := new(transport.Gate), new(transport.Gate)
+		own.Close(time.Now().Add(2 * time.Minute))
+		rt := transport.Chain(play(t), transport.Config{Gate: shared, Origin: origin})
+		_, err := rt.RoundTrip(request(t, http.MethodPost, &transport.Report{Gate: own}, "content")) //nolint:bodyclose // there is none
+		assert.Equal(t, &transport.WaitError{Wait: 2 * time.Minute, Limit: time.Minute}, err)
+	})
+}
+
 type limiter func(context.Context) error
 
 func (f limiter) Wait(ctx context.Context) error { return f(ctx) }
@@ -288,10 +321,9 @@ func TestALostRequestPassesItsTurnOn(t *testing.T) {
 		gate := new(transport.Gate)
 		gate.Close(time.Now().Add(10 * time.Second))
 		server := &limited{start: time.Now(), lost: 1}
-		rt := transport.Chain(server, transport.Config{Gate: gate, Origin: origin, Policy: transport.Policy{MinBackoff: 30 * time.Second, MaxBackoff: 30 * time.Second}})
+		rt := transport.Chain(server, transport.Config{Gate: gate, Origin: origin, Policy: transport.Policy{MinBackoff: 400 * time.Millisecond}})
 		sendAll(t, rt, 2)
-		require.Len(t, server.got, 3)
-		assert.Equal(t, []string{"10s a", "10s b"}, server.got[:2])
+		assert.Equal(t, []string{"10s a", "10s b", "11s a"}, server.got, "a, which is retried before b is done, needs a new turn")
 	})
 }
 
@@ -393,5 +425,42 @@ func TestAnotherOriginsLimit(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		assert.Equal(t, seconds(0), next.at)
+	})
+}
+
+// Two hundred callers of a server that allows twenty requests a second all get through, although
+// each has four attempts only.
+func TestManyCallersShareALimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const callers, allowed = 200, 20
+		start := time.Now()
+		var mu sync.Mutex
+		served, limited := map[int]int{}, 0
+		rt := transport.Chain(roundTrip(func(req *http.Request) (*http.Response, error) {
+			<-time.After(10 * time.Millisecond)
+			mu.Lock()
+			defer mu.Unlock()
+			second := int(time.Since(start) / time.Second)
+			if served[second] == allowed {
+				limited++
+				return response(req, 429, "Retry-After", "1"), nil
+			}
+			served[second]++
+			return response(req, 200), nil
+		}), transport.Config{Gate: new(transport.Gate), Origin: origin})
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				resp, err := rt.RoundTrip(request(t, http.MethodPost, nil, "content"))
+				if assert.NoError(t, err) {
+					assert.Equal(t, 200, resp.StatusCode)
+					assert.NoError(t, resp.Body.Close())
+				}
+			})
+		}
+		wg.Wait()
+		assert.Less(t, time.Since(start), 12*time.Second)
+		assert.Less(t, limited, 2*(callers-allowed), "after the first burst, less than one 429 for each caller")
 	})
 }

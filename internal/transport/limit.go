@@ -14,22 +14,22 @@ type Limiter interface {
 	Wait(ctx context.Context) error
 }
 
-// passage is an attempt's way through its gates.
+// passage is an operation's way through its gates.
 type passage struct {
 	own, shared         *Gate // nil for requests to other origins
-	ownTurn, sharedTurn turn
+	ownPass, sharedPass pass
 }
 
-func (p *passage) enter(ctx context.Context, limit time.Duration, arrived *time.Time) error {
-	if err := p.own.enter(ctx, limit, arrived, &p.ownTurn); err != nil {
+func (p *passage) enter(ctx context.Context, limit time.Duration) error {
+	if err := p.own.enter(ctx, limit, &p.ownPass); err != nil {
 		return err
 	}
-	return p.shared.enter(ctx, limit, arrived, &p.sharedTurn)
+	return p.shared.enter(ctx, limit, &p.sharedPass)
 }
 
 func (p *passage) leave(succeeded bool) {
-	p.own.leave(p.ownTurn, succeeded)
-	p.shared.leave(p.sharedTurn, succeeded)
+	p.own.leave(&p.ownPass, succeeded)
+	p.shared.leave(&p.sharedPass, succeeded)
 }
 
 // pause closes the gate that the rate limit of the operation concerns, and reports whether there
@@ -44,29 +44,28 @@ func (t *Retry) pause(req *http.Request, report *Report, until time.Time) bool {
 }
 
 // wait waits until the gates and the limiter let the next attempt pass.
-func (t *Retry) wait(req *http.Request, report *Report, limit time.Duration) (passage, error) {
-	var p passage
+func (t *Retry) wait(req *http.Request, report *Report, p *passage, limit time.Duration) error {
 	if t.Limiter == nil && report.Gate.isOpen() && t.Gate.isOpen() {
-		return p, nil
+		return nil
 	}
 	if SameOrigin(req.URL, t.Origin) {
 		p.own, p.shared = report.Gate, t.Gate
 	}
 	start := time.Now()
 	ctx := req.Context()
-	err := p.enter(ctx, limit, &report.arrived)
+	err := p.enter(ctx, limit)
 	if err == nil && t.Limiter != nil {
 		// The limiter comes second: if its turns were used up at a closed gate, all requests
 		// would leave together when the gate opens.
 		if err = t.Limiter.Wait(ctx); err != nil {
 			err = fmt.Errorf("waiting for the rate limiter: %w", err)
 		} else {
-			err = p.enter(ctx, limit, &report.arrived) // it may have closed meanwhile
+			err = p.enter(ctx, limit) // a gate may have closed meanwhile
 		}
 	}
 	if err != nil {
 		p.leave(false)
 	}
 	report.waited += time.Since(start)
-	return p, err
+	return err
 }

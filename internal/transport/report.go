@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"time"
 )
 
@@ -46,6 +47,10 @@ type Report struct {
 	// read into Body and no attempt timeout applies.
 	MaxBody int64
 
+	// Reader is given each response with status 2xx after its body was read into Body. It may be
+	// nil.
+	Reader Reader
+
 	// Gate is closed by a 429 in place of the chain's gate, for an operation that has a rate
 	// limit of its own. It may be nil.
 	Gate *Gate
@@ -71,8 +76,13 @@ type Report struct {
 	// zero if there was none or none that makes sense.
 	RetryAfter time.Duration
 
-	waited  time.Duration // before the current attempt
-	arrived time.Time     // when a gate first held the operation back
+	waited time.Duration // before the current attempt
+}
+
+// Reader reads the body of responses. If Read returns an error, the response cannot be used, and
+// broken reports whether that of another attempt may be.
+type Reader interface {
+	Read(resp *http.Response) (broken bool, err error)
 }
 
 // Release returns the memory of Body, which must not be used afterwards.

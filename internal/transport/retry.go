@@ -86,8 +86,9 @@ func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		replayable: req.Body == nil || req.Body == http.NoBody || req.GetBody != nil,
 	}
 	r.deadline, _ = ctx.Deadline()
+	var gates passage
 	for r.attempt = 1; ; r.attempt++ {
-		got, err := t.wait(req, report, r.policy.MaxWait)
+		err := t.wait(req, report, &gates, r.policy.MaxWait)
 		if err != nil {
 			if r.attempt == 1 {
 				closeBody(req)
@@ -96,7 +97,7 @@ func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		var resp *http.Response
 		if resp, r.failure, err = t.send(req, report, r.attempt > 1); r.failure == notSent {
-			got.leave(false)
+			gates.leave(false)
 			return nil, err
 		}
 		r.status, r.header = 0, nil
@@ -110,7 +111,7 @@ func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		r.earlier = d.history
 		report.OutcomeUnknown, report.RetryAfter = d.outcomeUnknown, d.retryAfter
 		paused := d.pause > 0 && t.pause(req, report, r.now.Add(d.pause))
-		got.leave(err == nil && r.status != http.StatusTooManyRequests)
+		gates.leave(err == nil && r.status != http.StatusTooManyRequests)
 		if !d.again || ctx.Err() != nil {
 			if err != nil && ctx.Err() != nil {
 				err = withContextError(ctx, err)
