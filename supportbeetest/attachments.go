@@ -14,9 +14,9 @@ import (
 const maxUpload = 256 << 20
 
 // upload adds the file that [call.readFile] has read before the state was locked.
-func upload(s *Desk, c *call) answer {
+func upload(s *Desk, c *call) response {
 	if c.file == nil {
-		return c.refused
+		return c.rejected
 	}
 	c.file.ID, c.file.CreatedAt = c.desk.id(), c.now
 	c.desk.Attachments[c.file.ID] = c.file
@@ -28,7 +28,7 @@ func upload(s *Desk, c *call) answer {
 }
 
 // readFile reads the file of a form.
-func (c *call) readFile() (*attachment, answer) {
+func (c *call) readFile() (*attachment, response) {
 	form, err := c.MultipartReader()
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, "Content-Type: multipart/form-data is required")
@@ -53,7 +53,7 @@ func (c *call) readFile() (*attachment, answer) {
 		if contentType == "" {
 			contentType = "application/octet-stream"
 		}
-		return &attachment{Filename: name, ContentType: contentType, Data: data}, answer{}
+		return &attachment{Filename: name, ContentType: contentType, Data: data}, response{}
 	}
 }
 
@@ -99,7 +99,7 @@ func (l *links) take(key string) int64 {
 }
 
 // download redirects to the storage origin.
-func download(s *Desk, c *call) answer {
+func download(s *Desk, c *call) response {
 	id := c.number("id")
 	if c.desk.Attachments[id] == nil {
 		return notFound("Attachment", c.PathValue("id"))
@@ -108,7 +108,7 @@ func download(s *Desk, c *call) answer {
 	if s.storage != nil {
 		origin = s.storage.url
 	}
-	return answer{status: http.StatusFound, header: map[string]string{
+	return response{status: http.StatusFound, header: map[string]string{
 		"Location":     origin + "/files/" + s.links.add(id) + "/" + url.PathEscape(c.desk.Attachments[id].Filename),
 		"Content-Type": "text/html; charset=utf-8",
 	}, body: raw("<html><body>You are being redirected.</body></html>")}

@@ -26,7 +26,7 @@ func TestTheHistoryIsLimited(t *testing.T) {
 
 func TestRecordedResponsesAreLimited(t *testing.T) {
 	t.Parallel()
-	res := &response{room: 3}
+	res := &recording{room: 3}
 	n, err := res.Write([]byte("abc"))
 	require.NoError(t, err)
 	assert.Equal(t, 3, n)

@@ -1,6 +1,6 @@
 package supportbeetest
 
-func listComments(s *Desk, c *call) answer {
+func listComments(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -12,7 +12,7 @@ func listComments(s *Desk, c *call) answer {
 	return ok(object{"comments": list})
 }
 
-func createComment(s *Desk, c *call) answer {
+func createComment(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func getDraft(s *Desk, c *call) answer {
+func getDraft(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -44,8 +44,8 @@ func (c *call) quote(t *ticket, zone *time.Location) content {
 	return contentBody{Text: "\n\n" + head + "> " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n> ")}.content()
 }
 
-func saveDraft(status int) func(*Desk, *call) answer {
-	return func(s *Desk, c *call) answer {
+func saveDraft(status int) func(*Desk, *call) response {
+	return func(s *Desk, c *call) response {
 		t, missing := c.ticket404()
 		if t == nil {
 			return missing
@@ -73,7 +73,7 @@ func saveDraft(status int) func(*Desk, *call) answer {
 			d.BCC = bcc()
 		}
 		t.Draft = d
-		return answer{status: status, body: object{"draft": c.draft(d)}}
+		return response{status: status, body: object{"draft": c.draft(d)}}
 	}
 }
 
@@ -85,7 +85,7 @@ func splitAddresses(list *string) []string {
 	return slices.Collect(strings.SplitSeq(*list, ","))
 }
 
-func deleteDraft(s *Desk, c *call) answer {
+func deleteDraft(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing

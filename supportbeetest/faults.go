@@ -332,7 +332,7 @@ func Drop() Fault {
 
 // DropBody closes the connection in the middle of the response body.
 func DropBody() Fault {
-	return bodyFault("drop body", func(w http.ResponseWriter, _ *http.Request, res *response) {
+	return bodyFault("drop body", func(w http.ResponseWriter, _ *http.Request, res *recording) {
 		res.setLength(len(res.body))
 		res.body, res.aborted = res.body[:len(res.body)/2], true
 		res.send(w)
@@ -377,7 +377,7 @@ func Header(key, value string) Fault {
 
 // Truncate ends the response body in the middle, with a matching Content-Length.
 func Truncate() Fault {
-	return bodyFault("truncate", func(w http.ResponseWriter, _ *http.Request, res *response) {
+	return bodyFault("truncate", func(w http.ResponseWriter, _ *http.Request, res *recording) {
 		res.body = res.body[:len(res.body)/2]
 		res.setLength(len(res.body))
 		res.send(w)
@@ -386,7 +386,7 @@ func Truncate() Fault {
 
 // Corrupt makes the JSON of the response invalid. The size of the body does not change.
 func Corrupt() Fault {
-	return bodyFault("corrupt", func(w http.ResponseWriter, _ *http.Request, res *response) {
+	return bodyFault("corrupt", func(w http.ResponseWriter, _ *http.Request, res *recording) {
 		res.body[len(res.body)/2] = 0 // no JSON text has this byte, inside a string or outside
 		res.send(w)
 	})
@@ -395,7 +395,7 @@ func Corrupt() Fault {
 // Pad appends white space to the response body up to the given size, which leaves JSON valid. A
 // negative size never ends.
 func Pad(size int64) Fault {
-	return bodyFault(fmt.Sprintf("pad %d", size), func(w http.ResponseWriter, r *http.Request, res *response) {
+	return bodyFault(fmt.Sprintf("pad %d", size), func(w http.ResponseWriter, r *http.Request, res *recording) {
 		missing := size - int64(len(res.body))
 		switch {
 		case size < 0:
@@ -434,7 +434,7 @@ func reply(status int, contentType, body string) http.Handler {
 }
 
 // bodyFault returns a fault of responses that have a body.
-func bodyFault(name string, send func(http.ResponseWriter, *http.Request, *response)) Fault {
+func bodyFault(name string, send func(http.ResponseWriter, *http.Request, *recording)) Fault {
 	return Fault{Name: name, Wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			res := record(next, r)
@@ -516,8 +516,8 @@ func (h *headerWriter) Write(p []byte) (int, error) {
 
 func (h *headerWriter) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
-// response is a recorded response. It is the [http.ResponseWriter] that records it.
-type response struct {
+// recording is a recorded response. It is the [http.ResponseWriter] that records it.
+type recording struct {
 	header  http.Header
 	status  int // 0 if nothing was written
 	body    []byte
@@ -527,8 +527,8 @@ type response struct {
 
 // record lets next handle a request and returns the response. The body is not compressed, so that
 // what a fault does to it is done to the JSON.
-func record(next http.Handler, r *http.Request) (res *response) {
-	res = &response{header: http.Header{}, room: 2 * maxUpload}
+func record(next http.Handler, r *http.Request) (res *recording) {
+	res = &recording{header: http.Header{}, room: 2 * maxUpload}
 	r = r.Clone(r.Context())
 	r.Header.Del("Accept-Encoding")
 	defer func() {
@@ -544,9 +544,9 @@ func record(next http.Handler, r *http.Request) (res *response) {
 	return res
 }
 
-func (r *response) Header() http.Header { return r.header }
+func (r *recording) Header() http.Header { return r.header }
 
-func (r *response) WriteHeader(status int) {
+func (r *recording) WriteHeader(status int) {
 	if r.status == 0 {
 		r.status = status
 	}
@@ -555,7 +555,7 @@ func (r *response) WriteHeader(status int) {
 // errTooLong ends a body that never would, such as the one of Pad(-1) within [Truncate].
 var errTooLong = errors.New("supportbeetest: the response is too long to be recorded")
 
-func (r *response) Write(p []byte) (int, error) {
+func (r *recording) Write(p []byte) (int, error) {
 	r.WriteHeader(http.StatusOK)
 	if r.room -= len(p); r.room < 0 {
 		return 0, errTooLong
@@ -564,10 +564,10 @@ func (r *response) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (r *response) setLength(n int) { r.header.Set("Content-Length", strconv.Itoa(n)) }
+func (r *recording) setLength(n int) { r.header.Set("Content-Length", strconv.Itoa(n)) }
 
 // send writes the response, and ends it as the handler did.
-func (r *response) send(w http.ResponseWriter) {
+func (r *recording) send(w http.ResponseWriter) {
 	if r.status != 0 {
 		maps.Copy(w.Header(), r.header)
 		w.WriteHeader(r.status)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-func createRule(s *Desk, c *call) answer {
+func createRule(s *Desk, c *call) response {
 	var in ruleBody
 	if bad, fits := c.decode("rule", &in); !fits {
 		return bad
@@ -21,7 +21,7 @@ func createRule(s *Desk, c *call) answer {
 	return created(object{"rule": object{"id": id}})
 }
 
-func createConsequence(s *Desk, c *call) answer {
+func createConsequence(s *Desk, c *call) response {
 	var in struct {
 		Archive    bool   `json:"archive"`
 		Spam       bool   `json:"spam"`
@@ -57,7 +57,7 @@ func createConsequence(s *Desk, c *call) answer {
 	return created(object{"consequence": object{"id": id}})
 }
 
-func createFilter(s *Desk, c *call) answer {
+func createFilter(s *Desk, c *call) response {
 	var in filter
 	if bad, fits := c.decode("", &in); !fits {
 		return bad
@@ -87,7 +87,7 @@ func createFilter(s *Desk, c *call) answer {
 	case DialectRecorded:
 		return created(object{"filter": made})
 	case DialectDocumented:
-		return answer{status: http.StatusCreated}
+		return response{status: http.StatusCreated}
 	}
 	return created(made)
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-func listAddresses(s *Desk, c *call) answer {
+func listAddresses(s *Desk, c *call) response {
 	list := []object{}
 	for _, a := range c.desk.Addresses {
 		list = append(list, c.address(a))
@@ -16,7 +16,7 @@ func listAddresses(s *Desk, c *call) answer {
 	return ok(object{"forwarding_addresses": list})
 }
 
-func createAddress(s *Desk, c *call) answer {
+func createAddress(s *Desk, c *call) response {
 	var in address
 	if bad, fits := c.decode("forwarding_address", &in); !fits {
 		return bad

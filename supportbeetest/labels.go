@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-func listLabels(s *Desk, c *call) answer {
+func listLabels(s *Desk, c *call) response {
 	return ok(object{"labels": c.labels()})
 }
 
-func addLabel(s *Desk, c *call) answer {
+func addLabel(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
 	}
 	name := c.PathValue("name")
 	if _, exists := c.desk.label(name); !exists {
-		return answer{status: http.StatusNotFound}
+		return response{status: http.StatusNotFound}
 	}
 	if !slices.Contains(t.Labels, name) {
 		t.Labels = append(t.Labels, name)
@@ -25,7 +25,7 @@ func addLabel(s *Desk, c *call) answer {
 	return created(object{"label": object{"id": c.desk.id(), "label": name, "ticket": t.ID}})
 }
 
-func removeLabel(s *Desk, c *call) answer {
+func removeLabel(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing

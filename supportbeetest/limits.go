@@ -49,8 +49,8 @@ func (l *rateLimiter) reset() {
 
 // tooMany returns a response with status 429. The body that the service sends is not known; this
 // one is empty.
-func (s *Desk) tooMany(wait time.Duration) answer {
-	result := answer{status: http.StatusTooManyRequests}
+func (s *Desk) tooMany(wait time.Duration) response {
+	result := response{status: http.StatusTooManyRequests}
 	switch s.config.retryAfter {
 	case RetryAfterSeconds:
 		result.header = map[string]string{"Retry-After": strconv.Itoa(int((wait + time.Second - 1) / time.Second))}

@@ -7,7 +7,7 @@ import (
 	"github.com/supportbee-go/supportbee"
 )
 
-func listReplies(s *Desk, c *call) answer {
+func listReplies(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -19,7 +19,7 @@ func listReplies(s *Desk, c *call) answer {
 	return ok(object{"replies": list})
 }
 
-func getReply(s *Desk, c *call) answer {
+func getReply(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -37,7 +37,7 @@ func getReply(s *Desk, c *call) answer {
 	return notFound("Reply", c.PathValue("reply_id"))
 }
 
-func createReply(s *Desk, c *call) answer {
+func createReply(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing

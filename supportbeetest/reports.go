@@ -8,7 +8,7 @@ import (
 )
 
 // report sums up values by day, of the tickets that the query selects.
-func (c *call) report(collect func(t *ticket, add func(at time.Time, value float64)), sum func([]float64) float64) answer {
+func (c *call) report(collect func(t *ticket, add func(at time.Time, value float64)), sum func([]float64) float64) response {
 	q := c.query
 	since := time.Time{}
 	if text := q.Get("since"); text != "" {
@@ -50,7 +50,7 @@ func (c *call) byUser(id int64) bool {
 
 func count(values []float64) float64 { return float64(len(values)) }
 
-func reportTickets(s *Desk, c *call) answer {
+func reportTickets(s *Desk, c *call) response {
 	return c.report(func(t *ticket, add func(time.Time, float64)) {
 		if c.byUser(t.User) {
 			add(t.CreatedAt, 1)
@@ -58,7 +58,7 @@ func reportTickets(s *Desk, c *call) answer {
 	}, count)
 }
 
-func reportReplies(s *Desk, c *call) answer {
+func reportReplies(s *Desk, c *call) response {
 	return c.report(func(t *ticket, add func(time.Time, float64)) {
 		for _, p := range t.Replies {
 			if c.desk.Users[p.Author].agent() && c.byUser(p.Author) {
@@ -69,7 +69,7 @@ func reportReplies(s *Desk, c *call) answer {
 }
 
 // reportFirstResponse reports seconds. The service's unit is not known.
-func reportFirstResponse(s *Desk, c *call) answer {
+func reportFirstResponse(s *Desk, c *call) response {
 	return c.report(func(t *ticket, add func(time.Time, float64)) {
 		for _, p := range t.Replies {
 			if c.desk.Users[p.Author].agent() {

@@ -50,24 +50,24 @@ type operation struct {
 	anonymous bool // works without a token
 	write     bool // changes the state
 	raw       bool // reads the request's body itself
-	handle    func(*Desk, *call) answer
+	handle    func(*Desk, *call) response
 }
 
 // call is a request that the desk handles.
 type call struct {
 	*http.Request
 	encoder
-	token   string
-	user    *user // who owns the token; nil if there is none
-	body    []byte
-	now     time.Time
-	query   url.Values
-	file    *attachment // of an upload
-	refused answer      // to an upload without a usable file
+	token    string
+	user     *user // who owns the token; nil if there is none
+	body     []byte
+	now      time.Time
+	query    url.Values
+	file     *attachment // of an upload
+	rejected response    // to an upload without a usable file
 }
 
-// answer is the response of an operation.
-type answer struct {
+// response is the response to an operation.
+type response struct {
 	status int
 	body   any // encoded as JSON unless it is raw; nil for an empty body
 	header map[string]string
@@ -76,23 +76,23 @@ type answer struct {
 // raw is a body that is sent unchanged.
 type raw string
 
-func ok(body any) answer      { return answer{status: http.StatusOK, body: body} }
-func created(body any) answer { return answer{status: http.StatusCreated, body: body} }
-func done() answer            { return answer{status: http.StatusNoContent} }
+func ok(body any) response      { return response{status: http.StatusOK, body: body} }
+func created(body any) response { return response{status: http.StatusCreated, body: body} }
+func done() response            { return response{status: http.StatusNoContent} }
 
-func fail(status int, format string, args ...any) answer {
-	return answer{status: status, body: map[string]string{"error": fmt.Sprintf(format, args...)}}
+func fail(status int, format string, args ...any) response {
+	return response{status: status, body: map[string]string{"error": fmt.Sprintf(format, args...)}}
 }
 
-func notFound(what string, id any) answer {
+func notFound(what string, id any) response {
 	return fail(http.StatusNotFound, "Couldn't find %s with id=%v", what, id)
 }
 
-func invalidInput(sentences ...string) answer {
+func invalidInput(sentences ...string) response {
 	return fail(http.StatusBadRequest, "Validation failed: %s", strings.Join(sentences, ", "))
 }
 
-func unknownRoute(_ *Desk, _ *call) answer {
+func unknownRoute(_ *Desk, _ *call) response {
 	return fail(http.StatusNotFound, "Sorry. Something seems to have gone wrong. This address does not exist.")
 }
 
@@ -133,7 +133,7 @@ func (s *Desk) handle(op operation, w http.ResponseWriter, r *http.Request) {
 	number := s.serial.Add(1)
 	header := w.Header()
 	header.Set("X-Request-Id", fmt.Sprintf("%08x-%04x-desk", number*2654435761%(1<<32), number%(1<<16)))
-	result := s.answer(op, w, r)
+	result := s.respond(op, w, r)
 	for name, value := range result.header {
 		header.Set(name, value)
 	}
@@ -176,8 +176,8 @@ var gzipWriters = sync.Pool{New: func() any {
 	return w
 }}
 
-// answer authenticates the request and calls its operation with the state locked.
-func (s *Desk) answer(op operation, w http.ResponseWriter, r *http.Request) answer {
+// respond authenticates the request and calls its operation with the state locked.
+func (s *Desk) respond(op operation, w http.ResponseWriter, r *http.Request) response {
 	c := &call{Request: r, now: s.now(), query: r.URL.Query()}
 	if !strings.Contains(r.Header.Get("Accept"), "application/json") && op.op != "" && !op.raw {
 		return fail(http.StatusNotAcceptable, "Accept: application/json is required")
@@ -192,7 +192,7 @@ func (s *Desk) answer(op operation, w http.ResponseWriter, r *http.Request) answ
 		}
 	}
 	if op.op == "Attachments.Upload" {
-		c.file, c.refused = c.readFile()
+		c.file, c.rejected = c.readFile()
 	}
 	if op.write {
 		s.mu.Lock()
@@ -208,7 +208,7 @@ func (s *Desk) answer(op operation, w http.ResponseWriter, r *http.Request) answ
 	}
 	if sent || c.token != "" || !op.anonymous {
 		if c.user = s.state.Users[s.state.Tokens[c.token]]; c.user == nil {
-			return answer{status: s.config.denied, body: raw(" ")}
+			return response{status: s.config.denied, body: raw(" ")}
 		}
 		http.SetCookie(w, &http.Cookie{Name: "secure_code_session", Value: fmt.Sprintf("s%x", s.serial.Load()), Path: "/", HttpOnly: true})
 	}
@@ -219,7 +219,7 @@ func (s *Desk) answer(op operation, w http.ResponseWriter, r *http.Request) answ
 }
 
 // decode decodes the request's JSON, the value of key unless key is empty.
-func (c *call) decode(key string, out any) (answer, bool) {
+func (c *call) decode(key string, out any) (response, bool) {
 	if !strings.HasPrefix(c.Header.Get("Content-Type"), "application/json") {
 		return fail(http.StatusBadRequest, "Content-Type: application/json is required"), false
 	}
@@ -234,7 +234,7 @@ func (c *call) decode(key string, out any) (answer, bool) {
 	if err := json.Unmarshal(data, out); err != nil {
 		return fail(http.StatusBadRequest, "The JSON does not fit: %v", err), false
 	}
-	return answer{}, true
+	return response{}, true
 }
 
 // number returns a number of the path, or 0 if it is not one.
@@ -246,12 +246,12 @@ func (c *call) number(name string) int64 {
 func (c *call) flag(name string) bool { return c.query.Get(name) == "true" }
 
 // ticket404 returns the ticket of the path, or nil and a response with status 404.
-func (c *call) ticket404() (*ticket, answer) {
+func (c *call) ticket404() (*ticket, response) {
 	t := c.desk.Tickets[c.number("id")]
 	if t == nil {
 		return nil, fail(http.StatusNotFound, "Couldn't find Ticket with id=%s [WHERE `tickets`.`company_id` = 1]", c.PathValue("id"))
 	}
-	return t, answer{}
+	return t, response{}
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

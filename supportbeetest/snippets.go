@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-func listSnippets(s *Desk, c *call) answer {
+func listSnippets(s *Desk, c *call) response {
 	list := []object{}
 	for _, snip := range c.desk.Snippets {
 		list = append(list, c.snippet(snip))
@@ -14,7 +14,7 @@ func listSnippets(s *Desk, c *call) answer {
 }
 
 // decodeSnippet reads what both snippet writes take.
-func (c *call) decodeSnippet(into *snippet) (answer, bool) {
+func (c *call) decodeSnippet(into *snippet) (response, bool) {
 	var in struct {
 		Name    string      `json:"name"`
 		Tags    string      `json:"tags"`
@@ -31,10 +31,10 @@ func (c *call) decodeSnippet(into *snippet) (answer, bool) {
 		return invalidInput(problems...), false
 	}
 	into.Name, into.Tags, into.Content = in.Name, in.Tags, in.Content.content()
-	return answer{}, true
+	return response{}, true
 }
 
-func createSnippet(s *Desk, c *call) answer {
+func createSnippet(s *Desk, c *call) response {
 	snip := &snippet{CreatedAt: c.now}
 	if bad, fits := c.decodeSnippet(snip); !fits {
 		return bad
@@ -49,7 +49,7 @@ func (c *call) snippetIndex() int {
 	return slices.IndexFunc(c.desk.Snippets, func(s *snippet) bool { return s.ID == id })
 }
 
-func updateSnippet(s *Desk, c *call) answer {
+func updateSnippet(s *Desk, c *call) response {
 	at := c.snippetIndex()
 	if at < 0 {
 		return notFound("Snippet", c.PathValue("id"))
@@ -60,7 +60,7 @@ func updateSnippet(s *Desk, c *call) answer {
 	return ok(object{"snippet": c.snippet(c.desk.Snippets[at])})
 }
 
-func deleteSnippet(s *Desk, c *call) answer {
+func deleteSnippet(s *Desk, c *call) response {
 	at := c.snippetIndex()
 	if at < 0 {
 		return notFound("Snippet", c.PathValue("id"))

@@ -18,7 +18,7 @@ const (
 	maxCopies      = 25
 )
 
-func listTickets(s *Desk, c *call) answer {
+func listTickets(s *Desk, c *call) response {
 	keep, order, bad := c.selection()
 	if bad.status != 0 {
 		return bad
@@ -26,7 +26,7 @@ func listTickets(s *Desk, c *call) answer {
 	return c.page(order, keep)
 }
 
-func searchTickets(s *Desk, c *call) answer {
+func searchTickets(s *Desk, c *call) response {
 	text := strings.ToLower(strings.TrimSpace(c.query.Get("query")))
 	if text == "" {
 		return invalidInput("Query can't be blank")
@@ -44,7 +44,7 @@ func searchTickets(s *Desk, c *call) answer {
 
 // selection reads the query of a list: a function that reports whether the list has a ticket, and
 // the order.
-func (c *call) selection() (func(*ticket) bool, *index, answer) {
+func (c *call) selection() (func(*ticket) bool, *index, response) {
 	q := c.query
 	order, at := &c.desk.byActivity, func(t *ticket) time.Time { return t.LastActivityAt }
 	if q.Get("sort_by") == "creation_time" {
@@ -132,11 +132,11 @@ func (c *call) selection() (func(*ticket) bool, *index, answer) {
 			}
 		}
 		return true
-	}, order, answer{}
+	}, order, response{}
 }
 
 // page returns a page of the tickets for which keep returns true, newest first.
-func (c *call) page(order *index, keep func(*ticket) bool) answer {
+func (c *call) page(order *index, keep func(*ticket) bool) response {
 	number, _ := strconv.Atoi(c.query.Get("page"))
 	number = max(number, 1)
 	perPage, _ := strconv.Atoi(c.query.Get("per_page"))
@@ -168,7 +168,7 @@ func (c *call) page(order *index, keep func(*ticket) bool) answer {
 	}{total, number, perPage, (total + perPage - 1) / perPage, list})
 }
 
-func getTicket(s *Desk, c *call) answer {
+func getTicket(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -206,7 +206,7 @@ func (c *call) problems(b contentBody) []string {
 	return list
 }
 
-func createTicket(s *Desk, c *call) answer {
+func createTicket(s *Desk, c *call) response {
 	var in struct {
 		Subject             string      `json:"subject"`
 		RequesterName       string      `json:"requester_name"`
@@ -283,7 +283,7 @@ func (c *call) copies(cc, bcc []string) (ccIDs, bccIDs func() []int64, problems 
 	return check("Cc", cc), check("Bcc", bcc), problems
 }
 
-func deleteTicket(s *Desk, c *call) answer {
+func deleteTicket(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	switch {
 	case t == nil:
@@ -324,12 +324,12 @@ var (
 )
 
 // setFlag handles an action. Repeating it has no effect.
-func setFlag(flag flagOf, on bool) func(*Desk, *call) answer {
+func setFlag(flag flagOf, on bool) func(*Desk, *call) response {
 	event, note := flag.onEvent, flag.onNote
 	if !on {
 		event, note = flag.offEvent, flag.offNote
 	}
-	return func(s *Desk, c *call) answer {
+	return func(s *Desk, c *call) response {
 		t, missing := c.ticket404()
 		if t == nil {
 			return missing
@@ -344,7 +344,7 @@ func setFlag(flag flagOf, on bool) func(*Desk, *call) answer {
 	}
 }
 
-func star(s *Desk, c *call) answer {
+func star(s *Desk, c *call) response {
 	if result := setFlag(starred, true)(s, c); result.status != http.StatusNoContent {
 		return result
 	}
@@ -354,7 +354,7 @@ func star(s *Desk, c *call) answer {
 	return result
 }
 
-func setRequester(s *Desk, c *call) answer {
+func setRequester(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -375,7 +375,7 @@ func setRequester(s *Desk, c *call) answer {
 	return created(object{"user": object{"auto_assign": false, "email": p.Email, "first_name": p.FirstName, "last_name": p.LastName}})
 }
 
-func assignUser(s *Desk, c *call) answer {
+func assignUser(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -400,7 +400,7 @@ func assignUser(s *Desk, c *call) answer {
 	return created(c.assignment("user_assignment", id, t, c.now, "user", assignee))
 }
 
-func unassignUser(s *Desk, c *call) answer {
+func unassignUser(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -414,7 +414,7 @@ func unassignUser(s *Desk, c *call) answer {
 	return done()
 }
 
-func assignTeam(s *Desk, c *call) answer {
+func assignTeam(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -439,7 +439,7 @@ func assignTeam(s *Desk, c *call) answer {
 	return created(c.assignment("team_assignment", id, t, c.now, "team", assignee))
 }
 
-func unassignTeam(s *Desk, c *call) answer {
+func unassignTeam(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -452,7 +452,7 @@ func unassignTeam(s *Desk, c *call) answer {
 	return done()
 }
 
-func getAudit(s *Desk, c *call) answer {
+func getAudit(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
