@@ -211,9 +211,9 @@ func (s *Desk) listen() error {
 // Close stops the desk. It closes all connections at once, drops webhooks that have not been
 // delivered, and waits for the desk's goroutines to end.
 func (s *Desk) Close() {
+	s.webhooks.interrupt() // before the lifetime ends, or the queued webhooks fail one by one
 	s.lifetime.end()
 	s.webhooks.close()
-	s.lifetime.end()
 	if s.api != nil {
 		s.api.close()
 		s.storage.close()

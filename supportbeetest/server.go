@@ -39,7 +39,9 @@ func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHT
 
 func (s *Desk) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Second) }
 
-func (s *Desk) encoder() encoder { return encoder{s.state, s.config.dialect, s.URL, s.now()} }
+func (s *Desk) encoder() encoder {
+	return encoder{s.state, s.config.dialect, s.URL, s.now(), sync.OnceValues(s.state.countTickets)}
+}
 
 // operation is an operation of the API.
 type operation struct {

@@ -297,6 +297,18 @@ func (d *desk) addLabel(name, color string) label {
 	return l
 }
 
+// countTickets returns how many tickets each user has requested, and how many of them are active.
+func (d *desk) countTickets() (active, requested map[int64]int) {
+	active, requested = map[int64]int{}, map[int64]int{}
+	for _, t := range d.byCreation.tickets {
+		requested[t.Requester]++
+		if t.active() {
+			active[t.Requester]++
+		}
+	}
+	return active, requested
+}
+
 // sortedUsers returns the users by ID.
 func (d *desk) sortedUsers() []*user {
 	list := make([]*user, 0, len(d.Users))
