@@ -1,114 +1,112 @@
 package supportbeetest
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/supportbee-go/supportbee"
 )
 
-// The assertions below report to tb with [testing.TB.Errorf] and return whether they hold, so
-// that a test can go on or not.
+// The assertions below report a failure with [testing.TB.Errorf], and return whether they hold.
 
-// AssertReplied checks that an agent has replied to the ticket, with a text that holds part.
-func (s *Desk) AssertReplied(tb testing.TB, id TicketID, part string) bool {
+// AssertReplies checks that a ticket has one reply of an agent for each text, which contains it, in
+// this order, and no others. Without texts, it checks that no agent has replied.
+func (s *Desk) AssertReplies(tb testing.TB, ticket supportbee.TicketID, texts ...string) bool {
 	tb.Helper()
-	var texts []string
-	for _, reply := range s.Replies(id) {
+	var got []string
+	for _, reply := range s.Replies(ticket) {
 		if reply.Replier.Agent {
-			texts = append(texts, reply.Content.Text)
+			got = append(got, reply.Content.Text)
 		}
 	}
-	return assertText(tb, fmt.Sprintf("an agent's reply to ticket %d", id), texts, part)
+	return s.assertTexts(tb, ticket, "replies of agents", got, texts)
 }
 
-// AssertCommented checks that the ticket has a comment with a text that holds part.
-func (s *Desk) AssertCommented(tb testing.TB, id TicketID, part string) bool {
+// AssertComments checks the comments of a ticket like [Desk.AssertReplies].
+func (s *Desk) AssertComments(tb testing.TB, ticket supportbee.TicketID, texts ...string) bool {
 	tb.Helper()
-	var texts []string
-	for _, comment := range s.Comments(id) {
-		texts = append(texts, comment.Content.Text)
+	var got []string
+	for _, comment := range s.Comments(ticket) {
+		got = append(got, comment.Content.Text)
 	}
-	return assertText(tb, fmt.Sprintf("a comment on ticket %d", id), texts, part)
+	return s.assertTexts(tb, ticket, "comments", got, texts)
 }
 
-func assertText(tb testing.TB, what string, texts []string, part string) bool {
+func (s *Desk) assertTexts(tb testing.TB, ticket supportbee.TicketID, what string, got, want []string) bool {
 	tb.Helper()
-	for _, text := range texts {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	tb.Errorf("want %s that holds %q, got %d: %q", what, part, len(texts), texts)
-	return false
-}
-
-// AssertArchived checks that the ticket is archived.
-func (s *Desk) AssertArchived(tb testing.TB, id TicketID) bool {
-	tb.Helper()
-	return s.assertTicket(tb, id, "archived", func(t *ticket) bool { return t.Archived })
-}
-
-// AssertAnswered checks that the ticket waits for no answer.
-func (s *Desk) AssertAnswered(tb testing.TB, id TicketID) bool {
-	tb.Helper()
-	return s.assertTicket(tb, id, "answered", func(t *ticket) bool { return !t.Unanswered })
-}
-
-// AssertLabeled checks that the ticket carries the label.
-func (s *Desk) AssertLabeled(tb testing.TB, id TicketID, name string) bool {
-	tb.Helper()
-	return s.assertTicket(tb, id, fmt.Sprintf("labeled %q", name), func(t *ticket) bool {
-		return slices.Contains(t.Labels, name)
-	})
-}
-
-// AssertAssigned checks that the ticket is assigned to the user.
-func (s *Desk) AssertAssigned(tb testing.TB, id TicketID, user UserID) bool {
-	tb.Helper()
-	return s.assertTicket(tb, id, fmt.Sprintf("assigned to user %d", user), func(t *ticket) bool { return t.User == int64(user) })
-}
-
-func (s *Desk) assertTicket(tb testing.TB, id TicketID, what string, holds func(*ticket) bool) bool {
-	tb.Helper()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	t := s.state.Tickets[int64(id)]
-	switch {
-	case t == nil:
-		tb.Errorf("want ticket %d %s, but there is no such ticket", id, what)
+	if s.Ticket(ticket) == nil {
+		tb.Errorf("ticket %d does not exist, want %s that contain %q", ticket, what, want)
 		return false
-	case !holds(t):
-		tb.Errorf("want ticket %d %s, got archived %t, unanswered %t, labels %q, user %d, team %d", id, what, t.Archived, t.Unanswered, t.Labels, t.User, t.Team)
+	}
+	if !slices.EqualFunc(got, want, strings.Contains) {
+		tb.Errorf("%s of ticket %d are %q, want %d that contain %q", what, ticket, got, len(want), want)
 		return false
 	}
 	return true
 }
 
-// AssertRequests checks how often an operation was requested, faulted requests included. The
-// operation is the SDK's name of it, such as "Replies.Create".
-func (s *Desk) AssertRequests(tb testing.TB, op string, want int) bool {
+// AssertLabels checks that a ticket has exactly the labels, in any order.
+func (s *Desk) AssertLabels(tb testing.TB, ticket supportbee.TicketID, names ...string) bool {
 	tb.Helper()
-	got := 0
-	for _, r := range s.Requests() {
-		if r.Op == op {
-			got++
-		}
+	t := s.Ticket(ticket)
+	if t == nil {
+		tb.Errorf("ticket %d does not exist, want labels %q", ticket, names)
+		return false
 	}
-	if got != want {
-		tb.Errorf("want %d requests %s, got %d", want, op, got)
+	var got []string
+	for _, l := range t.Labels {
+		got = append(got, l.Name)
 	}
-	return got == want
+	if !equalInAnyOrder(got, names) {
+		tb.Errorf("labels of ticket %d are %q, want %q", ticket, got, names)
+		return false
+	}
+	return true
 }
 
-// AssertNoWrites checks that there were no requests but reads.
+// AssertMailed checks that exactly the addresses were sent mail, in any order. An address that was
+// sent several mails must be given as often. See [Desk.Outbox].
+func (s *Desk) AssertMailed(tb testing.TB, addresses ...string) bool {
+	tb.Helper()
+	var got []string
+	for _, m := range s.Outbox() {
+		got = append(got, m.To)
+	}
+	if !equalInAnyOrder(got, addresses) {
+		tb.Errorf("mails were sent to %q, want %q", got, addresses)
+		return false
+	}
+	return true
+}
+
+func equalInAnyOrder(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// AssertRequests checks how many requests of an operation, such as "Replies.Create", were received.
+// Requests that failed and retries count. An unknown operation fails the test.
+func (s *Desk) AssertRequests(tb testing.TB, op string, want int) bool {
+	tb.Helper()
+	if !isOperation(op) {
+		tb.Errorf("there is no operation %q; did you mean %q?", op, nearestOperation(op))
+		return false
+	}
+	if got := len(s.Requests(op)); got != want {
+		tb.Errorf("%d requests %s were received, want %d", got, op, want)
+		return false
+	}
+	return true
+}
+
+// AssertNoWrites checks that all requests were reads.
 func (s *Desk) AssertNoWrites(tb testing.TB) bool {
 	tb.Helper()
 	holds := true
 	for _, r := range s.Requests() {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			tb.Errorf("want no writes, got %s %s, status %d", r.Method, r.Path, r.Status)
+			tb.Errorf("%s %s was received and had status %d, want no writes", r.Method, r.Path, r.Status)
 			holds = false
 		}
 	}

@@ -10,13 +10,13 @@ import (
 	"sync"
 )
 
-// maxUpload is the largest file that the desk takes.
+// maxUpload is the size of the largest file that the desk accepts, in bytes.
 const maxUpload = 256 << 20
 
-// upload takes up the file that [call.readFile] has read before the desk was locked.
-func upload(s *Desk, c *call) answer {
+// upload adds the file that [call.readFile] has read before the state was locked.
+func upload(s *Desk, c *call) response {
 	if c.file == nil {
-		return c.refused
+		return c.rejected
 	}
 	c.file.ID, c.file.CreatedAt = c.desk.id(), c.now
 	c.desk.Attachments[c.file.ID] = c.file
@@ -27,8 +27,8 @@ func upload(s *Desk, c *call) answer {
 	return created(out)
 }
 
-// readFile reads the one file of a form.
-func (c *call) readFile() (*attachment, answer) {
+// readFile reads the file of a form.
+func (c *call) readFile() (*attachment, response) {
 	form, err := c.MultipartReader()
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, "Content-Type: multipart/form-data is required")
@@ -53,11 +53,11 @@ func (c *call) readFile() (*attachment, answer) {
 		if contentType == "" {
 			contentType = "application/octet-stream"
 		}
-		return &attachment{Filename: name, ContentType: contentType, Data: data}, answer{}
+		return &attachment{Filename: name, ContentType: contentType, Data: data}, response{}
 	}
 }
 
-// filename reads a file name as browsers write it, with quotes and line ends percent-encoded.
+// filename returns a file name, which browsers send with quotes and line ends percent-encoded.
 func filename(disposition string) string {
 	_, rest, found := strings.Cut(disposition, `filename="`)
 	if !found {
@@ -67,7 +67,7 @@ func filename(disposition string) string {
 	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n").Replace(name)
 }
 
-// links are the addresses at the storage origin, which are good for one download each.
+// links are the URLs of the storage origin. Each can be used once.
 type links struct {
 	mu   sync.Mutex
 	open map[string]int64
@@ -84,6 +84,12 @@ func (l *links) add(id int64) string {
 	return key
 }
 
+func (l *links) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open = nil
+}
+
 func (l *links) take(key string) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,27 +99,27 @@ func (l *links) take(key string) int64 {
 }
 
 // download redirects to the storage origin.
-func download(s *Desk, c *call) answer {
+func download(s *Desk, c *call) response {
 	id := c.number("id")
 	if c.desk.Attachments[id] == nil {
 		return notFound("Attachment", c.PathValue("id"))
 	}
 	origin := "http://" + memoryStorage
 	if s.storage != nil {
-		origin = s.storage.URL
+		origin = s.storage.url
 	}
-	return answer{status: http.StatusFound, header: map[string]string{
+	return response{status: http.StatusFound, header: map[string]string{
 		"Location":     origin + "/files/" + s.links.add(id) + "/" + url.PathEscape(c.desk.Attachments[id].Filename),
 		"Content-Type": "text/html; charset=utf-8",
 	}, body: raw("<html><body>You are being redirected.</body></html>")}
 }
 
-// serveStorage is the storage origin.
+// serveStorage serves the storage origin.
 func (s *Desk) serveStorage(w http.ResponseWriter, r *http.Request) {
-	s.dispatch(operation{op: "Attachments.Storage", method: http.MethodGet, route: "/files/{key}/{name}"}, w, r, s.sendFile)
+	s.dispatch(storage, w, r, s.sendFile)
 }
 
-// sendFile answers for the storage origin. It refuses credentials, as such hosts do.
+// sendFile sends a file. It rejects credentials, as such hosts do.
 func (s *Desk) sendFile(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
 		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
@@ -122,7 +128,7 @@ func (s *Desk) sendFile(w http.ResponseWriter, r *http.Request) {
 	key, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/files/"), "/")
 	id := s.links.take(key)
 	s.mu.RLock()
-	file := s.state.Attachments[id] // is never changed
+	file := s.state.Attachments[id] // never changes
 	s.mu.RUnlock()
 	if file == nil {
 		http.Error(w, "The link has expired", http.StatusForbidden)

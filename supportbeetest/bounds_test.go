@@ -8,41 +8,54 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tests in this file look inside, because the bounds are too far out to be reached in time
-// over HTTP.
+// The tests in this file use unexported parts, because the limits cannot be reached in time over
+// HTTP.
 
-func TestRequestsAreBounded(t *testing.T) {
+func TestTheHistoryIsLimited(t *testing.T) {
 	t.Parallel()
-	var log requestLog
-	for i := range maxRequests + 3 {
-		log.add(&Request{Status: i})
+	var history ring[int]
+	for i := range maxHistory + 3 {
+		history.add(i)
 	}
-	got := log.all()
-	require.Len(t, got, maxRequests)
-	assert.Equal(t, 3, got[0].Status)
-	assert.Equal(t, maxRequests+2, got[maxRequests-1].Status)
+	var got []int
+	history.each(func(i int) { got = append(got, i) })
+	require.Len(t, got, maxHistory)
+	assert.Equal(t, 3, got[0])
+	assert.Equal(t, maxHistory+2, got[maxHistory-1])
 }
 
-func TestWebhooksAreBounded(t *testing.T) {
+func TestRecordedResponsesAreLimited(t *testing.T) {
 	t.Parallel()
-	sender := newWebhookSender()
+	res := &recording{room: 3}
+	n, err := res.Write([]byte("abc"))
+	require.NoError(t, err)
+	assert.Equal(t, 3, n)
+	_, err = res.Write([]byte("d"))
+	require.ErrorIs(t, err, errTooLong)
+	assert.Equal(t, "abc", string(res.body))
+}
+
+func TestWebhooksAreLimited(t *testing.T) {
+	t.Parallel()
+	life := newLifetime()
+	sender := newWebhookSender(life)
 	release := make(chan struct{})
 	arrived := make(chan struct{}, maxQueuedWebhooks)
-	sender.subscribeHandler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	sender.add(Webhook{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		arrived <- struct{}{}
 		<-release
-	}))
-	sender.enqueue("first", nil)
-	<-arrived // and is on its way, no longer in the queue
+	})})
+	sender.send("first", nil)
+	<-arrived // and is no longer in the queue
 	for range maxQueuedWebhooks {
-		sender.enqueue("queued", nil)
+		sender.send("queued", nil)
 	}
-	sender.enqueue("one too many", nil)
-	dropped := sender.deliveries()
-	require.Len(t, dropped, 1)
-	assert.Equal(t, "one too many", dropped[0].Action)
-	require.ErrorIs(t, dropped[0].Err, errQueueFull)
+	sender.send("one too many", []byte("x"))
+	var dropped []Delivery
+	sender.sent.each(func(d Delivery) { dropped = append(dropped, d) })
+	assert.Equal(t, []Delivery{{Action: "one too many", Body: []byte("x"), Err: errQueueFull}}, dropped)
 	sender.interrupt()
 	close(release)
 	sender.close()
+	life.end()
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// dateLayouts are the forms of times in queries that the vendor lists, besides Unix seconds.
+// dateLayouts are the documented forms of times in queries, besides Unix seconds.
 var dateLayouts = []string{
 	time.RFC3339,
 	"20060102T150405-0700",
@@ -21,7 +21,7 @@ var (
 	unixSeconds = regexp.MustCompile(`^\d{9,11}$`)
 )
 
-// parseDate reads a time of a query; without a zone it is UTC.
+// parseDate parses a time of a query. Without a zone, it is in UTC.
 func parseDate(text string) (time.Time, error) {
 	if unixSeconds.MatchString(text) {
 		seconds, err := strconv.ParseInt(text, 10, 64)

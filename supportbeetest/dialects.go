@@ -211,6 +211,7 @@ type encoder struct {
 	dialect Dialect
 	base    string // the desk's URL
 	now     time.Time
+	counts  func() (active, requested map[int64]int) // the tickets of each user, counted at most once
 }
 
 // null is the value of a member that is present without one.
@@ -218,11 +219,9 @@ var null = json.RawMessage("null")
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-// documented reports whether the dialect is that of the vendor's reference.
 func (e encoder) documented() bool { return e.dialect == DialectDocumented }
 
-// current reports whether the dialect is today's, which is the default.
-func (e encoder) current() bool { return !e.documented() && e.dialect != DialectRecorded }
+func (e encoder) current() bool { return e.dialect == DialectCurrent }
 
 // webhook returns the encoder for payloads of webhooks.
 func (e encoder) webhook() encoder {
@@ -259,8 +258,12 @@ func (e encoder) person(id int64) personJSON {
 			p.LastName = &last
 		}
 	}
-	if e.current() {
+	switch e.dialect {
+	case DialectCurrent:
 		p.accountJSON = e.account(u)
+	case DialectRecorded:
+		active, _ := e.counts()
+		p.ActiveTicketsCount = new(active[u.ID])
 	}
 	return p
 }
@@ -305,22 +308,12 @@ func (e encoder) people(ids []int64) []personJSON {
 func (e encoder) user(u *user) userJSON { return e.users([]*user{u})[0] }
 
 func (e encoder) users(users []*user) []userJSON {
-	// The older dialects count the tickets of all users at once: there can be many of both.
-	active, requested := map[int64]int{}, map[int64]int{}
-	for _, t := range e.desk.byCreation.tickets {
-		if e.current() {
-			break
-		}
-		requested[t.Requester]++
-		if t.active() {
-			active[t.Requester]++
-		}
-	}
 	list := make([]userJSON, len(users))
 	for i, u := range users {
 		out := userJSON{personJSON: e.person(u.ID), Teams: []teamJSON{}}
 		out.accountJSON = e.account(u)
 		if !e.current() {
+			active, requested := e.counts()
 			out.ActiveTicketsCount, out.RequestedCount = new(active[u.ID]), new(requested[u.ID])
 		}
 		if u.Type == "customer_group" {
@@ -347,12 +340,8 @@ func (e encoder) userWithTickets(u *user, tickets []*ticket) object {
 	}
 	out.Tickets = list
 	if e.current() {
-		out.Signature, out.CustomerGroups, out.ActiveTicketsCount = new(u.Signature), []nameJSON{}, new(0)
-		for _, t := range e.desk.byCreation.tickets {
-			if t.Requester == u.ID && t.active() {
-				*out.ActiveTicketsCount++
-			}
-		}
+		active, _ := e.counts()
+		out.Signature, out.CustomerGroups, out.ActiveTicketsCount = new(u.Signature), []nameJSON{}, new(active[u.ID])
 		for _, group := range e.desk.sortedUsers() {
 			if slices.Contains(group.Members, u.ID) {
 				out.CustomerGroups = append(out.CustomerGroups, nameJSON{group.ID, group.Name})
@@ -417,7 +406,7 @@ func (e encoder) content(c content) contentJSON {
 	return out
 }
 
-func (e encoder) counts(t *ticket) *countsJSON {
+func (e encoder) ticketCounts(t *ticket) *countsJSON {
 	return &countsJSON{RepliesCount: len(t.Replies), AgentRepliesCount: e.desk.agentReplies(t), CommentsCount: len(t.Comments)}
 }
 
@@ -473,7 +462,7 @@ func (e encoder) currentTicket(t *ticket) *currentTicketJSON {
 func (e encoder) reply(t *ticket, p *post) replyJSON {
 	out := replyJSON{
 		ID: p.ID, CreatedAt: stamp(p.CreatedAt), Summary: summary(p.Content), CC: e.people(p.CC), BCC: e.people(p.BCC),
-		Ticket: e.counts(t), Replier: e.person(p.Author), Content: e.content(p.Content),
+		Ticket: e.ticketCounts(t), Replier: e.person(p.Author), Content: e.content(p.Content),
 	}
 	if e.current() {
 		out.Ticket.ID = t.ID
@@ -489,7 +478,7 @@ func (e encoder) reply(t *ticket, p *post) replyJSON {
 }
 
 func (e encoder) comment(t *ticket, p *post) commentJSON {
-	return commentJSON{ID: p.ID, CreatedAt: stamp(p.CreatedAt), Ticket: e.counts(t), Commenter: e.person(p.Author), Content: e.content(p.Content)}
+	return commentJSON{ID: p.ID, CreatedAt: stamp(p.CreatedAt), Ticket: e.ticketCounts(t), Commenter: e.person(p.Author), Content: e.content(p.Content)}
 }
 
 func (e encoder) draft(d *draft) draftJSON {

@@ -1,8 +1,8 @@
-// Package supportbeetest is a SupportBee help desk that runs inside a test.
+// Package supportbeetest provides a help desk for tests, which implements the SupportBee API.
 //
-// It speaks the API over real HTTP on loopback and keeps its state in memory: what one call
-// writes, the next one reads. Tests of code that uses the SDK run against it without an account,
-// without recorded answers and without fakes of the services:
+// The desk serves the API over HTTP on loopback and keeps its state in memory: a call reads what
+// earlier calls have written. Tests of code that uses package supportbee run against it without an
+// account, recorded responses or fakes of the services:
 //
 //	desk := supportbeetest.New(t)
 //	bot := NewBot(desk.Client())
@@ -10,14 +10,16 @@
 //
 //	bot.Triage(t.Context())
 //
-//	desk.AssertLabeled(t, ticket, "refund")
-//	desk.AssertReplied(t, ticket, "We are looking into it")
+//	desk.AssertLabels(t, ticket, "refund")
+//	desk.AssertReplies(t, ticket, "We are looking into it")
+//	desk.AssertMailed(t, supportbeetest.CustomerEmail)
 //
-// A new desk holds a few agents, teams, labels, snippets and tickets; [WithoutSeed] leaves them
-// out, and [Desk.Seed] adds tickets by the thousand. [Desk.Inject] makes requests fail in
-// every way in which a service on the network fails. [InMemory] needs no socket and works inside
-// a [testing/synctest] bubble, where waits cost no time.
+// A new desk has a few agents, teams, labels, snippets and tickets. [WithoutSeed] leaves them out,
+// and [Desk.AddTickets] adds any number of tickets. [Desk.Inject] makes requests fail in the ways
+// in which a service on a network fails. With [InMemory], the desk needs no socket and works in a
+// [testing/synctest] bubble.
 //
-// The desk is as faithful as what is known of the service allows. Its responses have the form seen
-// in 2026; [WithDialect] chooses an older one.
+// The desk does not send mail: [Desk.Outbox] lists what the service would have sent. It does not
+// evaluate HTML, and its search is a plain search for a text. Its responses have the
+// form seen in 2026; [WithDialect] selects an older one.
 package supportbeetest

@@ -2,309 +2,585 @@ package supportbeetest
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/supportbee-go/supportbee"
 )
 
-// Cut says where a [Fault] cuts the connection.
-type Cut int
-
-// The places to cut a connection.
-const (
-	NoCut          Cut = iota
-	BeforeHandling     // the desk never sees the request; the client cannot know that
-	AfterHandling      // the desk has done what was asked, and no answer comes
-	MidBody            // the answer breaks off in the middle of its body
-)
-
-// Fault is something that goes wrong with requests. [Desk.Inject] arms it.
-//
-// The first group of fields selects requests, the second says what happens; fields of the second
-// combine where that makes sense. Without any of the second the request is served as usual.
-type Fault struct {
-	// The SDK's name of the operation, such as "Tickets.Create"; empty for any. A download is two
-	// requests: "Attachments.Download" is redirected to "Attachments.Storage", which has the file.
+// Match selects requests of the API for [Desk.Inject]. The zero value matches all.
+type Match struct {
+	// Op is the operation, such as "Tickets.Create". A download is two requests:
+	// "Attachments.Download" is redirected to "Attachments.Storage", which has the file.
 	Op string
 
-	Method      string  // the HTTP method; empty for any
-	Route       string  // the route, such as "/tickets/{id}"; empty for any
-	Skip        int     // lets so many matching requests pass first
-	Times       int     // hits so many requests; 0 for every one
-	Probability float64 // hits a matching request with this probability; 0 for surely
-	Seed        uint64  // of the probability: the same seed hits the same requests
+	// TicketID matches only requests whose path names this ticket.
+	TicketID supportbee.TicketID
 
-	Delay  time.Duration // waits before anything else
-	Cut    Cut           // cuts the connection
-	Handle bool          // lets the desk handle the request although the answer is replaced
+	// Func, if it is not nil, matches only requests for which it returns true. It must not read
+	// the body, and may be called concurrently.
+	Func func(*http.Request) bool
 
-	Status     int         // replaces the answer by this status, with Body
-	Body       string      // the body of a replaced answer
-	Header     http.Header // added to the answer
-	RetryAfter string      // the Retry-After header: seconds or an HTTP date; means 429 without Status
-	HTML       bool        // replaces the answer by a proxy's HTML page, with status 200 unless set
+	// Skip is the number of matching requests to serve before the first fault.
+	Skip int
 
-	RedirectTo   string // replaces the answer by a redirect, 302 unless Status is set
-	RedirectLoop bool   // redirects the request to itself, 307 unless Status is set
+	// Times is the maximum number of requests to fail. The default is no limit.
+	Times int
 
-	ContentType string        // the answer's Content-Type
-	Truncate    bool          // ends the JSON half-way; the response itself is whole
-	Corrupt     bool          // makes the JSON invalid
-	SlowBody    time.Duration // sends the body in eight pieces with this pause before each
-	Oversize    int64         // pads the body with white space to so many bytes; it stays valid JSON
-	Endless     bool          // sends white space behind the body until the client goes away
+	// Probability is the probability, from 0 to 1, that a matching request fails. The default is 1.
+	Probability float64
+
+	// Seed is the seed of Probability. The same seed selects the same requests of a sequence.
+	Seed uint64
 }
 
-// Injection is a fault that is armed.
+// Inject applies faults to the requests that match. The first fault is the outermost: it sees the
+// request first and the response last. If several injections match a request, the one injected
+// first applies.
+//
+// If match.Op is not an operation of the API, Inject fails the test that the desk was made for, or
+// panics if there is none.
+func (s *Desk) Inject(match Match, faults ...Fault) *Injection {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	if match.Op != "" && !s.checkOperation("Inject", match.Op) {
+		return &Injection{set: &s.faults}
+	}
+	faults = slices.Clone(faults)
+	return s.faults.add(&Injection{
+		match: match,
+		choose: func(random *rand.Rand) ([]Fault, bool) {
+			return faults, match.Probability == 0 || random.Float64() < match.Probability
+		},
+		random: rand.New(rand.NewPCG(match.Seed, match.Seed)),
+	})
+}
+
+// InjectChaos applies random faults to about the given share of all requests, from 0 to 1:
+// gateway errors, rate limits, dropped connections, truncated responses and delays. The same seed
+// selects the same faults for the same sequence of requests.
+func (s *Desk) InjectChaos(share float64, seed uint64) *Injection {
+	mix := [][]Fault{
+		{HTMLPage(http.StatusBadGateway)},
+		{Header("Retry-After", "1"), Status(http.StatusServiceUnavailable)},
+		{RateLimited("1")},
+		{Status(http.StatusInternalServerError)},
+		{Drop()},
+		{AfterHandling(Drop())},
+		{DropBody()},
+		{Truncate()},
+		{Delay(2 * time.Second)},
+	}
+	return s.faults.add(&Injection{
+		choose: func(random *rand.Rand) ([]Fault, bool) {
+			if random.Float64() >= share {
+				return nil, false
+			}
+			return mix[random.IntN(len(mix))], true
+		},
+		random: rand.New(rand.NewPCG(seed, seed)),
+	})
+}
+
+// Injection is an active injection of faults. See [Desk.Inject].
 type Injection struct {
-	set     *faultSet
-	fault   Fault
+	set    *faultSet
+	match  Match
+	choose func(*rand.Rand) ([]Fault, bool) // false if the request is spared
+
+	// Guarded by set.mu.
 	random  *rand.Rand
 	matched int
 	hits    int
-	removed bool
 }
 
-// Hits returns how many requests the fault has hit.
+// Hits returns the number of requests that the faults were applied to. A fault of the response
+// body, such as [Truncate], is not applied to a response without a body.
 func (i *Injection) Hits() int {
 	i.set.mu.Lock()
 	defer i.set.mu.Unlock()
 	return i.hits
 }
 
-// Remove disarms the fault.
+// Remove ends the injection. Requests that are being served keep their faults.
 func (i *Injection) Remove() {
 	i.set.mu.Lock()
 	defer i.set.mu.Unlock()
-	i.removed = true
+	i.set.active = slices.DeleteFunc(slices.Clone(i.set.active), func(other *Injection) bool { return other == i })
 }
 
-// faultSet holds the faults of a desk. The first one that hits a request is the one it gets.
+// selects reports whether the match selects the request, its numbers aside.
+func (m Match) selects(op operation, r *http.Request) bool {
+	if m.Op != "" && m.Op != op.op {
+		return false
+	}
+	if m.TicketID != 0 && (!strings.HasPrefix(op.route, "/tickets/{id}") || r.PathValue("id") != strconv.FormatInt(int64(m.TicketID), 10)) {
+		return false
+	}
+	return m.Func == nil || m.Func(r)
+}
+
+// faultSet holds the active injections of a desk.
 type faultSet struct {
-	mu    sync.Mutex
-	armed []*Injection
+	mu     sync.Mutex
+	active []*Injection // replaced, never changed
 }
 
-func (s *faultSet) inject(f Fault) *Injection {
+func (s *faultSet) add(i *Injection) *Injection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	injection := &Injection{set: s, fault: f, random: rand.New(rand.NewPCG(f.Seed, f.Seed))}
-	s.armed = append(s.armed, injection)
-	return injection
+	i.set = s
+	s.active = append(slices.Clip(s.active), i)
+	return i
 }
 
-// pick returns the fault that hits the request, if any.
-func (s *faultSet) pick(op, method, route string) (Fault, bool) {
+// reset removes all injections.
+func (s *faultSet) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, i := range s.armed {
-		f := i.fault
-		if i.removed || f.Times > 0 && i.hits >= f.Times ||
-			f.Op != "" && f.Op != op || f.Method != "" && f.Method != method || f.Route != "" && f.Route != route {
-			continue
-		}
-		if i.matched++; i.matched <= f.Skip || f.Probability > 0 && i.random.Float64() >= f.Probability {
-			continue
-		}
-		i.hits++
-		return f, true
-	}
-	return Fault{}, false
+	s.active = nil
 }
 
-// serve answers a request as the fault has it; handle is what the desk would do.
-func (f Fault) serve(w http.ResponseWriter, r *http.Request, handle http.HandlerFunc) {
-	if !pause(r, f.Delay) {
-		return
-	}
-	if f.Cut == BeforeHandling {
-		panic(http.ErrAbortHandler)
-	}
-	answer := f.replacement(r)
-	if answer == nil || f.Handle || f.Cut == AfterHandling {
-		handled := &recorder{header: http.Header{}}
-		plain := r.Clone(r.Context())
-		plain.Header.Del("Accept-Encoding") // what is done to the body is done to the JSON
-		handle(handled, plain)
-		if answer == nil {
-			answer = handled
-		}
-	}
-	if f.Cut == AfterHandling {
-		panic(http.ErrAbortHandler)
-	}
-	for name, values := range f.Header {
-		answer.header[http.CanonicalHeaderKey(name)] = values
-	}
-	if f.RetryAfter != "" {
-		answer.header.Set("Retry-After", f.RetryAfter)
-	}
-	if f.ContentType != "" {
-		answer.header.Set("Content-Type", f.ContentType)
-	}
-	f.send(w, r, answer)
-}
-
-// replacement is the answer in place of the desk's, nil if the desk answers.
-func (f Fault) replacement(r *http.Request) *recorder {
-	answer := &recorder{header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, status: f.Status}
-	otherwise := func(status int) {
-		if answer.status == 0 {
-			answer.status = status
-		}
-	}
-	switch {
-	case f.RedirectTo != "":
-		otherwise(http.StatusFound)
-		answer.header.Set("Location", f.RedirectTo)
-	case f.RedirectLoop:
-		otherwise(http.StatusTemporaryRedirect)
-		answer.header.Set("Location", r.URL.RequestURI())
-	case f.HTML:
-		otherwise(http.StatusOK)
-		answer.header.Set("Content-Type", "text/html; charset=utf-8")
-		answer.body.WriteString("<!DOCTYPE html><html><body><h1>One moment please</h1></body></html>")
-	case f.RetryAfter != "":
-		otherwise(http.StatusTooManyRequests)
-		answer.body.WriteString(f.Body)
-	case f.Status != 0:
-		answer.body.WriteString(f.Body)
-	default:
-		return nil
-	}
-	return answer
-}
-
-// send writes the answer with what the fault does to its body.
-func (f Fault) send(w http.ResponseWriter, r *http.Request, answer *recorder) {
-	body := answer.body.Bytes()
-	if f.Corrupt {
-		body = []byte(strings.Replace(string(body), ":", ";", 1))
-	}
-	if f.Truncate {
-		body = body[:len(body)/2]
-	}
-	if pad := f.Oversize - int64(len(body)); pad > 0 {
-		body = append(bytes.Clone(body), bytes.Repeat([]byte(" "), int(pad))...)
-	}
-	header := w.Header()
-	maps.Copy(header, answer.header)
-	header.Del("Content-Length")
-	if len(body) > 0 && !f.Endless {
-		header.Set("Content-Length", strconv.Itoa(len(body)))
-	}
-	w.WriteHeader(max(answer.status, http.StatusOK))
-	if f.Cut == MidBody {
-		_, _ = w.Write(body[:len(body)/2])
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	}
-	if f.SlowBody > 0 {
-		const pieces = 8
-		for i := range pieces {
-			if !pause(r, f.SlowBody) {
-				panic(http.ErrAbortHandler) // the client is gone; a short body must not look whole
+// pick returns the faults of the first injection that applies to the request, or nil.
+func (s *faultSet) pick(op operation, r *http.Request) *application {
+	s.mu.Lock()
+	active := s.active
+	s.mu.Unlock()
+	for _, i := range active {
+		if i.match.selects(op, r) { // without the lock, since it calls Match.Func
+			if faults, hit := i.take(); hit {
+				return newApplication(i, faults)
 			}
-			_, _ = w.Write(body[len(body)*i/pieces : len(body)*(i+1)/pieces])
-			_ = http.NewResponseController(w).Flush()
 		}
-		return
 	}
-	_, _ = w.Write(body)
-	if f.Endless {
+	return nil
+}
+
+// take counts a matching request and returns the faults to apply to it.
+func (i *Injection) take() ([]Fault, bool) {
+	i.set.mu.Lock()
+	defer i.set.mu.Unlock()
+	if i.match.Times > 0 && i.hits >= i.match.Times {
+		return nil, false
+	}
+	if i.matched++; i.matched <= i.match.Skip {
+		return nil, false
+	}
+	faults, hit := i.choose(i.random)
+	if hit {
+		i.hits++
+	}
+	return faults, hit
+}
+
+// application is an injection that is being applied to a request.
+type application struct {
+	injection *Injection
+	faults    []Fault
+	left      atomic.Int32 // faults that have not missed
+	missed    func()       // called when all faults have missed
+}
+
+type applicationKey struct{}
+
+func newApplication(i *Injection, faults []Fault) *application {
+	a := &application{injection: i, faults: faults}
+	a.left.Store(int32(len(faults)))
+	return a
+}
+
+// names returns the names of the faults.
+func (a *application) names() string {
+	names := make([]string, len(a.faults))
+	for i, f := range a.faults {
+		names[i] = f.name()
+	}
+	return strings.Join(names, ", ")
+}
+
+// serve serves a request with the faults around next. It calls missed if none could be applied.
+// The context of the request ends with ctx, too.
+func (a *application) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, next http.Handler, missed func()) {
+	a.missed = func() {
+		a.injection.set.mu.Lock()
+		a.injection.hits--
+		a.injection.set.mu.Unlock()
+		missed()
+	}
+	for _, f := range slices.Backward(a.faults) {
+		next = f.wrap(next)
+	}
+	both, cancel := context.WithCancel(context.WithValue(r.Context(), applicationKey{}, a))
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	next.ServeHTTP(w, r.WithContext(both))
+}
+
+// miss tells the injection of a request that a fault cannot be applied to its response.
+func miss(r *http.Request) {
+	if a, ok := r.Context().Value(applicationKey{}).(*application); ok && a.left.Add(-1) == 0 {
+		a.missed()
+	}
+}
+
+// Fault is a failure, implemented as HTTP middleware.
+//
+// Custom faults can be composed with those of this package. The context of the requests they get
+// ends when the client cancels the request and when the desk is closed. To close the connection,
+// they panic with [http.ErrAbortHandler].
+type Fault struct {
+	// Name is the name in [Request] and in logs.
+	Name string
+
+	// Wrap returns a handler that serves requests with the failure. Calling next handles the
+	// request. If Wrap is nil, the request is served as usual.
+	Wrap func(next http.Handler) http.Handler
+}
+
+func (f Fault) name() string { return cmp.Or(f.Name, "unnamed") }
+
+func (f Fault) wrap(next http.Handler) http.Handler {
+	if f.Wrap == nil {
+		return next
+	}
+	return f.Wrap(next)
+}
+
+// AfterHandling applies a fault after the desk has handled the request, in place of its response.
+// A fault that changes the response, such as [Truncate] or [Delay], changes the one of the desk.
+func AfterHandling(fault Fault) Fault {
+	return Fault{Name: fault.name() + " after handling", Wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			res := record(next, r)
+			fault.wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { res.send(w) })).ServeHTTP(w, r)
+		})
+	}}
+}
+
+// Status responds with a status and a typical error body, without handling the request. The body
+// is empty for a status below 400 and for 429, and a space for 401.
+func Status(status int) Fault {
+	body := fmt.Sprintf(`{"error":%q}`, http.StatusText(status))
+	switch {
+	case status < http.StatusBadRequest, status == http.StatusTooManyRequests:
+		body = ""
+	case status == http.StatusUnauthorized:
+		body = " "
+	case status == http.StatusBadRequest:
+		body = `{"error":"Validation failed"}`
+	case status == http.StatusForbidden:
+		body = `{"error":"Access denied"}`
+	case status == http.StatusNotFound, status == http.StatusInternalServerError:
+		body = `{"error":"Sorry. Something seems to have gone wrong."}`
+	}
+	return named(fmt.Sprintf("status %d", status), Respond(reply(status, "application/json; charset=utf-8", body)))
+}
+
+// Respond responds with handler, without handling the request.
+func Respond(handler http.Handler) Fault {
+	return Fault{Name: "respond", Wrap: func(http.Handler) http.Handler { return handler }}
+}
+
+// RateLimited responds with status 429 and a Retry-After header, without handling the request. If
+// retryAfter is empty, there is no such header.
+func RateLimited(retryAfter string) Fault {
+	return named("rate limited", Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if retryAfter != "" {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		w.WriteHeader(http.StatusTooManyRequests)
+	})))
+}
+
+// HTMLPage responds with an HTML page, as proxies do, without handling the request.
+func HTMLPage(status int) Fault {
+	const page = "<!DOCTYPE html><html><body><h1>One moment please</h1></body></html>"
+	return named(fmt.Sprintf("HTML page %d", status), Respond(reply(status, "text/html; charset=utf-8", page)))
+}
+
+// Redirect responds with a redirect, without handling the request. If location is empty, it is the
+// URL of the request.
+func Redirect(status int, location string) Fault {
+	return named(fmt.Sprintf("redirect %d", status), Respond(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		target := location
+		if target == "" {
+			target = r.URL.RequestURI()
+		}
+		w.Header().Set("Location", target)
+		w.WriteHeader(status)
+	})))
+}
+
+// Drop closes the connection without a response, and without handling the request. With
+// [AfterHandling], the request is handled. If the connection was used before, an [http.Transport]
+// retries a GET request itself.
+func Drop() Fault {
+	return named("drop", Respond(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })))
+}
+
+// DropBody closes the connection in the middle of the response body.
+func DropBody() Fault {
+	return bodyFault("drop body", func(w http.ResponseWriter, _ *http.Request, res *recording) {
+		res.setLength(len(res.body))
+		res.body, res.aborted = res.body[:len(res.body)/2], true
+		res.send(w)
+	})
+}
+
+// Delay waits before it handles the request. If the client cancels the request or the desk is
+// closed meanwhile, the request is not handled.
+func Delay(d time.Duration) Fault {
+	return Fault{Name: "delay " + d.String(), Wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			pause(r, d)
+			next.ServeHTTP(w, r)
+		})
+	}}
+}
+
+// SlowBody sends the response body in pieces, usually eight, with a pause before each. If the
+// client cancels the request or the desk is closed meanwhile, it closes the connection.
+func SlowBody(pause time.Duration) Fault {
+	return Fault{Name: "slow body " + pause.String(), Wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			slow := &slowWriter{ResponseWriter: w, request: r, pause: pause}
+			next.ServeHTTP(slow, r)
+			if !slow.wrote {
+				miss(r)
+			}
+		})
+	}}
+}
+
+// Header sets a header of the response.
+func Header(key, value string) Fault {
+	return Fault{Name: "header " + key, Wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			setter := &headerWriter{ResponseWriter: w, key: key, value: value}
+			next.ServeHTTP(setter, r)
+			setter.set()
+		})
+	}}
+}
+
+// Truncate ends the response body in the middle, with a matching Content-Length.
+func Truncate() Fault {
+	return bodyFault("truncate", func(w http.ResponseWriter, _ *http.Request, res *recording) {
+		res.body = res.body[:len(res.body)/2]
+		res.setLength(len(res.body))
+		res.send(w)
+	})
+}
+
+// Corrupt makes the JSON of the response invalid. The size of the body does not change.
+func Corrupt() Fault {
+	return bodyFault("corrupt", func(w http.ResponseWriter, _ *http.Request, res *recording) {
+		res.body[len(res.body)/2] = 0 // no JSON text has this byte, inside a string or outside
+		res.send(w)
+	})
+}
+
+// Pad appends white space to the response body up to the given size, which leaves JSON valid. A
+// negative size never ends.
+func Pad(size int64) Fault {
+	return bodyFault(fmt.Sprintf("pad %d", size), func(w http.ResponseWriter, r *http.Request, res *recording) {
+		missing := size - int64(len(res.body))
+		switch {
+		case size < 0:
+			res.header.Del("Content-Length")
+		case missing > 0:
+			res.header.Set("Content-Length", strconv.FormatInt(size, 10))
+		}
+		res.send(w)
 		space := bytes.Repeat([]byte(" "), 32<<10)
-		for r.Context().Err() == nil {
-			if _, err := w.Write(space); err != nil {
+		for missing > 0 || size < 0 {
+			if size >= 0 {
+				space = space[:min(missing, int64(len(space)))]
+			}
+			if _, err := w.Write(space); err != nil || r.Context().Err() != nil {
+				panic(http.ErrAbortHandler) // a short body must not look like a whole one
+			}
+			missing -= int64(len(space))
+		}
+	})
+}
+
+func named(name string, fault Fault) Fault {
+	fault.Name = name
+	return fault
+}
+
+// reply returns a handler that sends a body, which may be empty.
+func reply(status int, contentType, body string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if body != "" {
+			w.Header().Set("Content-Type", contentType)
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	})
+}
+
+// bodyFault returns a fault of responses that have a body.
+func bodyFault(name string, send func(http.ResponseWriter, *http.Request, *recording)) Fault {
+	return Fault{Name: name, Wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			res := record(next, r)
+			if len(res.body) == 0 {
+				miss(r)
+				res.send(w)
 				return
 			}
-		}
-	}
+			send(w, r, res)
+		})
+	}}
 }
 
-// pause waits, and reports whether the client is still there afterwards.
-func pause(r *http.Request, d time.Duration) bool {
-	if d <= 0 {
-		return r.Context().Err() == nil
-	}
+// pause waits. It closes the connection if the request ends first: a response without a body, or
+// with a short one, must not look like a whole one.
+func pause(r *http.Request, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-r.Context().Done():
-		return false
+		panic(http.ErrAbortHandler)
 	}
 }
 
-// recorder is a [http.ResponseWriter] that keeps the answer.
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
+// slowWriter sends each write in pieces.
+type slowWriter struct {
+	http.ResponseWriter
+	request *http.Request
+	pause   time.Duration
+	wrote   bool
 }
 
-func (r *recorder) Header() http.Header { return r.header }
+func (s *slowWriter) Write(p []byte) (int, error) {
+	const pieces = 8
+	sent := 0
+	for i := range pieces {
+		end := len(p) * (i + 1) / pieces
+		if end == sent {
+			continue
+		}
+		s.wrote = true
+		pause(s.request, s.pause)
+		n, err := s.ResponseWriter.Write(p[sent:end])
+		sent += n
+		if err != nil {
+			return sent, err
+		}
+		_ = http.NewResponseController(s.ResponseWriter).Flush()
+	}
+	return sent, nil
+}
 
-func (r *recorder) WriteHeader(status int) {
+func (s *slowWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// headerWriter sets a header when the handler sends its own.
+type headerWriter struct {
+	http.ResponseWriter
+	key, value string
+	sent       bool
+}
+
+func (h *headerWriter) set() {
+	if !h.sent {
+		h.sent = true
+		h.ResponseWriter.Header().Set(h.key, h.value)
+	}
+}
+
+func (h *headerWriter) WriteHeader(status int) {
+	h.set()
+	h.ResponseWriter.WriteHeader(status)
+}
+
+func (h *headerWriter) Write(p []byte) (int, error) {
+	h.set()
+	return h.ResponseWriter.Write(p)
+}
+
+func (h *headerWriter) Unwrap() http.ResponseWriter { return h.ResponseWriter }
+
+// recording is a recorded response. It is the [http.ResponseWriter] that records it.
+type recording struct {
+	header  http.Header
+	status  int // 0 if nothing was written
+	body    []byte
+	room    int  // bytes that may be added to body
+	aborted bool // the handler closed the connection
+}
+
+// record lets next handle a request and returns the response. The body is not compressed, so that
+// what a fault does to it is done to the JSON.
+func record(next http.Handler, r *http.Request) (res *recording) {
+	res = &recording{header: http.Header{}, room: 2 * maxUpload}
+	r = r.Clone(r.Context())
+	r.Header.Del("Accept-Encoding")
+	defer func() {
+		if cause := recover(); cause != nil {
+			if !isAbort(cause) {
+				panic(cause)
+			}
+			res.aborted = true
+		}
+	}()
+	next.ServeHTTP(res, r)
+	res.WriteHeader(http.StatusOK)
+	return res
+}
+
+func (r *recording) Header() http.Header { return r.header }
+
+func (r *recording) WriteHeader(status int) {
 	if r.status == 0 {
 		r.status = status
 	}
 }
 
-func (r *recorder) Write(p []byte) (int, error) {
+// errTooLong ends a body that never would, such as the one of Pad(-1) within [Truncate].
+var errTooLong = errors.New("supportbeetest: the response is too long to be recorded")
+
+func (r *recording) Write(p []byte) (int, error) {
 	r.WriteHeader(http.StatusOK)
-	return r.body.Write(p)
+	if r.room -= len(p); r.room < 0 {
+		return 0, errTooLong
+	}
+	r.body = append(r.body, p...)
+	return len(p), nil
 }
 
-// Chaos returns faults that together hit about the given share of all requests, from 0 to 1:
-// failing gateways, rate limits, cut connections, broken answers and delays. The same seed gives
-// the same faults for the same requests.
-func Chaos(share float64, seed uint64) []Fault {
-	faults := []Fault{
-		{Status: http.StatusBadGateway, HTML: true},
-		{Status: http.StatusServiceUnavailable, RetryAfter: "1"},
-		{RetryAfter: "1"},
-		{Status: http.StatusInternalServerError, Body: `{"error":"Sorry. Something seems to have gone wrong."}`},
-		{Cut: BeforeHandling},
-		{Cut: AfterHandling},
-		{Cut: MidBody},
-		{Truncate: true},
-		{Delay: 2 * time.Second},
+func (r *recording) setLength(n int) { r.header.Set("Content-Length", strconv.Itoa(n)) }
+
+// send writes the response, and ends it as the handler did.
+func (r *recording) send(w http.ResponseWriter) {
+	if r.status != 0 {
+		maps.Copy(w.Header(), r.header)
+		w.WriteHeader(r.status)
+		_, _ = w.Write(r.body)
 	}
-	// Each is asked only about what the ones before it left: equal shares need rising odds.
-	for i := range faults {
-		faults[i].Seed = seed + uint64(i)
-		faults[i].Probability = share / float64(len(faults)) / (1 - share*float64(i)/float64(len(faults)))
+	if r.aborted {
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
 	}
-	return faults
 }
 
-// String names the fault in a log line.
-func (f Fault) String() string {
-	switch {
-	case f.Cut != NoCut:
-		return "cut " + [...]string{"", "before handling", "after handling", "in mid-body"}[f.Cut]
-	case f.RedirectTo != "" || f.RedirectLoop:
-		return "redirect"
-	case f.Status != 0 || f.RetryAfter != "" || f.HTML:
-		return fmt.Sprintf("status %d", f.replacement(&http.Request{}).status)
-	case f.Truncate:
-		return "truncated"
-	case f.Corrupt:
-		return "corrupt"
-	case f.Oversize > 0 || f.Endless:
-		return "oversized"
-	case f.SlowBody > 0:
-		return "slow body"
-	case f.Delay > 0:
-		return "delay " + f.Delay.String()
-	case f.ContentType != "":
-		return "content type " + f.ContentType
-	}
-	return "header"
+// isAbort reports whether a handler panicked in order to close the connection.
+func isAbort(cause any) bool {
+	err, ok := cause.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
 }

@@ -4,73 +4,168 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/supportbee-go/supportbee"
 )
 
 const (
-	maxRequests    = 10_000
+	maxHistory     = 10_000 // requests, mails and deliveries, of each
 	maxRequestBody = 64 << 10
 )
 
-// Request is a request that the desk got, as [Desk.Requests] lists it.
+// Request is a request that the desk received. See [Desk.Requests].
 type Request struct {
-	Op     string      // the SDK's name of the operation, such as "Tickets.Get"; empty for none of the API's
-	Method string      // "GET"
-	Route  string      // "/tickets/{id}"; empty for none of the API's
-	Path   string      // "/tickets/7"
-	Query  url.Values  // as sent
-	Header http.Header // as sent; credentials are masked
-	Body   []byte      // as read by the desk, at most 64 KiB
-	Status int         // of the answer; 0 if the connection was cut before there was one
-	Fault  string      // the injected fault that hit it; empty for none
-	Time   time.Time   // when it came, by the desk's clock
-	Took   time.Duration
+	Op       string // such as "Tickets.Get"; empty if it is not of the API
+	Method   string // such as "GET"
+	Route    string // such as "/tickets/{id}"; empty if it is not of the API
+	Path     string // such as "/tickets/7"
+	Query    url.Values
+	Header   http.Header // with credentials masked
+	Body     []byte      // what the desk has read of it, at most 64 KiB
+	Status   int         // of the response; 0 if there was none
+	Fault    string      // the faults that were injected; empty if none
+	Time     time.Time   // when it was received, by the desk's clock
+	Duration time.Duration
 }
 
-// requestLog keeps the last requests.
-type requestLog struct {
-	mu   sync.Mutex
-	kept []*Request // a ring once it is full
-	next int        // where the ring goes on
-}
-
-func (l *requestLog) add(r *Request) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.kept) < maxRequests {
-		l.kept = append(l.kept, r)
-		return
+// Requests returns the last 10,000 requests, oldest first: those of the given operations, such as
+// "Tickets.Get", or all if none is given. A download is two requests, "Attachments.Download" and
+// "Attachments.Storage".
+//
+// If one of ops is not an operation of the API, Requests fails the test that the desk was made for,
+// or panics if there is none.
+func (s *Desk) Requests(ops ...string) []Request {
+	if s.tb != nil {
+		s.tb.Helper()
 	}
-	l.kept[l.next] = r
-	l.next = (l.next + 1) % maxRequests
-}
-
-// note changes an entry that others may be reading.
-func (l *requestLog) note(change func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	change()
-}
-
-// all returns the requests, oldest first.
-func (l *requestLog) all() []Request {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	list := make([]Request, 0, len(l.kept))
-	for i := range l.kept {
-		list = append(list, *l.kept[(l.next+i)%len(l.kept)])
+	for _, op := range ops {
+		s.checkOperation("Requests", op)
 	}
+	var list []Request
+	s.requests.each(func(r *Request) {
+		if len(ops) == 0 || slices.Contains(ops, r.Op) {
+			list = append(list, *r)
+		}
+	})
 	return list
 }
 
-func (l *requestLog) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.kept, l.next = nil, 0
+// Mail is a mail to one recipient. See [Desk.Outbox].
+type Mail struct {
+	To                  string // an e-mail address
+	Reason              MailReason
+	Subject, Text, HTML string
+	TicketID            supportbee.TicketID
+	ReplyID             supportbee.ReplyID // 0 if it is not a reply
+	Time                time.Time          // by the desk's clock
 }
 
-// masked is the header without credentials.
+// MailReason is the reason for a mail.
+type MailReason string
+
+// The reasons for a mail.
+const (
+	MailReply        MailReason = "reply"         // a reply, to the requester of the ticket
+	MailNotify       MailReason = "notify"        // a new ticket, to its requester, who is to be notified
+	MailCC           MailReason = "cc"            // a copy of either
+	MailBCC          MailReason = "bcc"           // a blind copy of either
+	MailAutoResponse MailReason = "auto-response" // to the requester of a new ticket, who is not to be notified
+)
+
+// Outbox returns the mails that the service would have sent for the API requests so far, oldest
+// first, at most the last 10,000. A recipient gets one mail of a message. The Add methods of the
+// desk send no mail.
+func (s *Desk) Outbox() []Mail {
+	var list []Mail
+	s.mails.each(func(m Mail) { list = append(list, m) })
+	return list
+}
+
+// mailReply sends a reply to the requester and to those who get copies.
+func (s *Desk) mailReply(t *ticket, p *post) {
+	m := Mail{
+		Subject: "Re: " + t.Subject, Text: p.Content.Text, HTML: p.Content.HTML,
+		TicketID: supportbee.TicketID(t.ID), ReplyID: supportbee.ReplyID(p.ID), Time: p.CreatedAt,
+	}
+	s.send(m, MailReply, t.Requester, p.CC, p.BCC)
+}
+
+// mailTicket sends a new ticket to the requester and to those who get copies, or the
+// auto-response to the requester alone.
+func (s *Desk) mailTicket(t *ticket, notify bool) {
+	m := Mail{Subject: t.Subject, Text: t.Content.Text, HTML: t.Content.HTML, TicketID: supportbee.TicketID(t.ID), Time: t.CreatedAt}
+	if notify {
+		s.send(m, MailNotify, t.Requester, t.CC, t.BCC)
+		return
+	}
+	const text = "We have received your message and will reply soon."
+	m.Subject, m.Text, m.HTML = "Re: "+t.Subject, text, text
+	s.send(m, MailAutoResponse, t.Requester, nil, nil)
+}
+
+// send records a mail to each recipient. Customer groups have no address and get none.
+func (s *Desk) send(m Mail, reason MailReason, to int64, cc, bcc []int64) {
+	sent := map[int64]bool{}
+	one := func(reason MailReason, id int64) {
+		if address := s.state.Users[id].Email; address != "" && !sent[id] {
+			sent[id] = true
+			m.To, m.Reason = address, reason
+			s.mails.add(m)
+		}
+	}
+	one(reason, to)
+	for _, id := range cc {
+		one(MailCC, id)
+	}
+	for _, id := range bcc {
+		one(MailBCC, id)
+	}
+}
+
+// ring keeps the last values that were added.
+type ring[T any] struct {
+	mu   sync.Mutex
+	kept []T
+	next int // index of the oldest value, once the ring is full
+}
+
+func (r *ring[T]) add(value T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.kept) < maxHistory {
+		r.kept = append(r.kept, value)
+		return
+	}
+	r.kept[r.next] = value
+	r.next = (r.next + 1) % maxHistory
+}
+
+// update calls change, which may change what a kept value points to.
+func (r *ring[T]) update(change func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change()
+}
+
+// each calls f with the values, oldest first.
+func (r *ring[T]) each(f func(T)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.kept {
+		f(r.kept[(r.next+i)%len(r.kept)])
+	}
+}
+
+func (r *ring[T]) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept, r.next = nil, 0
+}
+
+// masked returns a copy of header without credentials.
 func masked(header http.Header) http.Header {
 	header = header.Clone()
 	for _, name := range []string{"Authorization", "Cookie"} {
@@ -81,7 +176,7 @@ func masked(header http.Header) http.Header {
 	return header
 }
 
-// maskedQuery is the query without the token that the older way puts there.
+// maskedQuery masks the token in a query.
 func maskedQuery(query url.Values) url.Values {
 	if query.Has("auth_token") {
 		query.Set("auth_token", "[redacted]")
@@ -89,7 +184,7 @@ func maskedQuery(query url.Values) url.Values {
 	return query
 }
 
-// bodyLog keeps the beginning of a body that is read through it.
+// bodyLog keeps the beginning of a body while it is read.
 type bodyLog struct {
 	io.ReadCloser
 	kept []byte
@@ -103,11 +198,12 @@ func (b *bodyLog) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// statusLog tells the status of an answer before it is sent, so that a client that has the answer
-// finds its request in the log.
+// statusLog reports the status of a response before it is sent, so that the history is complete
+// when the client has the response. It sets the Date header.
 type statusLog struct {
 	http.ResponseWriter
-	status int // 0 until it is told
+	status int // 0 until the header is written
+	clock  *Clock
 	note   func(status int)
 }
 
@@ -115,6 +211,9 @@ func (s *statusLog) WriteHeader(status int) {
 	if s.status == 0 {
 		s.status = status
 		s.note(status)
+		if header := s.Header(); header.Get("Date") == "" {
+			header.Set("Date", s.clock.Now().UTC().Format(http.TimeFormat))
+		}
 	}
 	s.ResponseWriter.WriteHeader(status)
 }
@@ -126,5 +225,5 @@ func (s *statusLog) Write(p []byte) (int, error) {
 	return s.ResponseWriter.Write(p)
 }
 
-// Unwrap is for [http.ResponseController].
+// Unwrap returns the underlying writer, for [http.ResponseController].
 func (s *statusLog) Unwrap() http.ResponseWriter { return s.ResponseWriter }

@@ -1,316 +1,269 @@
 package supportbeetest
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"net/http"
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/supportbee-go/supportbee"
 )
 
-// The IDs of the SDK, short.
-type (
-	// TicketID is a [supportbee.TicketID].
-	TicketID = supportbee.TicketID
-	// UserID is a [supportbee.UserID].
-	UserID = supportbee.UserID
-	// TeamID is a [supportbee.TeamID].
-	TeamID = supportbee.TeamID
-	// ReplyID is a [supportbee.ReplyID].
-	ReplyID = supportbee.ReplyID
-	// CommentID is a [supportbee.CommentID].
-	CommentID = supportbee.CommentID
-	// AttachmentID is a [supportbee.AttachmentID].
-	AttachmentID = supportbee.AttachmentID
-)
-
-// UserSeed is somebody to add with [Desk.AddUser].
-type UserSeed struct {
-	Email string
-	Name  string
-	Role  supportbee.Role // empty for a customer
-	Teams []TeamID
-}
-
-// TicketSeed is a ticket to add with [Desk.AddTicket].
-type TicketSeed struct {
-	Subject        string
-	Text           string
-	HTML           string         // Text if empty
-	Attachments    []AttachmentID // of [Desk.AddFile]
-	RequesterEmail string         // [CustomerEmail] if empty
-	RequesterName  string
-	CC             []string // addresses, each "a@example.com" or "Name <a@example.com>"
-	Labels         []string // that the desk has; see [Desk.AddLabel]
-	User           UserID   // assigned
-	Team           TeamID   // assigned
-	Archived       bool
-	Spam           bool
-	Trash          bool
-	SnoozedUntil   time.Time
-	CreatedAt      time.Time // now if zero
-}
-
-// Ticket returns a ticket as it is in the desk, past the API; false if there is none. Pictures
-// and the addresses of attachments are left out, here and in whatever else is read past the API.
-func (s *Desk) Ticket(id TicketID) (supportbee.Ticket, bool) {
-	s.mu.RLock()
+// Ticket returns a ticket, or nil if there is none. Like the methods below, it reads the state
+// without a request. Pictures and the URLs of attachments are left out.
+func (s *Desk) Ticket(id supportbee.TicketID) *supportbee.Ticket {
+	r := s.read()
 	defer s.mu.RUnlock()
-	t := s.state.Tickets[int64(id)]
-	if t == nil {
-		return supportbee.Ticket{}, false
+	if t := r.Tickets[int64(id)]; t != nil {
+		return r.ticket(t)
 	}
-	return s.reader().ticket(t), true
+	return nil
 }
 
-// Tickets returns all tickets, archived, spam and trashed ones included, oldest first.
-func (s *Desk) Tickets() []supportbee.Ticket {
-	s.mu.RLock()
+// Tickets returns all tickets in any state, oldest first.
+func (s *Desk) Tickets() []*supportbee.Ticket {
+	r := s.read()
 	defer s.mu.RUnlock()
-	list := make([]supportbee.Ticket, 0, len(s.state.byCreation.tickets))
-	for _, t := range s.state.byCreation.tickets {
-		list = append(list, s.reader().ticket(t))
-	}
-	return list
+	return each(r.byCreation.tickets, r.ticket)
 }
 
-// Replies returns the ticket's replies, oldest first; nil if there is no such ticket.
-func (s *Desk) Replies(id TicketID) []supportbee.Reply {
-	s.mu.RLock()
+// Replies returns the replies of a ticket, oldest first. If there is no such ticket, it returns
+// nil, as Comments and Audit do.
+func (s *Desk) Replies(ticket supportbee.TicketID) []*supportbee.Reply {
+	r := s.read()
 	defer s.mu.RUnlock()
-	t := s.state.Tickets[int64(id)]
+	t := r.Tickets[int64(ticket)]
 	if t == nil {
 		return nil
 	}
-	r := s.reader()
-	list := make([]supportbee.Reply, 0, len(t.Replies))
-	for _, p := range t.Replies {
-		list = append(list, supportbee.Reply{
-			ID: ReplyID(p.ID), CreatedAt: p.CreatedAt, Summary: summary(p.Content), CC: r.people(p.CC), BCC: r.people(p.BCC),
-			Ticket: r.counts(t), Replier: r.person(p.Author), Content: r.content(p.Content),
-		})
-	}
-	return list
-}
-
-// Comments returns the ticket's comments, oldest first; nil if there is no such ticket.
-func (s *Desk) Comments(id TicketID) []supportbee.Comment {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	t := s.state.Tickets[int64(id)]
-	if t == nil {
-		return nil
-	}
-	r := s.reader()
-	list := make([]supportbee.Comment, 0, len(t.Comments))
-	for _, p := range t.Comments {
-		list = append(list, supportbee.Comment{
-			ID: CommentID(p.ID), CreatedAt: p.CreatedAt, Ticket: r.counts(t), Commenter: r.person(p.Author), Content: r.content(p.Content),
-		})
-	}
-	return list
-}
-
-// User returns the user with the e-mail; false if there is none.
-func (s *Desk) User(email string) (supportbee.Person, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, u := range s.state.Users {
-		if u.Email == email && email != "" {
-			return s.reader().person(u.ID), true
+	counts := r.counts(t)
+	counts.ID = ticket
+	return each(t.Replies, func(p *post) *supportbee.Reply {
+		return &supportbee.Reply{
+			ID: supportbee.ReplyID(p.ID), CreatedAt: p.CreatedAt, Summary: summary(p.Content), CC: r.people(p.CC), BCC: r.people(p.BCC),
+			Ticket: counts, Replier: r.person(p.Author), Content: r.content(p.Content), AttachmentsCount: len(p.Content.Attachments),
 		}
-	}
-	return supportbee.Person{}, false
+	})
 }
 
-// Team returns the team with the name; false if there is none.
-func (s *Desk) Team(name string) (supportbee.Team, bool) {
-	s.mu.RLock()
+// Comments returns the comments of a ticket, oldest first.
+func (s *Desk) Comments(ticket supportbee.TicketID) []*supportbee.Comment {
+	r := s.read()
 	defer s.mu.RUnlock()
-	for _, t := range s.state.Teams {
+	t := r.Tickets[int64(ticket)]
+	if t == nil {
+		return nil
+	}
+	return each(t.Comments, func(p *post) *supportbee.Comment {
+		return &supportbee.Comment{
+			ID: supportbee.CommentID(p.ID), CreatedAt: p.CreatedAt, Ticket: r.counts(t), Commenter: r.person(p.Author), Content: r.content(p.Content),
+		}
+	})
+}
+
+// Draft returns the saved draft of a ticket, or nil if there is none.
+func (s *Desk) Draft(ticket supportbee.TicketID) *supportbee.Draft {
+	r := s.read()
+	defer s.mu.RUnlock()
+	t := r.Tickets[int64(ticket)]
+	if t == nil || t.Draft == nil {
+		return nil
+	}
+	d := t.Draft
+	return &supportbee.Draft{
+		ID: supportbee.DraftID(d.ID), CC: r.people(d.CC), BCC: r.people(d.BCC),
+		LastSavedBy: new(r.person(d.SavedBy)), LastSavedAt: d.SavedAt, Content: r.content(d.Content),
+	}
+}
+
+// Audit returns the audit trail of a ticket, oldest first.
+func (s *Desk) Audit(ticket supportbee.TicketID) []*supportbee.AuditEntry {
+	r := s.read()
+	defer s.mu.RUnlock()
+	t := r.Tickets[int64(ticket)]
+	if t == nil {
+		return nil
+	}
+	return each(t.Audit, func(a audit) *supportbee.AuditEntry {
+		entry := &supportbee.AuditEntry{Action: a.Action, URL: a.URL, Severity: "info", HappenedAt: a.At}
+		if u := r.Users[a.Actor]; u != nil {
+			entry.Actor = &supportbee.AuditActor{Name: u.Name, Email: u.Email}
+		}
+		return entry
+	})
+}
+
+// User returns the user with the e-mail address, or nil if there is none.
+func (s *Desk) User(email string) *supportbee.User {
+	r := s.read()
+	defer s.mu.RUnlock()
+	if u := r.byEmail[strings.ToLower(email)]; u != nil {
+		return r.user(u)
+	}
+	return nil
+}
+
+// Users returns all users, customers and customer groups, in the order of their IDs.
+func (s *Desk) Users() []*supportbee.User {
+	r := s.read()
+	defer s.mu.RUnlock()
+	return each(r.sortedUsers(), r.user)
+}
+
+// Members returns the members of a customer group. If there is no such group, it returns nil.
+func (s *Desk) Members(group supportbee.UserID) []*supportbee.User {
+	r := s.read()
+	defer s.mu.RUnlock()
+	u := r.Users[int64(group)]
+	if u == nil || u.Type != "customer_group" {
+		return nil
+	}
+	return each(u.Members, func(id int64) *supportbee.User { return r.user(r.Users[id]) })
+}
+
+// Team returns the team with the name, or nil if there is none.
+func (s *Desk) Team(name string) *supportbee.Team {
+	r := s.read()
+	defer s.mu.RUnlock()
+	for _, t := range r.Teams {
 		if t.Name == name {
-			return supportbee.Team{ID: TeamID(t.ID), Name: t.Name, Private: t.Private}, true
-		}
-	}
-	return supportbee.Team{}, false
-}
-
-// File returns the bytes of an attachment; false if there is none.
-func (s *Desk) File(id supportbee.AttachmentID) ([]byte, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	a := s.state.Attachments[int64(id)]
-	if a == nil {
-		return nil, false
-	}
-	return slices.Clone(a.Data), true
-}
-
-// Requests returns the last 10,000 requests, oldest first. Credentials are masked.
-func (s *Desk) Requests() []Request { return s.requests.all() }
-
-// ResetRequests forgets the requests so far.
-func (s *Desk) ResetRequests() { s.requests.reset() }
-
-// Inject arms a fault. Of several that fit a request, the first one armed hits it.
-func (s *Desk) Inject(f Fault) *Injection { return s.faults.inject(f) }
-
-// AddWebhook posts every event from now on to the URL, in the order in which they happen. What
-// waits for slow receivers is bounded: beyond 10,000, events are dropped with an error in
-// [Desk.Deliveries].
-func (s *Desk) AddWebhook(url string) { s.webhooks.subscribe(url) }
-
-// AddWebhookHandler is [Desk.AddWebhook] for a handler that listens at no address. It works
-// inside a [testing/synctest] bubble.
-func (s *Desk) AddWebhookHandler(handler http.Handler) { s.webhooks.subscribeHandler(handler) }
-
-// FlushWebhooks waits until every webhook so far has been delivered, or has failed.
-func (s *Desk) FlushWebhooks(ctx context.Context) error { return s.webhooks.flush(ctx) }
-
-// Deliveries returns the webhooks that were delivered, or failed, in their order.
-func (s *Desk) Deliveries() []Delivery { return s.webhooks.deliveries() }
-
-// WriteTo writes the desk's state as JSON, tokens and files included, for [Desk.ReadFrom].
-// Armed faults, webhooks and the list of requests are no part of it.
-func (s *Desk) WriteTo(w io.Writer) (int64, error) {
-	s.mu.RLock()
-	encoded, err := json.Marshal(s.state)
-	s.mu.RUnlock()
-	if err != nil {
-		return 0, fmt.Errorf("supportbeetest: WriteTo: %w", err)
-	}
-	n, err := w.Write(append(encoded, '\n'))
-	return int64(n), err
-}
-
-// ReadFrom replaces the desk's state by one that [Desk.WriteTo] wrote. The desk's own token
-// stays good. On an error the state is as it was.
-func (s *Desk) ReadFrom(r io.Reader) (int64, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
-	}
-	read := newDesk()
-	if err := json.Unmarshal(data, read); err != nil {
-		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
-	}
-	if err := read.check(); err != nil {
-		return int64(len(data)), fmt.Errorf("supportbeetest: ReadFrom: %w", err)
-	}
-	read.reindex()
-	read.NextID = max(read.NextID, read.highestID())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if read.Tokens[s.Token] == 0 {
-		for _, u := range read.sortedUsers() {
-			if u.Role == "admin" {
-				read.Tokens[s.Token] = u.ID
-				break
-			}
-		}
-	}
-	s.state = read
-	return int64(len(data)), nil
-}
-
-// check refuses a state that lacks parts, or that refers to what is not in it.
-func (d *desk) check() error {
-	if d.Users == nil || d.Tickets == nil || d.Attachments == nil || d.Rules == nil || d.Consequences == nil || d.Tokens == nil {
-		return errors.New("a part of the desk is null")
-	}
-	if slices.Contains(d.Teams, nil) || slices.Contains(d.Snippets, nil) || slices.Contains(d.Addresses, nil) {
-		return errors.New("a team, snippet or address is null")
-	}
-	for id, a := range d.Attachments {
-		if a == nil || a.ID != id {
-			return fmt.Errorf("attachment %d has another ID", id)
-		}
-	}
-	for id, u := range d.Users {
-		if u == nil || u.ID != id {
-			return fmt.Errorf("user %d has another ID", id)
-		}
-		for _, member := range u.Members {
-			if d.Users[member] == nil {
-				return fmt.Errorf("customer group %d has an unknown member %d", id, member)
-			}
-		}
-	}
-	for id, t := range d.Tickets {
-		if t == nil || t.ID != id {
-			return fmt.Errorf("ticket %d has another ID", id)
-		}
-		if d.Users[t.Requester] == nil {
-			return fmt.Errorf("ticket %d has no requester", id)
-		}
-		contents := []content{t.Content}
-		for _, p := range slices.Concat(t.Replies, t.Comments) {
-			if p == nil || d.Users[p.Author] == nil {
-				return fmt.Errorf("ticket %d has a message without an author", id)
-			}
-			contents = append(contents, p.Content)
-		}
-		if t.Draft != nil {
-			contents = append(contents, t.Draft.Content)
-		}
-		for _, c := range contents {
-			for _, file := range c.Attachments {
-				if d.Attachments[file] == nil {
-					return fmt.Errorf("ticket %d has an unknown attachment %d", id, file)
-				}
-			}
+			return r.team(t.ID)
 		}
 	}
 	return nil
 }
 
-// highestID is the highest ID in use, so that a new one surely is new.
-func (d *desk) highestID() int64 {
-	var highest int64
-	use := func(id int64) { highest = max(highest, id) }
-	for id := range d.Users {
-		use(id)
-	}
-	for id := range d.Attachments {
-		use(id)
-	}
-	for id, t := range d.Tickets {
-		use(id)
-		for _, p := range slices.Concat(t.Replies, t.Comments) {
-			use(p.ID)
-		}
-		if t.Draft != nil {
-			use(t.Draft.ID)
-		}
-	}
-	for _, t := range d.Teams {
-		use(t.ID)
-	}
-	for _, s := range d.Snippets {
-		use(s.ID)
-	}
-	for _, a := range d.Addresses {
-		use(a.ID)
-	}
-	return highest
+// Labels returns all labels.
+func (s *Desk) Labels() []*supportbee.Label {
+	r := s.read()
+	defer s.mu.RUnlock()
+	return each(r.Labels, func(l label) *supportbee.Label {
+		return &supportbee.Label{ID: supportbee.LabelID(l.ID), Name: l.Name, Color: l.Color}
+	})
 }
 
-// reader turns state into the SDK's types.
-type reader struct{ *desk }
+// Snippets returns all snippets.
+func (s *Desk) Snippets() []*supportbee.Snippet {
+	r := s.read()
+	defer s.mu.RUnlock()
+	return each(r.Snippets, func(snip *snippet) *supportbee.Snippet {
+		return &supportbee.Snippet{
+			ID: supportbee.SnippetID(snip.ID), CreatedAt: snip.CreatedAt, Name: snip.Name, Tags: snip.Tags, Content: r.content(snip.Content),
+		}
+	})
+}
 
-func (s *Desk) reader() reader { return reader{s.state} }
+// ForwardingAddresses returns all forwarding addresses.
+func (s *Desk) ForwardingAddresses() []*supportbee.ForwardingAddress {
+	r := s.read()
+	defer s.mu.RUnlock()
+	return each(r.Addresses, func(a *address) *supportbee.ForwardingAddress {
+		return &supportbee.ForwardingAddress{ID: supportbee.ForwardingAddressID(itoa(a.ID)), Email: a.Email, Name: a.Name}
+	})
+}
+
+// Filters returns all filters, in the order in which they apply.
+func (s *Desk) Filters() []Filter {
+	r := s.read()
+	defer s.mu.RUnlock()
+	return each(r.desk.Filters, func(f filter) Filter {
+		does := r.Consequences[f.ConsequenceID]
+		return Filter{
+			ID: supportbee.FilterID(f.ID), Rule: supportbee.RuleParams(r.Rules[f.RuleID]),
+			Consequence: supportbee.ConsequenceParams{
+				Archive: does.Archive, Spam: does.Spam, Trash: does.Trash, Label: does.Label,
+				AssignUserID: supportbee.UserID(does.AssignUser), AssignTeamID: supportbee.TeamID(does.AssignTeam),
+			},
+		}
+	})
+}
+
+// Filter is a filter with its rule and its consequence. See [Desk.Filters].
+type Filter struct {
+	ID          supportbee.FilterID
+	Rule        supportbee.RuleParams
+	Consequence supportbee.ConsequenceParams
+}
+
+// File returns the content of an attachment, or nil if there is none.
+func (s *Desk) File(id supportbee.AttachmentID) []byte {
+	r := s.read()
+	defer s.mu.RUnlock()
+	if a := r.Attachments[int64(id)]; a != nil {
+		return append([]byte{}, a.Data...) // not nil if the file is empty
+	}
+	return nil
+}
+
+// each returns the results of f for the values.
+func each[T, R any](values []T, f func(T) R) []R {
+	list := make([]R, len(values))
+	for i, value := range values {
+		list[i] = f(value)
+	}
+	return list
+}
+
+// reader converts the state to the types of the client.
+type reader struct {
+	*desk
+	now time.Time
+}
+
+// read locks the state for reading.
+func (s *Desk) read() reader {
+	s.mu.RLock()
+	return reader{s.state, s.now()}
+}
 
 func (r reader) person(id int64) supportbee.Person {
 	u := r.Users[id]
 	if u == nil {
-		return supportbee.Person{ID: UserID(id)}
+		return supportbee.Person{ID: supportbee.UserID(id)}
 	}
-	return supportbee.Person{ID: UserID(u.ID), Email: u.Email, Name: u.Name, Role: supportbee.Role(u.Role), Agent: u.agent()}
+	p := supportbee.Person{
+		ID: supportbee.UserID(u.ID), Type: supportbee.UserType(u.Type), Email: u.Email, Name: u.Name, Role: supportbee.Role(u.Role), Agent: u.agent(),
+		TwoFactorAuthenticationEnabled: u.TwoFactor, CanMembersAccessGroupTickets: u.SharedGroup, EmailDomains: slices.Clone(u.EmailDomains),
+		MembersCount: len(u.Members),
+	}
+	p.FirstName, p.LastName, _ = strings.Cut(u.Name, " ")
+	return p
+}
+
+func (r reader) user(u *user) *supportbee.User {
+	out := &supportbee.User{Person: r.person(u.ID), Signature: u.Signature}
+	if u.Type == "customer_group" {
+		out.Role = "" // as in responses
+	}
+	for _, t := range r.byCreation.tickets {
+		if t.Requester != u.ID {
+			continue
+		}
+		out.RequestedTicketsCount++
+		if t.active() {
+			out.ActiveTicketsCount++
+		}
+	}
+	for _, t := range r.Teams {
+		if slices.Contains(t.Members, u.ID) {
+			out.Teams = append(out.Teams, *r.team(t.ID))
+		}
+	}
+	for _, group := range r.sortedUsers() {
+		if slices.Contains(group.Members, u.ID) {
+			out.CustomerGroups = append(out.CustomerGroups, supportbee.CustomerGroup{ID: supportbee.UserID(group.ID), Name: group.Name})
+		}
+	}
+	return out
+}
+
+// team returns nil if there is no team with the ID.
+func (r reader) team(id int64) *supportbee.Team {
+	t := r.desk.team(id)
+	if t == nil {
+		return nil
+	}
+	return &supportbee.Team{ID: supportbee.TeamID(t.ID), Name: t.Name, Private: t.Private}
 }
 
 func (r reader) people(ids []int64) []supportbee.Person {
@@ -336,23 +289,28 @@ func (r reader) content(c content) supportbee.Content {
 	return out
 }
 
-func (r reader) ticket(t *ticket) supportbee.Ticket {
-	out := supportbee.Ticket{
-		ID: TicketID(t.ID), Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: r.agentReplies(t), CommentsCount: len(t.Comments),
+func (r reader) ticket(t *ticket) *supportbee.Ticket {
+	out := &supportbee.Ticket{
+		ID: supportbee.TicketID(t.ID), Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: r.agentReplies(t), CommentsCount: len(t.Comments),
 		LastActivityAt: t.LastActivityAt, CreatedAt: t.CreatedAt, Unanswered: t.Unanswered, Archived: t.Archived, Spam: t.Spam, Private: t.Private,
 		Trash: t.Trash, Draft: t.Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
 		Source: supportbee.Source{Channel: t.Channel, Address: t.Address}, CC: r.people(t.CC), BCC: r.people(t.BCC),
-		Requester: r.person(t.Requester), Content: r.content(t.Content),
+		Requester: r.person(t.Requester), Submitter: new(r.person(cmp.Or(t.Submitter, t.Requester))), Content: r.content(t.Content),
+		AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
+	}
+	if t.SnoozedUntil.After(r.now) {
+		out.Snoozed, out.SnoozedUntil = true, t.SnoozedUntil
+	}
+	if len(t.Replies) > 0 {
+		out.LastReplyAt = t.Replies[len(t.Replies)-1].CreatedAt
 	}
 	for _, name := range t.Labels {
 		l, _ := r.label(name)
-		out.Labels = append(out.Labels, supportbee.Label{Name: name, Color: l.Color})
+		out.Labels = append(out.Labels, supportbee.Label{Name: name, Color: l.Color}) // without the ID, like responses
 	}
 	if t.User != 0 {
 		out.AssignedUser = new(r.person(t.User))
 	}
-	if team := r.team(t.Team); team != nil {
-		out.AssignedTeam = &supportbee.Team{ID: TeamID(team.ID), Name: team.Name, Private: team.Private}
-	}
+	out.AssignedTeam = r.team(t.Team)
 	return out
 }

@@ -3,19 +3,20 @@ package supportbeetest
 import (
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
 
-// rateLimiter counts created tickets, by token or by address.
+// rateLimiter counts created tickets by token or by address.
 type rateLimiter struct {
 	mu    sync.Mutex
 	times map[string][]time.Time
 }
 
 // take counts a ticket, or returns how long to wait before it may be created.
-func (l *rateLimiter) take(c *call, cfg config) time.Duration {
-	if !cfg.limits {
+func (l *rateLimiter) take(c *call, limited bool, now time.Time) time.Duration {
+	if !limited {
 		return 0
 	}
 	key, most, window := "token "+c.token, 8, time.Minute
@@ -28,7 +29,6 @@ func (l *rateLimiter) take(c *call, cfg config) time.Duration {
 	if l.times == nil {
 		l.times = map[string][]time.Time{}
 	}
-	now := cfg.clock()
 	recent := l.times[key]
 	for len(recent) > 0 && now.Sub(recent[0]) >= window {
 		recent = recent[1:]
@@ -41,11 +41,21 @@ func (l *rateLimiter) take(c *call, cfg config) time.Duration {
 	return 0
 }
 
-// tooMany is the answer 429. Its body is not on record; this one is empty.
-func (s *Desk) tooMany(wait time.Duration) answer {
-	result := answer{status: http.StatusTooManyRequests}
-	if s.config.retryAfter != nil {
-		result.header = map[string]string{"Retry-After": s.config.retryAfter(wait)}
+func (l *rateLimiter) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.times = nil
+}
+
+// tooMany returns a response with status 429. The body that the service sends is not known; this
+// one is empty.
+func (s *Desk) tooMany(wait time.Duration) response {
+	result := response{status: http.StatusTooManyRequests}
+	switch s.config.retryAfter {
+	case RetryAfterSeconds:
+		result.header = map[string]string{"Retry-After": strconv.Itoa(int((wait + time.Second - 1) / time.Second))}
+	case RetryAfterDate:
+		result.header = map[string]string{"Retry-After": s.Clock.Now().Add(wait + time.Second).UTC().Format(http.TimeFormat)}
 	}
 	return result
 }

@@ -5,46 +5,103 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
 )
 
-// memoryTransport hands requests to a handler without a socket. Answers stream through a pipe,
-// so that faults which cut or slow the body work as they do over TCP, and so that everything can
+// memoryTransport hands requests to a handler without a socket. Responses stream through a pipe,
+// so that faults which drop or slow the body work as they do over TCP, and so that everything can
 // run in a [testing/synctest] bubble.
-type memoryTransport struct{ handler http.Handler }
+type memoryTransport struct {
+	handler  http.Handler
+	lifetime *lifetime
+}
 
-// errCut is what a client sees of a connection that was cut.
-var errCut = fmt.Errorf("supportbeetest: connection cut: %w", io.ErrUnexpectedEOF)
+// lifetime is the time in which requests are served.
+type lifetime struct {
+	ctx    context.Context
+	cancel context.CancelFunc
 
-// RoundTrip serves the request on a goroutine of its own, which ends with the request's context
-// or with the answer's body.
+	mu      sync.Mutex // orders begin and end
+	running sync.WaitGroup
+}
+
+func newLifetime() *lifetime {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &lifetime{ctx: ctx, cancel: cancel}
+}
+
+// begin counts a goroutine, which calls running.Done. It returns false if the time is over.
+func (l *lifetime) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return false
+	}
+	l.running.Add(1)
+	return true
+}
+
+// end cancels all requests and waits for the goroutines.
+func (l *lifetime) end() {
+	l.mu.Lock()
+	l.cancel()
+	l.mu.Unlock()
+	l.running.Wait()
+}
+
+var (
+	// errDropped is what a client gets from a connection that was closed.
+	errDropped = fmt.Errorf("supportbeetest: connection closed: %w", io.ErrUnexpectedEOF)
+
+	// errClosed is what a client gets when the desk was closed before the request.
+	errClosed = &net.OpError{Op: "dial", Net: "memory", Err: errors.New("supportbeetest: the desk is closed")}
+)
+
+// RoundTrip serves the request on a goroutine of its own, which ends with the request's context,
+// with the response body, or when the desk is closed.
 func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	body := req.Body
+	if body == nil {
+		body = http.NoBody
+	}
+	if !t.lifetime.begin() {
+		_ = body.Close()
+		return nil, errClosed
+	}
 	ctx, cancel := context.WithCancel(req.Context())
 	reader, writer := io.Pipe()
-	stop := context.AfterFunc(req.Context(), func() { reader.CloseWithError(context.Cause(req.Context())) })
 	w := &memoryWriter{header: http.Header{}, pipe: writer, started: make(chan struct{})}
+	interrupt := func(err error) {
+		cancel()
+		_ = body.Close() // the handler may be waiting for it
+		writer.CloseWithError(err)
+	}
+	stopClient := context.AfterFunc(req.Context(), func() { interrupt(context.Cause(req.Context())) })
+	stopDesk := context.AfterFunc(t.lifetime.ctx, func() { interrupt(errDropped) })
 
 	served := req.Clone(ctx)
 	served.RequestURI = req.URL.RequestURI()
 	served.Host = req.URL.Host
 	served.RemoteAddr = "127.0.0.1:1"
 	served.Proto, served.ProtoMajor, served.ProtoMinor = "HTTP/1.1", 1, 1
-	if served.Body == nil {
-		served.Body = http.NoBody
-	}
+	served.Body = body
 	go func() {
+		defer t.lifetime.running.Done()
 		defer cancel()
+		defer stopClient()
+		defer stopDesk()
 		defer func() {
 			err := error(nil)
 			if cause := recover(); cause != nil {
-				if abort, ok := cause.(error); !ok || !errors.Is(abort, http.ErrAbortHandler) {
+				if !isAbort(cause) {
 					panic(cause)
 				}
-				err = errCut
+				err = errDropped
 			}
-			_ = served.Body.Close()
+			_ = body.Close()
 			w.finish(err)
 		}()
 		t.handler.ServeHTTP(w, served)
@@ -53,66 +110,75 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	select {
 	case <-w.started:
 	case <-req.Context().Done():
-		cancel()
 		return nil, context.Cause(req.Context())
+	case <-t.lifetime.ctx.Done():
+		return nil, errDropped
 	}
 	if w.failed != nil {
-		stop()
 		return nil, w.failed
 	}
-	body := &memoryBody{PipeReader: reader, end: func() { stop(); cancel() }}
 	res := &http.Response{
 		Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), StatusCode: w.status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, Body: body, ContentLength: -1, Request: req,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, Body: memoryBody{reader, cancel}, ContentLength: -1, Request: req,
 	}
 	if length, err := strconv.ParseInt(w.sent.Get("Content-Length"), 10, 64); err == nil {
 		res.ContentLength = length
 	}
-	if w.status == http.StatusNoContent {
+	if !bodyAllowed(w.status) {
+		_ = res.Body.Close()
 		res.Body, res.ContentLength = http.NoBody, 0
-		_ = body.Close()
 	}
 	return res, nil
 }
 
-// memoryBody ends the exchange when the client closes it.
+// memoryBody ends the request when the client closes it.
 type memoryBody struct {
 	*io.PipeReader
 	end func()
 }
 
-func (b *memoryBody) Close() error {
+func (b memoryBody) Close() error {
 	defer b.end()
 	return b.PipeReader.Close()
 }
 
-// memoryWriter is the server's side of a memoryTransport's exchange.
+// memoryWriter is the server's side of a memoryTransport's request. Like the one of net/http, it
+// sends nothing before the first byte of the body, a flush, or the end of the handler.
 type memoryWriter struct {
 	header  http.Header
 	pipe    *io.PipeWriter
-	once    sync.Once
-	started chan struct{} // closed once there is an answer, or none will come
-	sent    http.Header
 	status  int
+	sent    http.Header
+	once    sync.Once
+	started chan struct{} // closed when there is a response, or there will be none
 	failed  error
 }
 
 func (w *memoryWriter) Header() http.Header { return w.header }
 
 func (w *memoryWriter) WriteHeader(status int) {
-	w.once.Do(func() {
+	if w.status == 0 {
 		w.status, w.sent = status, w.header.Clone()
-		close(w.started)
-	})
+	}
 }
 
 func (w *memoryWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
+	if len(p) == 0 {
+		return 0, nil // a pipe would wait for a reader
+	}
+	if !bodyAllowed(w.status) {
+		return 0, http.ErrBodyNotAllowed
+	}
+	w.Flush()
 	return w.pipe.Write(p)
 }
 
-// Flush is for [http.ResponseController]: the pipe holds nothing back.
-func (w *memoryWriter) Flush() {}
+// Flush implements [http.Flusher]. The pipe buffers nothing.
+func (w *memoryWriter) Flush() {
+	w.WriteHeader(http.StatusOK)
+	w.once.Do(func() { close(w.started) })
+}
 
 func (w *memoryWriter) finish(err error) {
 	if err != nil {
@@ -121,6 +187,11 @@ func (w *memoryWriter) finish(err error) {
 			close(w.started)
 		})
 	}
-	w.WriteHeader(http.StatusOK)
+	w.Flush()
 	w.pipe.CloseWithError(err)
+}
+
+// bodyAllowed reports whether a response with the status may have a body.
+func bodyAllowed(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
 }

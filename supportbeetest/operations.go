@@ -1,9 +1,14 @@
 package supportbeetest
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
 
-// operations are the routes of the API: the fifty, the files behind attachments, and what is on
-// record without being documented any more.
+// operations are the documented operations of the API, the download of attachments, and operations
+// that were documented once.
 var operations = []operation{
 	{op: "Tickets.List", method: http.MethodGet, route: "/tickets", handle: listTickets},
 	{op: "Tickets.Create", method: http.MethodPost, route: "/tickets", write: true, anonymous: true, handle: createTicket},
@@ -60,4 +65,59 @@ var operations = []operation{
 	{op: "Tickets.Star", method: http.MethodPost, route: "/tickets/{id}/star", write: true, handle: star},
 	{op: "Tickets.Unstar", method: http.MethodDelete, route: "/tickets/{id}/star", write: true, handle: setFlag(starred, false)},
 	{op: "Tickets.SetRequester", method: http.MethodPut, route: "/tickets/{id}/requester", write: true, handle: setRequester},
+}
+
+// storage is the file behind a download, on an origin of its own.
+var storage = operation{op: "Attachments.Storage", method: http.MethodGet, route: "/files/{key}/{name}"}
+
+// isOperation reports whether the desk has an operation of this name.
+func isOperation(name string) bool {
+	return name == storage.op || slices.ContainsFunc(operations, func(op operation) bool { return op.op == name })
+}
+
+// nearestOperation returns the name of the operation that is the most like name.
+func nearestOperation(name string) string {
+	nearest, least := "", -1
+	for _, op := range append(slices.Clip(operations), storage) {
+		if d := distance(strings.ToLower(name), strings.ToLower(op.op)); least < 0 || d < least {
+			nearest, least = op.op, d
+		}
+	}
+	return nearest
+}
+
+// checkOperation reports whether there is an operation of this name. If there is none, it fails the
+// test that the desk was made for, or panics if there is no test.
+func (s *Desk) checkOperation(method, name string) bool {
+	if isOperation(name) {
+		return true
+	}
+	message := fmt.Sprintf("supportbeetest: %s: unknown operation %q; did you mean %q?", method, name, nearestOperation(name))
+	if s.tb == nil {
+		panic(message)
+	}
+	s.tb.Helper()
+	s.tb.Error(message)
+	return false
+}
+
+// distance returns the number of bytes to insert, remove or replace to turn a into b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// desk is the whole state of a help desk. Its JSON form is what snapshots hold.
+// desk is the state of a help desk. Snapshots are its JSON form.
 type desk struct {
-	NextID       int64                  `json:"next_id"`
-	Users        map[int64]*user        `json:"users"`
-	Teams        []*team                `json:"teams"`
-	Labels       []label                `json:"labels"`
-	Snippets     []*snippet             `json:"snippets"`
-	Tickets      map[int64]*ticket      `json:"tickets"`
-	Attachments  map[int64]*attachment  `json:"attachments"`
-	Addresses    []*address             `json:"addresses"`
-	Rules        map[string]ruleBody    `json:"rules"`
-	Consequences map[string]consequence `json:"consequences"`
-	Filters      []filter               `json:"filters"`
-	Tokens       map[string]int64       `json:"tokens"` // the user of each
+	NextID       int64                      `json:"next_id"`
+	Users        map[int64]*user            `json:"users"`
+	Teams        []*team                    `json:"teams"`
+	Labels       []label                    `json:"labels"`
+	Snippets     []*snippet                 `json:"snippets"`
+	Tickets      map[int64]*ticket          `json:"tickets"`
+	Attachments  map[int64]*attachment      `json:"attachments"`
+	Addresses    []*address                 `json:"addresses"`
+	Rules        map[string]ruleBody        `json:"rules"`
+	Consequences map[string]consequenceBody `json:"consequences"`
+	Filters      []filter                   `json:"filters"`
+	Tokens       map[string]int64           `json:"tokens"` // the user of each
 
 	byActivity index
 	byCreation index
@@ -42,7 +42,7 @@ type user struct {
 	Members      []int64  `json:"members,omitempty"` // of a customer group
 }
 
-// agent reports whether the user works in the desk.
+// agent reports whether the user works for the company.
 func (u *user) agent() bool {
 	return u.Role == "admin" || u.Role == "agent" || u.Role == "collaborator"
 }
@@ -91,8 +91,8 @@ type address struct {
 }
 
 type ticket struct {
-	// What lists select by comes first and together: a list looks at these of every ticket, and
-	// fetching them from memory is what it spends its time on.
+	// The fields that lists select by come first, since a list reads them of each ticket, and most
+	// of its time is spent on fetching them from memory.
 	ID             int64     `json:"id"`
 	Unanswered     bool      `json:"unanswered,omitempty"`
 	Archived       bool      `json:"archived,omitempty"`
@@ -101,12 +101,13 @@ type ticket struct {
 	Starred        bool      `json:"starred,omitempty"`
 	Private        bool      `json:"private,omitempty"`
 	Requester      int64     `json:"requester"`
-	User           int64     `json:"user,omitempty"` // assigned; 0 for none
-	Team           int64     `json:"team,omitempty"` // assigned; 0 for none
+	User           int64     `json:"user,omitempty"` // assigned; 0 if there is none
+	Team           int64     `json:"team,omitempty"` // assigned; 0 if there is none
 	Replies        []*post   `json:"replies,omitempty"`
 	Labels         []string  `json:"labels,omitempty"`
 	LastActivityAt time.Time `json:"last_activity_at"`
 	CreatedAt      time.Time `json:"created_at"`
+	SnoozedUntil   time.Time `json:"snoozed_until,omitzero"`
 
 	Subject  string  `json:"subject"`
 	CC       []int64 `json:"cc,omitempty"`
@@ -118,9 +119,8 @@ type ticket struct {
 	Draft    *draft  `json:"draft,omitempty"`
 	Audit    []audit `json:"audit,omitempty"`
 
-	Submitter       int64     `json:"submitter,omitempty"` // who opened it; 0 for the requester
-	NotifyRequester bool      `json:"notify_requester,omitempty"`
-	SnoozedUntil    time.Time `json:"snoozed_until,omitzero"`
+	Submitter       int64 `json:"submitter,omitempty"` // who opened it; 0 for the requester
+	NotifyRequester bool  `json:"notify_requester,omitempty"`
 }
 
 // active reports whether the ticket is neither done nor thrown away.
@@ -147,7 +147,7 @@ type draft struct {
 
 type audit struct {
 	Action string    `json:"action"`
-	Actor  int64     `json:"actor,omitempty"` // 0 for nobody
+	Actor  int64     `json:"actor,omitempty"` // 0 if there is none
 	URL    string    `json:"url"`
 	At     time.Time `json:"at"`
 }
@@ -159,7 +159,7 @@ type ruleBody struct {
 	Body           string `json:"body,omitempty"`
 }
 
-type consequence struct {
+type consequenceBody struct {
 	Archive    bool   `json:"archive,omitempty"`
 	Spam       bool   `json:"spam,omitempty"`
 	Trash      bool   `json:"trash,omitempty"`
@@ -177,13 +177,13 @@ type filter struct {
 func newDesk() *desk {
 	d := &desk{
 		Users: map[int64]*user{}, Tickets: map[int64]*ticket{}, Attachments: map[int64]*attachment{},
-		Rules: map[string]ruleBody{}, Consequences: map[string]consequence{}, Tokens: map[string]int64{},
+		Rules: map[string]ruleBody{}, Consequences: map[string]consequenceBody{}, Tokens: map[string]int64{},
 	}
 	d.reindex()
 	return d
 }
 
-// reindex makes the indexes anew, from the tickets.
+// reindex builds the indexes.
 func (d *desk) reindex() {
 	d.byActivity = index{key: func(t *ticket) time.Time { return t.LastActivityAt }}
 	d.byCreation = index{key: func(t *ticket) time.Time { return t.CreatedAt }}
@@ -227,7 +227,7 @@ func (x *index) remove(t *ticket) {
 	}
 }
 
-// addTicket takes up a ticket whose fields are set.
+// addTicket adds a ticket whose fields are set.
 func (d *desk) addTicket(t *ticket) {
 	d.Tickets[t.ID] = t
 	d.byActivity.insert(t)
@@ -240,7 +240,7 @@ func (d *desk) removeTicket(t *ticket) {
 	d.byCreation.remove(t)
 }
 
-// touch says that something happened to the ticket.
+// touch sets the time of the ticket's last activity.
 func (d *desk) touch(t *ticket, now time.Time) {
 	d.byActivity.remove(t)
 	t.LastActivityAt = now
@@ -251,7 +251,7 @@ func (d *desk) note(t *ticket, action string, actor int64, url string, now time.
 	t.Audit = append(t.Audit, audit{Action: action, Actor: actor, URL: url, At: now})
 }
 
-// person returns the user with the e-mail, a new customer if there is none.
+// person returns the user with the e-mail address, a new customer if there is none.
 func (d *desk) person(email, name string) *user {
 	email = strings.TrimSpace(email)
 	if u := d.byEmail[strings.ToLower(email)]; u != nil {
@@ -297,6 +297,18 @@ func (d *desk) addLabel(name, color string) label {
 	return l
 }
 
+// countTickets returns how many tickets each user has requested, and how many of them are active.
+func (d *desk) countTickets() (active, requested map[int64]int) {
+	active, requested = map[int64]int{}, map[int64]int{}
+	for _, t := range d.byCreation.tickets {
+		requested[t.Requester]++
+		if t.active() {
+			active[t.Requester]++
+		}
+	}
+	return active, requested
+}
+
 // sortedUsers returns the users by ID.
 func (d *desk) sortedUsers() []*user {
 	list := make([]*user, 0, len(d.Users))
@@ -305,36 +317,6 @@ func (d *desk) sortedUsers() []*user {
 	}
 	slices.SortFunc(list, func(a, b *user) int { return cmp.Compare(a.ID, b.ID) })
 	return list
-}
-
-// applyFilters does to a new ticket what the filters say.
-func (d *desk) applyFilters(t *ticket) {
-	for _, f := range d.Filters {
-		rule, does := d.Rules[f.RuleID], d.Consequences[f.ConsequenceID]
-		if !d.fits(rule, t) {
-			continue
-		}
-		t.Archived = t.Archived || does.Archive
-		t.Spam = t.Spam || does.Spam
-		t.Trash = t.Trash || does.Trash
-		if does.Label != "" && !slices.Contains(t.Labels, does.Label) {
-			t.Labels = append(t.Labels, does.Label)
-		}
-		if does.AssignTeam != 0 {
-			t.Team = does.AssignTeam
-		}
-		if does.AssignUser != 0 {
-			t.User = does.AssignUser
-		}
-	}
-}
-
-func (d *desk) fits(rule ruleBody, t *ticket) bool {
-	in := func(text, part string) bool {
-		return part == "" || strings.Contains(strings.ToLower(text), strings.ToLower(part))
-	}
-	return in(d.Users[t.Requester].Email, rule.RequesterEmail) && in(t.Address, rule.DeliveredTo) &&
-		in(t.Subject, rule.Subject) && in(t.Content.Text, rule.Body)
 }
 
 // summary is plain text, cut at 100 characters.
@@ -346,7 +328,7 @@ func summary(c content) string {
 	return text
 }
 
-// agentReplies counts the replies by people of the desk.
+// agentReplies counts the replies of agents.
 func (d *desk) agentReplies(t *ticket) int {
 	n := 0
 	for _, r := range t.Replies {
@@ -357,7 +339,7 @@ func (d *desk) agentReplies(t *ticket) int {
 	return n
 }
 
-// datedID is an ID as rules and consequences have it.
+// datedID returns a new ID in the form that rules and consequences have.
 func (d *desk) datedID(now time.Time) string {
 	return fmt.Sprintf("%d_%s", d.id(), now.UTC().Format("20060102150405"))
 }

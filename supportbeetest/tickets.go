@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/supportbee-go/supportbee"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 	maxCopies      = 25
 )
 
-func listTickets(s *Desk, c *call) answer {
+func listTickets(s *Desk, c *call) response {
 	keep, order, bad := c.selection()
 	if bad.status != 0 {
 		return bad
@@ -24,7 +26,7 @@ func listTickets(s *Desk, c *call) answer {
 	return c.page(order, keep)
 }
 
-func searchTickets(s *Desk, c *call) answer {
+func searchTickets(s *Desk, c *call) response {
 	text := strings.ToLower(strings.TrimSpace(c.query.Get("query")))
 	if text == "" {
 		return invalidInput("Query can't be blank")
@@ -40,8 +42,9 @@ func searchTickets(s *Desk, c *call) answer {
 	})
 }
 
-// selection reads the filters of a list: which tickets it keeps, and in which order.
-func (c *call) selection() (func(*ticket) bool, *index, answer) {
+// selection reads the query of a list: a function that reports whether the list has a ticket, and
+// the order.
+func (c *call) selection() (func(*ticket) bool, *index, response) {
 	q := c.query
 	order, at := &c.desk.byActivity, func(t *ticket) time.Time { return t.LastActivityAt }
 	if q.Get("sort_by") == "creation_time" {
@@ -129,11 +132,11 @@ func (c *call) selection() (func(*ticket) bool, *index, answer) {
 			}
 		}
 		return true
-	}, order, answer{}
+	}, order, response{}
 }
 
-// page answers with the part of the kept tickets that is asked for, newest first.
-func (c *call) page(order *index, keep func(*ticket) bool) answer {
+// page returns a page of the tickets for which keep returns true, newest first.
+func (c *call) page(order *index, keep func(*ticket) bool) response {
 	number, _ := strconv.Atoi(c.query.Get("page"))
 	number = max(number, 1)
 	perPage, _ := strconv.Atoi(c.query.Get("per_page"))
@@ -165,7 +168,7 @@ func (c *call) page(order *index, keep func(*ticket) bool) answer {
 	}{total, number, perPage, (total + perPage - 1) / perPage, list})
 }
 
-func getTicket(s *Desk, c *call) answer {
+func getTicket(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -173,14 +176,14 @@ func getTicket(s *Desk, c *call) answer {
 	return ok(object{"ticket": c.encoder.ticket(t)})
 }
 
-// contentBody is a content in requests.
+// contentBody is a content of a request.
 type contentBody struct {
 	Text          string  `json:"text"`
 	HTML          string  `json:"html"`
 	AttachmentIDs []int64 `json:"attachment_ids"`
 }
 
-// content is what the server makes of it: text alone counts for both.
+// content returns the content that the service stores: text is the default of html.
 func (b contentBody) content() content {
 	out := content{Text: b.Text, HTML: b.HTML, Attachments: b.AttachmentIDs}
 	if out.HTML == "" {
@@ -189,7 +192,7 @@ func (b contentBody) content() content {
 	return out
 }
 
-// problems are the sentences about a content that is refused.
+// problems returns a sentence for each reason to reject a content.
 func (c *call) problems(b contentBody) []string {
 	var list []string
 	if strings.TrimSpace(b.Text) == "" && strings.TrimSpace(b.HTML) == "" {
@@ -203,7 +206,7 @@ func (c *call) problems(b contentBody) []string {
 	return list
 }
 
-func createTicket(s *Desk, c *call) answer {
+func createTicket(s *Desk, c *call) response {
 	var in struct {
 		Subject             string      `json:"subject"`
 		RequesterName       string      `json:"requester_name"`
@@ -226,7 +229,7 @@ func createTicket(s *Desk, c *call) answer {
 	if problems = append(problems, copies...); len(problems) > 0 {
 		return invalidInput(problems...)
 	}
-	if wait := s.limiter.take(c, s.config); wait > 0 {
+	if wait := s.limiter.take(c, s.config.limits, s.Clock.Now()); wait > 0 {
 		return s.tooMany(wait)
 	}
 	t := &ticket{
@@ -242,27 +245,15 @@ func createTicket(s *Desk, c *call) answer {
 	t.Submitter, t.NotifyRequester = actor, in.NotifyRequester
 	c.desk.note(t, "Created", actor, "#ticket", c.now)
 	s.emit(c, "ticket.created", t, nil)
+	s.mailTicket(t, in.NotifyRequester)
 	if c.dialect == DialectDocumented {
 		return created(c.encoder.ticket(t))
 	}
 	return created(object{"ticket": c.encoder.ticket(t)})
 }
 
-// address returns the address that a ticket counts as sent to.
-func (d *desk) address(id any) string {
-	for _, a := range d.Addresses {
-		if text, _ := id.(string); text == strconv.FormatInt(a.ID, 10) {
-			return a.Email
-		}
-	}
-	if len(d.Addresses) > 0 {
-		return d.Addresses[0].Email
-	}
-	return "help@" + Company + ".example"
-}
-
-// copies reads the addresses of copies. The people are made only when the functions are called,
-// after everything has been checked.
+// copies parses the addresses of copies. The functions that it returns add the people, which must
+// wait until the whole request has been checked.
 func (c *call) copies(cc, bcc []string) (ccIDs, bccIDs func() []int64, problems []string) {
 	check := func(name string, list []string) func() []int64 {
 		type parsed struct{ name, email string }
@@ -292,7 +283,7 @@ func (c *call) copies(cc, bcc []string) (ccIDs, bccIDs func() []int64, problems 
 	return check("Cc", cc), check("Bcc", bcc), problems
 }
 
-func deleteTicket(s *Desk, c *call) answer {
+func deleteTicket(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	switch {
 	case t == nil:
@@ -304,20 +295,20 @@ func deleteTicket(s *Desk, c *call) answer {
 	return done()
 }
 
-// flagOf is a state of a ticket that an action turns on and off.
+// flagOf is a state of a ticket that actions turn on and off.
 type flagOf struct {
 	set               func(t *ticket, on bool) (changed bool)
-	onEvent, onNote   string
-	offEvent, offNote string
+	onEvent, offEvent supportbee.WebhookAction // empty if there is none
+	onNote, offNote   string
 }
 
-func plainFlag(field func(*ticket) *bool, onEvent, onNote, offEvent, offNote string) flagOf {
+func plainFlag(field func(*ticket) *bool, onEvent supportbee.WebhookAction, onNote string, offEvent supportbee.WebhookAction, offNote string) flagOf {
 	return flagOf{func(t *ticket, on bool) bool {
 		f := field(t)
 		changed := *f != on
 		*f = on
 		return changed
-	}, onEvent, onNote, offEvent, offNote}
+	}, onEvent, offEvent, onNote, offNote}
 }
 
 var (
@@ -329,16 +320,16 @@ var (
 		changed := t.Unanswered == on
 		t.Unanswered = !on
 		return changed
-	}, "ticket.answered", "Marked as answered", "ticket.unanswered", "Marked as unanswered"}
+	}, "ticket.answered", "ticket.unanswered", "Marked as answered", "Marked as unanswered"}
 )
 
-// setFlag handles an action. Repeating one does nothing.
-func setFlag(flag flagOf, on bool) func(*Desk, *call) answer {
+// setFlag handles an action. Repeating it has no effect.
+func setFlag(flag flagOf, on bool) func(*Desk, *call) response {
 	event, note := flag.onEvent, flag.onNote
 	if !on {
 		event, note = flag.offEvent, flag.offNote
 	}
-	return func(s *Desk, c *call) answer {
+	return func(s *Desk, c *call) response {
 		t, missing := c.ticket404()
 		if t == nil {
 			return missing
@@ -353,7 +344,7 @@ func setFlag(flag flagOf, on bool) func(*Desk, *call) answer {
 	}
 }
 
-func star(s *Desk, c *call) answer {
+func star(s *Desk, c *call) response {
 	if result := setFlag(starred, true)(s, c); result.status != http.StatusNoContent {
 		return result
 	}
@@ -363,7 +354,7 @@ func star(s *Desk, c *call) answer {
 	return result
 }
 
-func setRequester(s *Desk, c *call) answer {
+func setRequester(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -384,7 +375,7 @@ func setRequester(s *Desk, c *call) answer {
 	return created(object{"user": object{"auto_assign": false, "email": p.Email, "first_name": p.FirstName, "last_name": p.LastName}})
 }
 
-func assignUser(s *Desk, c *call) answer {
+func assignUser(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -409,7 +400,7 @@ func assignUser(s *Desk, c *call) answer {
 	return created(c.assignment("user_assignment", id, t, c.now, "user", assignee))
 }
 
-func unassignUser(s *Desk, c *call) answer {
+func unassignUser(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -423,7 +414,7 @@ func unassignUser(s *Desk, c *call) answer {
 	return done()
 }
 
-func assignTeam(s *Desk, c *call) answer {
+func assignTeam(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -448,7 +439,7 @@ func assignTeam(s *Desk, c *call) answer {
 	return created(c.assignment("team_assignment", id, t, c.now, "team", assignee))
 }
 
-func unassignTeam(s *Desk, c *call) answer {
+func unassignTeam(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -461,7 +452,7 @@ func unassignTeam(s *Desk, c *call) answer {
 	return done()
 }
 
-func getAudit(s *Desk, c *call) answer {
+func getAudit(s *Desk, c *call) response {
 	t, missing := c.ticket404()
 	if t == nil {
 		return missing
@@ -471,39 +462,4 @@ func getAudit(s *Desk, c *call) answer {
 		list = append(list, c.encoder.audit(a))
 	}
 	return ok(object{"audit": list})
-}
-
-func listLabels(s *Desk, c *call) answer {
-	return ok(object{"labels": c.labels()})
-}
-
-func addLabel(s *Desk, c *call) answer {
-	t, missing := c.ticket404()
-	if t == nil {
-		return missing
-	}
-	name := c.PathValue("name")
-	if _, exists := c.desk.label(name); !exists {
-		return answer{status: http.StatusNotFound}
-	}
-	if !slices.Contains(t.Labels, name) {
-		t.Labels = append(t.Labels, name)
-		c.desk.note(t, "Labeled "+name, c.user.ID, "#ticket", c.now)
-	}
-	return created(object{"label": object{"id": c.desk.id(), "label": name, "ticket": t.ID}})
-}
-
-func removeLabel(s *Desk, c *call) answer {
-	t, missing := c.ticket404()
-	if t == nil {
-		return missing
-	}
-	name := c.PathValue("name")
-	at := slices.Index(t.Labels, name)
-	if at < 0 {
-		return fail(http.StatusNotFound, "Couldn't find Label with name=%s", name)
-	}
-	t.Labels = slices.Delete(t.Labels, at, at+1)
-	c.desk.note(t, "Unlabeled "+name, c.user.ID, "#ticket", c.now)
-	return done()
 }

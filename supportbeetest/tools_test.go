@@ -3,10 +3,12 @@ package supportbeetest_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,60 +25,60 @@ import (
 func TestSeededStateIsReadBack(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	desk := supportbeetest.New(t, supportbeetest.WithoutSeed(), supportbeetest.WithClock(func() time.Time { return at }))
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
+	desk.Clock.Set(at)
 	agent := desk.AddUser(supportbeetest.UserSeed{Email: "kim@acme.example", Name: "Kim King", Role: supportbee.RoleAgent})
 	team := desk.AddTeam("Support", agent)
 	desk.AddLabel("refund", "#FF0000")
 	id := desk.AddTicket(supportbeetest.TicketSeed{
 		Subject: "Kettle", Text: "It leaks.", RequesterEmail: "ann@example.com", RequesterName: "Ann Archer",
-		Labels: []string{"refund"}, User: agent, Team: team, CreatedAt: at.Add(-time.Hour),
+		Labels: []string{"refund"}, AssignedUserID: agent, AssignedTeamID: team, CreatedAt: at.Add(-time.Hour),
 	})
 	reply := desk.AddCustomerReply(id, "Hello?")
 	comment := desk.AddComment(id, agent, "On it.")
 
-	ticket, found := desk.Ticket(id)
-	require.True(t, found)
-	ann := supportbee.Person{ID: ticket.Requester.ID, Email: "ann@example.com", Name: "Ann Archer", Role: supportbee.RoleCustomer}
-	kim := supportbee.Person{ID: agent, Email: "kim@acme.example", Name: "Kim King", Role: supportbee.RoleAgent, Agent: true}
-	assert.Equal(t, supportbee.Ticket{
+	ticket := desk.Ticket(id)
+	ann := supportbee.Person{ID: ticket.Requester.ID, Type: supportbee.UserTypeUser, FirstName: "Ann", LastName: "Archer", Email: "ann@example.com", Name: "Ann Archer", Role: supportbee.RoleCustomer}
+	kim := supportbee.Person{ID: agent, Type: supportbee.UserTypeUser, FirstName: "Kim", LastName: "King", Email: "kim@acme.example", Name: "Kim King", Role: supportbee.RoleAgent, Agent: true}
+	assert.Equal(t, &supportbee.Ticket{
 		ID: id, Subject: "Kettle", RepliesCount: 1, CommentsCount: 1, LastActivityAt: at, CreatedAt: at.Add(-time.Hour), Unanswered: true,
 		Summary: "It leaks.", Source: supportbee.Source{Channel: "email", Address: "help@acme.example"},
-		Labels: []supportbee.Label{{Name: "refund", Color: "#FF0000"}}, Requester: ann, Content: supportbee.Content{Text: "It leaks.", HTML: "It leaks."},
+		Labels: []supportbee.Label{{Name: "refund", Color: "#FF0000"}}, Requester: ann, Submitter: &ann, LastReplyAt: at, Content: supportbee.Content{Text: "It leaks.", HTML: "It leaks."},
 		AssignedUser: &kim, AssignedTeam: &supportbee.Team{ID: team, Name: "Support"},
 	}, ticket)
 	counts := supportbee.TicketCounts{RepliesCount: 1, CommentsCount: 1}
-	assert.Equal(t, []supportbee.Reply{{ID: reply, CreatedAt: at, Summary: "Hello?", Ticket: counts, Replier: ann, Content: supportbee.Content{Text: "Hello?", HTML: "Hello?"}}}, desk.Replies(id))
-	assert.Equal(t, []supportbee.Comment{{ID: comment, CreatedAt: at, Ticket: counts, Commenter: kim, Content: supportbee.Content{Text: "On it.", HTML: "On it."}}}, desk.Comments(id))
+	assert.Equal(t, []*supportbee.Reply{{ID: reply, CreatedAt: at, Summary: "Hello?", Ticket: supportbee.TicketCounts{ID: id, RepliesCount: 1, CommentsCount: 1}, Replier: ann, Content: supportbee.Content{Text: "Hello?", HTML: "Hello?"}}}, desk.Replies(id))
+	assert.Equal(t, []*supportbee.Comment{{ID: comment, CreatedAt: at, Ticket: counts, Commenter: kim, Content: supportbee.Content{Text: "On it.", HTML: "On it."}}}, desk.Comments(id))
 
-	viaAPI, err := desk.Client().Tickets.Get(t.Context(), id)
-	require.NoError(t, err)
-	assert.Equal(t, ticket.Subject, viaAPI.Subject)
-	assert.Equal(t, kim.Email, viaAPI.AssignedUser.Email)
-
-	_, found = desk.Ticket(1)
-	assert.False(t, found)
+	assert.Nil(t, desk.Ticket(1))
 	assert.Nil(t, desk.Replies(1))
 	assert.Nil(t, desk.Comments(1))
-	_, found = desk.User("nobody@example.com")
-	assert.False(t, found)
+	assert.Nil(t, desk.User("nobody@example.com"))
+	assert.Nil(t, desk.Team("none"))
+	assert.Nil(t, desk.File(1))
 	assert.PanicsWithValue(t, "supportbeetest: AddCustomerReply: there is no ticket 1", func() { desk.AddCustomerReply(1, "x") })
 }
 
 func TestSeedIsDeterministic(t *testing.T) {
 	t.Parallel()
-	clock := supportbeetest.WithClock(func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) })
-	a, b := supportbeetest.New(t, clock), supportbeetest.New(t, clock)
-	a.Seed(300)
-	b.Seed(300)
+	a, b := supportbeetest.New(t), supportbeetest.New(t)
+	for _, desk := range []*supportbeetest.Desk{a, b} {
+		desk.Clock.Set(noon)
+		desk.Reset()
+	}
+	ids := a.AddTickets(300)
+	assert.Equal(t, ids, b.AddTickets(300))
+	assert.True(t, slices.IsSorted(ids))
 	assert.Len(t, a.Tickets(), 310)
 	assert.Equal(t, a.Tickets(), b.Tickets())
+	assert.NotNil(t, a.Ticket(ids[299]))
 }
 
 func TestRequestsAreListedWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
 	client := desk.Client()
-	_, err := client.Tickets.List(t.Context(), supportbee.TicketListOptions{Label: "bug"})
+	_, err := client.Tickets.List(t.Context(), &supportbee.TicketListOptions{Label: "bug"})
 	require.NoError(t, err)
 	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y"})
 	_, err = client.Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("Hi")})
@@ -93,118 +95,30 @@ func TestRequestsAreListedWithoutCredentials(t *testing.T) {
 	assert.JSONEq(t, `{"reply":{"content":{"text":"Hi"}}}`, string(requests[1].Body))
 	assert.Equal(t, http.StatusCreated, requests[1].Status)
 	assert.NotContains(t, fmt.Sprintf("%+v", requests), desk.Token)
-	desk.ResetRequests()
+	desk.ClearHistory()
 	assert.Empty(t, desk.Requests())
-}
-
-// fakeTB keeps what assertions report.
-type fakeTB struct {
-	testing.TB
-	reports []string
-}
-
-func (f *fakeTB) Helper() {}
-
-func (f *fakeTB) Errorf(format string, args ...any) {
-	f.reports = append(f.reports, fmt.Sprintf(format, args...))
-}
-
-func TestAssertions(t *testing.T) {
-	t.Parallel()
-	desk := supportbeetest.New(t)
-	client := desk.Client()
-	agent, _ := desk.User(supportbeetest.AgentEmail)
-	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y"})
-	for name, tt := range map[string]struct {
-		assert func(tb testing.TB) bool
-		act    func() error
-		report string
-	}{
-		"replied": {
-			func(tb testing.TB) bool { return desk.AssertReplied(tb, id, "soon") },
-			func() error {
-				_, err := client.Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("We answer soon.")})
-				return err
-			},
-			fmt.Sprintf(`want an agent's reply to ticket %d that holds "soon", got 0: []`, id),
-		},
-		"commented": {
-			func(tb testing.TB) bool { return desk.AssertCommented(tb, id, "internal") },
-			func() error {
-				_, err := client.Comments.Create(t.Context(), id, supportbee.CommentParams{Content: supportbee.Text("internal")})
-				return err
-			},
-			fmt.Sprintf(`want a comment on ticket %d that holds "internal", got 0: []`, id),
-		},
-		"archived": {
-			func(tb testing.TB) bool { return desk.AssertArchived(tb, id) },
-			func() error { return client.Tickets.Archive(t.Context(), id) },
-			fmt.Sprintf("want ticket %d archived, got ", id),
-		},
-		"labeled": {
-			func(tb testing.TB) bool { return desk.AssertLabeled(tb, id, "bug") },
-			func() error { _, err := client.Labels.Add(t.Context(), id, "bug"); return err },
-			fmt.Sprintf(`want ticket %d labeled "bug", got `, id),
-		},
-		"assigned": {
-			func(tb testing.TB) bool { return desk.AssertAssigned(tb, id, agent.ID) },
-			func() error { _, err := client.Tickets.AssignUser(t.Context(), id, agent.ID); return err },
-			fmt.Sprintf("want ticket %d assigned to user %d, got ", id, agent.ID),
-		},
-		"requests": {
-			func(tb testing.TB) bool { return desk.AssertRequests(tb, "Teams.List", 1) },
-			func() error { _, err := client.Teams.List(t.Context(), supportbee.TeamListOptions{}); return err },
-			"want 1 requests Teams.List, got 0",
-		},
-	} {
-		before, after := &fakeTB{}, &fakeTB{}
-		assert.False(t, tt.assert(before), name)
-		require.Len(t, before.reports, 1, name)
-		assert.Contains(t, before.reports[0], tt.report, name)
-		require.NoError(t, tt.act(), name)
-		assert.True(t, tt.assert(after), name)
-		assert.Empty(t, after.reports, name)
-	}
-	answered := &fakeTB{}
-	require.NoError(t, client.Tickets.MarkUnanswered(t.Context(), id))
-	assert.False(t, desk.AssertAnswered(answered, id))
-	require.NoError(t, client.Tickets.MarkAnswered(t.Context(), id))
-	assert.True(t, desk.AssertAnswered(answered, id))
-	assert.Len(t, answered.reports, 1)
-
-	writes := &fakeTB{}
-	assert.False(t, desk.AssertNoWrites(writes))
-	assert.Contains(t, writes.reports[0], "want no writes, got POST ")
-	desk.ResetRequests()
-	_, err := client.Tickets.Get(t.Context(), id)
-	require.NoError(t, err)
-	assert.True(t, desk.AssertNoWrites(&fakeTB{}))
-
-	unknown := &fakeTB{}
-	assert.False(t, desk.AssertArchived(unknown, 1))
-	assert.Equal(t, []string{"want ticket 1 archived, but there is no such ticket"}, unknown.reports)
 }
 
 func TestTokensHaveTheirUsersRights(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
-	agent, _ := desk.User(supportbeetest.AgentEmail)
-	other, _ := desk.User(supportbeetest.OtherAgentEmail)
-	client := desk.ClientWithToken(desk.AddToken(agent.ID))
-	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y", User: agent.ID, Trash: true})
+	agent := desk.User(supportbeetest.AgentEmail)
+	other := desk.User(supportbeetest.OtherAgentEmail)
+	client := desk.Client(supportbee.WithToken(desk.AddToken(agent.ID)))
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y", AssignedUserID: agent.ID, Trash: true})
 
 	require.ErrorIs(t, client.Tickets.Delete(t.Context(), id), supportbee.ErrAccessDenied)
-	_, err := client.Reports.TicketsCount(t.Context(), supportbee.ReportOptions{})
+	_, err := client.Reports.TicketsCount(t.Context(), nil)
 	require.ErrorIs(t, err, supportbee.ErrAccessDenied)
-	_, err = client.Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{ID: other.ID}})
+	_, err = client.Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("x"), OnBehalfOf: supportbee.AgentRef{ID: other.ID}})
 	require.ErrorIs(t, err, supportbee.ErrAccessDenied)
 	assert.Empty(t, desk.Replies(id))
 
-	mine, err := client.Tickets.Count(t.Context(), supportbee.TicketListOptions{AssignedUser: supportbee.AssignedToMe, Trash: true})
+	mine, err := client.Tickets.Count(t.Context(), &supportbee.TicketListOptions{AssignedUser: supportbee.AssignedToMe, IncludeTrash: true})
 	require.NoError(t, err)
 	assert.Equal(t, 2, mine, "the seeded one and the new one")
 
-	reply, err := desk.Client().Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("x"), OnBehalfOf: &supportbee.AgentRef{Email: other.Email}})
+	reply, err := desk.Client().Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.Text("x"), OnBehalfOf: supportbee.AgentRef{Email: other.Email}})
 	require.NoError(t, err)
 	assert.Equal(t, other.Email, reply.Replier.Email)
 	require.NoError(t, desk.Client().Tickets.Delete(t.Context(), id))
@@ -214,37 +128,36 @@ func TestTokensHaveTheirUsersRights(t *testing.T) {
 func TestSnapshotsRoundTrip(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
-	desk.Seed(40)
-	file, err := desk.Client().Attachments.Upload(t.Context(), "a.bin", bytes.NewReader([]byte{0, 1, 255}))
+	desk.AddTickets(40)
+	file, err := desk.Client().Attachments.Upload(t.Context(), "a.bin", bytes.NewReader([]byte{0, 1, 255}), nil)
 	require.NoError(t, err)
-	_, err = desk.Client().Filters.CreateWith(t.Context(), supportbee.RuleParams{Subject: "q"}, supportbee.ConsequenceParams{Archive: true})
-	require.NoError(t, err)
+	desk.AddFilter(supportbee.RuleParams{Subject: "q"}, supportbee.ConsequenceParams{Archive: true})
 	var first, second bytes.Buffer
-	n, err := desk.WriteTo(&first)
-	require.NoError(t, err)
-	assert.Equal(t, int64(first.Len()), n)
+	require.NoError(t, desk.Save(&first))
 
 	other := supportbeetest.New(t, supportbeetest.WithoutSeed())
-	_, err = other.ReadFrom(bytes.NewReader(first.Bytes()))
-	require.NoError(t, err)
+	require.NoError(t, other.Load(bytes.NewReader(first.Bytes())))
 	assert.Equal(t, desk.Tickets(), other.Tickets())
-	data, found := other.File(file.ID)
-	assert.True(t, found)
-	assert.Equal(t, []byte{0, 1, 255}, data)
+	assert.Equal(t, []byte{0, 1, 255}, other.File(file.ID))
 	archived := open(t, other.Client(), "Q: filters are kept, too, and the token still works")
 	assert.True(t, archived.Archived)
 
-	_, err = desk.WriteTo(&second)
-	require.NoError(t, err)
+	require.NoError(t, desk.Save(&second))
 	assert.JSONEq(t, first.String(), second.String())
 
 	before := other.Tickets()
 	for _, broken := range []string{"", "{", `{"tickets":{"7":{"id":7,"requester":5}}}`, `{"tickets":{"7":null}}`} {
-		_, err := other.ReadFrom(strings.NewReader(broken))
-		require.ErrorContains(t, err, "supportbeetest: ReadFrom: ")
+		require.ErrorContains(t, other.Load(strings.NewReader(broken)), "supportbeetest: Load: ")
 	}
 	assert.Equal(t, before, other.Tickets())
+	failed := errors.New("disk full")
+	require.ErrorIs(t, desk.Save(failingWriter{failed}), failed)
 }
+
+// failingWriter fails each write.
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
 func TestWebhooksTellOfEveryEvent(t *testing.T) {
 	t.Parallel()
@@ -262,10 +175,10 @@ func TestWebhooksTellOfEveryEvent(t *testing.T) {
 			}
 		}))
 		defer receiver.Close()
-		desk.AddWebhook(receiver.URL)
+		desk.AddWebhook(supportbeetest.Webhook{URL: receiver.URL})
 		ctx, client := t.Context(), desk.Client()
-		agent, _ := desk.User(supportbeetest.AgentEmail)
-		team, _ := desk.Team("Support")
+		agent := desk.User(supportbeetest.AgentEmail)
+		team := desk.Team("Support")
 
 		ticket := open(t, client, "Kettle")
 		for _, act := range []func() error{
@@ -327,7 +240,7 @@ func TestWebhooksSurviveABadReceiver(t *testing.T) {
 	desk := supportbeetest.New(t)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	desk.AddWebhook(gone.URL)
+	desk.AddWebhook(supportbeetest.Webhook{URL: gone.URL})
 	desk.AddTicket(supportbeetest.TicketSeed{Subject: "x", Text: "y"})
 	require.NoError(t, desk.FlushWebhooks(t.Context()))
 	require.Len(t, desk.Deliveries(), 1)
@@ -337,7 +250,7 @@ func TestWebhooksSurviveABadReceiver(t *testing.T) {
 func TestInMemoryDeskRunsInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithRateLimits(), supportbeetest.WithRetryAfter(false))
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithRateLimits(), supportbeetest.WithRetryAfter(supportbeetest.RetryAfterSeconds))
 		client := desk.Client()
 		start := time.Now()
 		for i := range 9 {
@@ -346,10 +259,10 @@ func TestInMemoryDeskRunsInABubble(t *testing.T) {
 		assert.Equal(t, time.Minute, time.Since(start), "the ninth waited for the limit to pass")
 		desk.AssertRequests(t, "Tickets.Create", 10)
 
-		file, err := client.Attachments.Upload(t.Context(), "a.txt", strings.NewReader("abc"))
+		file, err := client.Attachments.Upload(t.Context(), "a.txt", strings.NewReader("abc"), nil)
 		require.NoError(t, err)
 		var back bytes.Buffer
-		require.NoError(t, client.Attachments.Download(t.Context(), *file, &back))
+		require.NoError(t, client.Attachments.Download(t.Context(), *file, &back, nil))
 		assert.Equal(t, "abc", back.String())
 	})
 }
@@ -365,8 +278,8 @@ func TestRateLimits(t *testing.T) {
 	}{
 		"with a token":     {most: 8, window: time.Minute},
 		"without":          {anonymous: true, most: 5, window: time.Hour},
-		"seconds are told": {opts: []supportbeetest.Option{supportbeetest.WithRetryAfter(false)}, most: 8, window: time.Minute, wait: time.Minute},
-		"a date is told":   {opts: []supportbeetest.Option{supportbeetest.WithRetryAfter(true)}, most: 8, window: time.Minute, wait: time.Minute},
+		"seconds are told": {opts: []supportbeetest.Option{supportbeetest.WithRetryAfter(supportbeetest.RetryAfterSeconds)}, most: 8, window: time.Minute, wait: time.Minute},
+		"a date is told":   {opts: []supportbeetest.Option{supportbeetest.WithRetryAfter(supportbeetest.RetryAfterDate)}, most: 8, window: time.Minute, wait: time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -376,12 +289,13 @@ func TestRateLimits(t *testing.T) {
 				if tt.anonymous {
 					token = ""
 				}
-				client := desk.ClientWithToken(token, supportbee.WithoutRetry())
+				client := desk.Client(supportbee.WithToken(token), supportbee.WithoutRetry())
 				for range tt.most {
 					open(t, client, "x")
 				}
 				_, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{RequesterEmail: "ann@example.com", Content: supportbee.Text("x")})
-				var limited *supportbee.RateLimitError
+				var limited *supportbee.Error
+				require.ErrorIs(t, err, supportbee.ErrRateLimited)
 				require.ErrorAs(t, err, &limited)
 				assert.InDelta(t, tt.wait, limited.RetryAfter, float64(2*time.Second))
 				<-time.After(tt.window + time.Second) // in the bubble, it passes at once

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// roleNames are the roles by the numbers that requests have.
+// roleNames are the roles by their numbers in requests.
 var roleNames = map[int64]string{20: "admin", 10: "agent", 9: "collaborator"}
 
-func listUsers(s *Desk, c *call) answer {
+func listUsers(s *Desk, c *call) response {
 	roles := []string{"admin", "agent", "collaborator"}
 	if given := c.query.Get("with_roles"); given != "" {
 		roles = strings.Split(given, ",")
@@ -31,7 +31,7 @@ func listUsers(s *Desk, c *call) answer {
 	return ok(object{"users": c.users(list)})
 }
 
-// userBody is a user in requests.
+// userBody is a user of a request.
 type userBody struct {
 	Email        *string      `json:"email"`
 	Name         *string      `json:"name"`
@@ -44,7 +44,7 @@ type userBody struct {
 	EmailDomains *[]string    `json:"email_domains"`
 }
 
-// userProblems are the sentences about what is refused for self, which is nil for somebody new.
+// userProblems returns a sentence for each reason to reject in for self, which is nil for a new user.
 func (c *call) userProblems(in userBody, self *user) (problems []string) {
 	if in.Email != nil {
 		if !strings.Contains(*in.Email, "@") {
@@ -108,7 +108,7 @@ func (c *call) applyUser(u *user, in userBody) {
 	}
 }
 
-func createUser(s *Desk, c *call) answer {
+func createUser(s *Desk, c *call) response {
 	var in userBody
 	if bad, fits := c.decode("user", &in); !fits {
 		return bad
@@ -142,15 +142,15 @@ func createUser(s *Desk, c *call) answer {
 }
 
 // user404 returns the user of the path.
-func (c *call) user404() (*user, answer) {
+func (c *call) user404() (*user, response) {
 	u := c.desk.Users[c.number("id")]
 	if u == nil {
 		return nil, notFound("User", c.PathValue("id"))
 	}
-	return u, answer{}
+	return u, response{}
 }
 
-func getUser(s *Desk, c *call) answer {
+func getUser(s *Desk, c *call) response {
 	u, missing := c.user404()
 	if u == nil {
 		return missing
@@ -173,7 +173,7 @@ func getUser(s *Desk, c *call) answer {
 	return ok(c.userWithTickets(u, tickets))
 }
 
-func updateUser(s *Desk, c *call) answer {
+func updateUser(s *Desk, c *call) response {
 	u, missing := c.user404()
 	if u == nil {
 		return missing
@@ -193,7 +193,7 @@ func updateUser(s *Desk, c *call) answer {
 }
 
 // group404 returns the customer group of the path.
-func (c *call) group404() (*user, answer) {
+func (c *call) group404() (*user, response) {
 	u, missing := c.user404()
 	if u != nil && u.Type != "customer_group" {
 		return nil, notFound("CustomerGroup", c.PathValue("id"))
@@ -201,7 +201,7 @@ func (c *call) group404() (*user, answer) {
 	return u, missing
 }
 
-func listMembers(s *Desk, c *call) answer {
+func listMembers(s *Desk, c *call) response {
 	group, missing := c.group404()
 	if group == nil {
 		return missing
@@ -213,7 +213,7 @@ func listMembers(s *Desk, c *call) answer {
 	return ok(object{"users": c.users(list)})
 }
 
-func addMember(s *Desk, c *call) answer {
+func addMember(s *Desk, c *call) response {
 	group, missing := c.group404()
 	if group == nil {
 		return missing
@@ -232,15 +232,4 @@ func addMember(s *Desk, c *call) answer {
 		group.Members = append(group.Members, member.ID)
 	}
 	return created(object{"user": c.encoder.user(member)})
-}
-
-func listTeams(s *Desk, c *call) answer {
-	list := []teamJSON{}
-	for _, t := range c.desk.Teams {
-		if c.flag("with_users") && len(t.Members) == 0 || c.query.Get("user") == "me" && !slices.Contains(t.Members, c.user.ID) {
-			continue
-		}
-		list = append(list, c.encoder.team(t))
-	}
-	return ok(object{"teams": list})
 }

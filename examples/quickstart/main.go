@@ -49,7 +49,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "Working on the desk of your environment: %v\n\n", client)
 	} else {
-		desk := supportbeetest.NewServer()
+		desk, err := supportbeetest.Start()
+		if err != nil {
+			return err
+		}
 		defer desk.Close()
 		client, *write = desk.Client(), true
 		fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: working on an embedded desk at %s\n\n", desk.URL)
@@ -98,22 +101,24 @@ func (t tour) walk(ctx context.Context, write bool) error {
 
 // look reads.
 func (t tour) look(ctx context.Context) error {
-	open, err := t.client.Tickets.Count(ctx, supportbee.TicketListOptions{})
+	open, err := t.client.Tickets.Count(ctx, nil)
 	if err != nil {
 		return err
 	}
 	t.step("count", "open tickets: %d", open)
 
-	unanswered := supportbee.TicketListOptions{Replies: new(false), SortBy: supportbee.SortByCreationTime}
-	tickets, err := supportbee.Collect(t.client.Tickets.All(ctx, unanswered), 5)
-	if err != nil {
-		return err
-	}
-	for _, ticket := range tickets {
+	shown := 0
+	for ticket, err := range t.client.Tickets.All(ctx, &supportbee.TicketListOptions{HasReplies: new(false), SortBy: supportbee.SortByCreationTime}) {
+		if err != nil {
+			return err
+		}
 		t.step("list", "#%d\t%s\t%s\t%s", ticket.ID, ticket.CreatedAt.Format("2006-01-02 15:04"), ticket.Requester.Email, ticket.Subject)
+		if shown++; shown == 5 {
+			break
+		}
 	}
 
-	found, err := t.client.Tickets.Search(ctx, "invoice", supportbee.TicketSearchOptions{})
+	found, err := t.client.Tickets.Search(ctx, "invoice", nil)
 	if err != nil {
 		return err
 	}
@@ -124,7 +129,7 @@ func (t tour) look(ctx context.Context) error {
 // work opens a ticket and brings it to its end.
 func (t tour) work(ctx context.Context) error {
 	photo := bytes.NewReader(bytes.Repeat([]byte("pretend that this is a photo\n"), 1000))
-	file, err := t.client.Attachments.Upload(ctx, "kettle.jpg", photo)
+	file, err := t.client.Attachments.Upload(ctx, "kettle.jpg", photo, nil)
 	if err != nil {
 		return err
 	}
@@ -145,7 +150,7 @@ func (t tour) work(ctx context.Context) error {
 	t.step("open", "#%d\t%s\t%s\t%s", ticket.ID, ticket.CreatedAt.Format("2006-01-02 15:04"), ticket.Requester.Email, ticket.Subject)
 
 	var back bytes.Buffer
-	if err := t.client.Attachments.Download(ctx, ticket.Content.Attachments[0], &back); err != nil {
+	if err := t.client.Attachments.Download(ctx, ticket.Content.Attachments[0], &back, nil); err != nil {
 		return err
 	}
 	t.step("download", "%d bytes came back", back.Len())
@@ -161,7 +166,7 @@ func (t tour) work(ctx context.Context) error {
 		t.step("label", "%q", labels[0].Name)
 	}
 
-	users, err := t.client.Users.List(ctx, supportbee.UserListOptions{Roles: []supportbee.Role{supportbee.RoleAgent, supportbee.RoleAdmin}})
+	users, err := t.client.Users.List(ctx, &supportbee.UserListOptions{Roles: []supportbee.Role{supportbee.RoleAgent, supportbee.RoleAdmin}})
 	if err != nil {
 		return err
 	}

@@ -88,12 +88,12 @@ func TestOutputThatIsLostIsAnError(t *testing.T) {
 func TestTourStopsAtAnError(t *testing.T) {
 	clearEnv(t)
 	desk := supportbeetest.New(t)
-	desk.Inject(supportbeetest.Fault{Op: "Tickets.Search", Status: http.StatusForbidden})
+	desk.Inject(supportbeetest.Match{Op: "Tickets.Search"}, supportbeetest.Status(http.StatusForbidden))
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
 	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
 	var out bytes.Buffer
 	require.ErrorContains(t, run(t.Context(), nil, &out), "Tickets.Search: GET /tickets/search: 403 Forbidden")
 	t.Setenv("SUPPORTBEE_BASE_URL", "ftp://"+strings.TrimPrefix(desk.URL, "http://"))
-	require.ErrorContains(t, run(t.Context(), nil, &out), `scheme "ftp" is neither https nor http`)
+	require.ErrorContains(t, run(t.Context(), nil, &out), `the scheme must be https or http`)
 	require.Error(t, run(t.Context(), []string{"-unknown"}, &out))
 }

@@ -72,7 +72,7 @@ func sdk(url string, rt http.RoundTripper) Contestant {
 		Name: "supportbee",
 		Get:  func(ctx context.Context) error { return check(client.Tickets.Get(ctx, 7)) },
 		List: func(ctx context.Context, number int) (int, int, error) {
-			page, err := client.Tickets.List(ctx, supportbee.TicketListOptions{Page: number, PerPage: 100})
+			page, err := client.Tickets.List(ctx, &supportbee.TicketListOptions{Page: number, PerPage: 100})
 			if err != nil {
 				return 0, 0, err
 			}
@@ -82,10 +82,10 @@ func sdk(url string, rt http.RoundTripper) Contestant {
 			return check(client.Replies.Create(ctx, 7, supportbee.ReplyParams{Content: supportbee.Text("A new one is on its way.")}))
 		},
 		Upload: func(ctx context.Context, source io.Reader) error {
-			return check(client.Attachments.Upload(ctx, "a.bin", source))
+			return check(client.Attachments.Upload(ctx, "a.bin", source, nil))
 		},
 		Walk: func(ctx context.Context, work func()) error {
-			for _, err := range client.Tickets.All(ctx, supportbee.TicketListOptions{}) {
+			for _, err := range client.Tickets.All(ctx, nil) {
 				if err != nil {
 					return err
 				}

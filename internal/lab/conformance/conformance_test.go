@@ -54,17 +54,17 @@ var calls = []struct {
 	call func(*world) error
 }{
 	{"Attachments.Upload", func(w *world) error {
-		file, err := w.c.Attachments.Upload(w.ctx, "größe \"1\".txt", strings.NewReader("x"))
+		file, err := w.c.Attachments.Upload(w.ctx, "größe \"1\".txt", strings.NewReader("x"), nil)
 		if err == nil {
 			w.file = file.ID
-			err = w.c.Attachments.Download(w.ctx, *file, io.Discard)
+			err = w.c.Attachments.Download(w.ctx, *file, io.Discard, nil)
 		}
 		return err
 	}},
 	{"Tickets.Create", func(w *world) error {
 		ticket, err := w.c.Tickets.Create(w.ctx, supportbee.TicketParams{
 			Subject: "S", RequesterName: "Ann", RequesterEmail: "ann@example.com", CC: []string{"Bo <bo@example.com>"}, BCC: []string{"c@example.com"},
-			NotifyRequester: true, ForwardingAddressID: 7,
+			NotifyRequester: true, ForwardingAddressID: "7",
 			Content: supportbee.ContentParams{Text: "T", HTML: "<p>T</p>", AttachmentIDs: []supportbee.AttachmentID{w.file}},
 		})
 		if err == nil {
@@ -73,11 +73,11 @@ var calls = []struct {
 		return err
 	}},
 	{"Tickets.Create", func(w *world) error {
-		return err2(w.desk.ClientWithToken("", supportbee.WithTransport(w.middleman)).Tickets.Create(w.ctx, supportbee.TicketParams{RequesterEmail: "d@example.com", Content: supportbee.HTML("<p>")}))
+		return err2(w.desk.Client(supportbee.WithToken(""), supportbee.WithTransport(w.middleman)).Tickets.Create(w.ctx, supportbee.TicketParams{RequesterEmail: "d@example.com", Content: supportbee.HTML("<p>")}))
 	}},
 	{"Tickets.Get", func(w *world) error { return err2(w.c.Tickets.Get(w.ctx, w.ticket)) }},
 	{"Teams.List", func(w *world) error {
-		teams, err := w.c.Teams.List(w.ctx, supportbee.TeamListOptions{Mine: true, WithUsers: true})
+		teams, err := w.c.Teams.List(w.ctx, &supportbee.TeamListOptions{OnlyMine: true, WithUsers: true})
 		if err == nil {
 			w.team = teams[0].ID
 		}
@@ -89,7 +89,7 @@ var calls = []struct {
 	{"Labels.Add", func(w *world) error { return err2(w.c.Labels.Add(w.ctx, w.ticket, "very important")) }},
 	{"Replies.Create", func(w *world) error {
 		reply, err := w.c.Replies.Create(w.ctx, w.ticket, supportbee.ReplyParams{
-			Content: supportbee.Text("R"), CC: []string{"bo@example.com"}, BCC: []string{"c@example.com"}, OnBehalfOf: &supportbee.AgentRef{ID: w.agent},
+			Content: supportbee.Text("R"), CC: []string{"bo@example.com"}, BCC: []string{"c@example.com"}, OnBehalfOf: supportbee.AgentRef{ID: w.agent},
 		})
 		if err == nil {
 			w.reply = reply.ID
@@ -97,7 +97,7 @@ var calls = []struct {
 		return err
 	}},
 	{"Replies.Create", func(w *world) error {
-		return err2(w.c.Replies.Create(w.ctx, w.ticket, supportbee.ReplyParams{Content: supportbee.HTML("R"), OnBehalfOf: &supportbee.AgentRef{Email: supportbeetest.AgentEmail}}))
+		return err2(w.c.Replies.Create(w.ctx, w.ticket, supportbee.ReplyParams{Content: supportbee.HTML("R"), OnBehalfOf: supportbee.AgentRef{Email: supportbeetest.AgentEmail}}))
 	}},
 	{"Replies.List", func(w *world) error { return err2(w.c.Replies.List(w.ctx, w.ticket)) }},
 	{"Replies.Get", func(w *world) error { return err2(w.c.Replies.Get(w.ctx, w.ticket, w.reply)) }},
@@ -106,8 +106,8 @@ var calls = []struct {
 	}},
 	{"Comments.List", func(w *world) error { return err2(w.c.Comments.List(w.ctx, w.ticket)) }},
 	{"Drafts.Get", func(w *world) error {
-		return errors.Join(err2(w.c.Drafts.Get(w.ctx, w.ticket, supportbee.DraftGetOptions{})),
-			err2(w.c.Drafts.Get(w.ctx, w.ticket, supportbee.DraftGetOptions{OmitQuote: true, TimeZone: "Europe/Berlin"})))
+		return errors.Join(err2(w.c.Drafts.Get(w.ctx, w.ticket, nil)),
+			err2(w.c.Drafts.Get(w.ctx, w.ticket, &supportbee.DraftGetOptions{OmitQuote: true, TimeZone: "Europe/Berlin"})))
 	}},
 	{"Drafts.Create", func(w *world) error {
 		return err2(w.c.Drafts.Create(w.ctx, w.ticket, supportbee.DraftParams{Content: supportbee.Text("D"), CC: []string{"a@example.com", "b@example.com"}, BCC: []string{}}))
@@ -119,14 +119,13 @@ var calls = []struct {
 	{"Tickets.List", func(w *world) error {
 		now := time.Now()
 		var errs []error
-		for _, opts := range []supportbee.TicketListOptions{
-			{},
+		for _, opts := range []*supportbee.TicketListOptions{
+			nil,
 			{Page: 2, PerPage: 3},
-			{Archived: supportbee.ArchivedAny, Spam: true, Trash: true},
+			{Archived: supportbee.ArchivedAny, IncludeSpam: true, IncludeTrash: true},
 			{Archived: supportbee.ArchivedOnly},
-			{Archived: supportbee.NotArchived},
-			{Replies: new(true), MaxReplies: 3},
-			{Replies: new(false)},
+			{HasReplies: new(true), MaxReplies: new(3)},
+			{HasReplies: new(false)},
 			{AssignedUser: supportbee.AssignedToMe},
 			{AssignedUser: supportbee.AssignedToAnyUser},
 			{AssignedUser: supportbee.AssignedToNoUser},
@@ -139,13 +138,13 @@ var calls = []struct {
 			{SortBy: supportbee.SortByLastActivity},
 			{RequesterEmails: []string{"ann@example.com", "bo@example.com"}},
 		} {
-			errs = append(errs, err2(w.c.Tickets.List(w.ctx, opts)), err2(w.c.Tickets.Count(w.ctx, opts)), err2(supportbee.Collect(w.c.Tickets.All(w.ctx, opts), 0)))
+			errs = append(errs, err2(w.c.Tickets.List(w.ctx, opts)), err2(w.c.Tickets.Count(w.ctx, opts)), err2(supportbee.Collect(w.c.Tickets.All(w.ctx, opts))))
 		}
 		return errors.Join(errs...)
 	}},
 	{"Tickets.Search", func(w *world) error {
-		return errors.Join(err2(w.c.Tickets.Search(w.ctx, "a b & c", supportbee.TicketSearchOptions{Page: 1, PerPage: 10, Spam: true, Trash: true})),
-			err2(supportbee.Collect(w.c.Tickets.SearchAll(w.ctx, "e", supportbee.TicketSearchOptions{PerPage: 2}), 0)))
+		return errors.Join(err2(w.c.Tickets.Search(w.ctx, "a b & c", &supportbee.TicketSearchOptions{Page: 1, PerPage: 10, IncludeSpam: true, IncludeTrash: true})),
+			err2(supportbee.Collect(w.c.Tickets.SearchAll(w.ctx, "e", &supportbee.TicketSearchOptions{PerPage: 2}))))
 	}},
 	{"Tickets.MarkUnanswered", func(w *world) error { return w.c.Tickets.MarkUnanswered(w.ctx, w.ticket) }},
 	{"Tickets.MarkAnswered", func(w *world) error { return w.c.Tickets.MarkAnswered(w.ctx, w.ticket) }},
@@ -163,12 +162,12 @@ var calls = []struct {
 		return errors.Join(w.c.Tickets.Trash(w.ctx, w.ticket), w.c.Tickets.Delete(w.ctx, w.ticket))
 	}},
 	{"Users.List", func(w *world) error {
-		return errors.Join(err2(w.c.Users.List(w.ctx, supportbee.UserListOptions{})), err2(w.c.Users.List(w.ctx, supportbee.UserListOptions{
+		return errors.Join(err2(w.c.Users.List(w.ctx, nil)), err2(w.c.Users.List(w.ctx, &supportbee.UserListOptions{
 			IncludeInvited: true, Roles: []supportbee.Role{supportbee.RoleAdmin, supportbee.RoleCustomer}, Type: supportbee.UserTypeUser,
 		})))
 	}},
 	{"Users.Create", func(w *world) error {
-		group, err := w.c.Users.Create(w.ctx, supportbee.UserParams{Type: supportbee.UserTypeCustomerGroup, Name: "G", CanMembersAccessGroupTickets: true, EmailDomains: []string{"example.com"}})
+		group, err := w.c.Users.Create(w.ctx, supportbee.UserParams{Type: supportbee.UserTypeCustomerGroup, Name: "G", CanMembersAccessGroupTickets: new(true), EmailDomains: []string{"example.com"}})
 		if err == nil {
 			w.group = group.ID
 			err = err2(w.c.Users.Create(w.ctx, supportbee.UserParams{Email: "n@acme.example", Name: "N", Role: supportbee.RoleCollaborator, TeamIDs: []supportbee.TeamID{w.team}}))
@@ -176,15 +175,15 @@ var calls = []struct {
 		return err
 	}},
 	{"Users.Get", func(w *world) error {
-		return errors.Join(err2(w.c.Users.Get(w.ctx, w.agent, supportbee.UserGetOptions{})), err2(w.c.Users.Get(w.ctx, w.group, supportbee.UserGetOptions{MaxTickets: 2})),
-			err2(w.c.Users.Get(w.ctx, w.agent, supportbee.UserGetOptions{AllTickets: true})))
+		return errors.Join(err2(w.c.Users.Get(w.ctx, w.agent, nil)), err2(w.c.Users.Get(w.ctx, w.group, &supportbee.UserGetOptions{MaxTickets: 2})),
+			err2(w.c.Users.Get(w.ctx, w.agent, &supportbee.UserGetOptions{MaxTickets: -1})))
 	}},
 	{"Users.Update", func(w *world) error {
 		return err2(w.c.Users.Update(w.ctx, w.agent, supportbee.UserUpdateParams{
 			Email: new("b@acme.example"), Name: new("B"), Role: supportbee.RoleAdmin, TeamIDs: []supportbee.TeamID{}, CanMembersAccessGroupTickets: new(false), EmailDomains: []string{},
 		}))
 	}},
-	{"Users.AddMember", func(w *world) error { return err2(w.c.Users.AddMember(w.ctx, w.group, w.agent)) }},
+	{"Users.AddMember", func(w *world) error { return err2(w.c.Users.AddMember(w.ctx, w.group, supportbee.MemberParams{UserID: w.agent})) }},
 	{"Users.Members", func(w *world) error { return err2(w.c.Users.Members(w.ctx, w.group)) }},
 	{"Snippets.Create", func(w *world) error {
 		snippet, err := w.c.Snippets.Create(w.ctx, supportbee.SnippetParams{Name: "S", Tags: "a, b", Content: supportbee.Text("x")})
@@ -195,11 +194,11 @@ var calls = []struct {
 	}},
 	{"Snippets.List", func(w *world) error { return err2(w.c.Snippets.List(w.ctx)) }},
 	{"Snippets.Update", func(w *world) error {
-		return err2(w.c.Snippets.Update(w.ctx, w.snippet, supportbee.SnippetParams{Name: "S", Content: supportbee.HTML("x")}))
+		return err2(w.c.Snippets.Update(w.ctx, w.snippet, supportbee.SnippetUpdateParams{Name: new("S"), Tags: new("a"), Content: new(supportbee.HTML("x"))}))
 	}},
 	{"Snippets.Delete", func(w *world) error { return w.c.Snippets.Delete(w.ctx, w.snippet) }},
 	{"ForwardingAddresses.Create", func(w *world) error {
-		return err2(w.c.ForwardingAddresses.Create(w.ctx, supportbee.ForwardingAddressParams{Email: "s@acme.example", Name: "S", FilterSpam: true, UseAgentName: true}))
+		return err2(w.c.ForwardingAddresses.Create(w.ctx, supportbee.ForwardingAddressParams{Email: "s@acme.example", Name: "S", FilterSpam: new(true), UseAgentName: new(true)}))
 	}},
 	{"ForwardingAddresses.List", func(w *world) error { return err2(w.c.ForwardingAddresses.List(w.ctx)) }},
 	{"Filters.CreateRule", func(w *world) error {
@@ -210,7 +209,7 @@ var calls = []struct {
 		return err
 	}},
 	{"Filters.CreateConsequence", func(w *world) error {
-		does, err := w.c.Filters.CreateConsequence(w.ctx, supportbee.ConsequenceParams{Archive: true, Spam: true, Trash: true, Label: "bug", AssignUser: w.agent, AssignTeam: w.team})
+		does, err := w.c.Filters.CreateConsequence(w.ctx, supportbee.ConsequenceParams{Archive: true, Spam: true, Trash: true, Label: "bug", AssignUserID: w.agent, AssignTeamID: w.team})
 		if err == nil {
 			w.does = does.ID
 		}
@@ -221,13 +220,13 @@ var calls = []struct {
 	}},
 	{"Reports.AvgFirstResponseTime", func(w *world) error { return err2(w.c.Reports.AvgFirstResponseTime(w.ctx, everyReportOption(w))) }},
 	{"Reports.TicketsCount", func(w *world) error {
-		return errors.Join(err2(w.c.Reports.TicketsCount(w.ctx, supportbee.ReportOptions{})), err2(w.c.Reports.TicketsCount(w.ctx, everyReportOption(w))))
+		return errors.Join(err2(w.c.Reports.TicketsCount(w.ctx, nil)), err2(w.c.Reports.TicketsCount(w.ctx, everyReportOption(w))))
 	}},
-	{"Reports.RepliesCount", func(w *world) error { return err2(w.c.Reports.RepliesCount(w.ctx, supportbee.ReportOptions{})) }},
+	{"Reports.RepliesCount", func(w *world) error { return err2(w.c.Reports.RepliesCount(w.ctx, nil)) }},
 }
 
-func everyReportOption(w *world) supportbee.ReportOptions {
-	return supportbee.ReportOptions{UserID: w.agent, TeamID: w.team, Label: "bug", Since: time.Now().AddDate(0, -1, 0)}
+func everyReportOption(w *world) *supportbee.ReportOptions {
+	return &supportbee.ReportOptions{UserID: w.agent, TeamID: w.team, Label: "bug", Since: time.Now().AddDate(0, -1, 0)}
 }
 
 // Every request of the SDK and every response and webhook of the desk is as described, in all
@@ -239,14 +238,14 @@ func TestTheSDKAndTheDeskConform(t *testing.T) {
 			t.Parallel()
 			desk := supportbeetest.New(t, supportbeetest.WithDialect(dialect))
 			m := &conformance.Middleman{Next: desk.Transport(), Description: description(t)}
-			agent, _ := desk.User(supportbeetest.AgentEmail)
+			agent := desk.User(supportbeetest.AgentEmail)
 			w := &world{ctx: t.Context(), c: desk.Client(supportbee.WithTransport(m)), desk: desk, middleman: m, agent: agent.ID}
 			events := make(chan []byte, 100)
-			desk.AddWebhookHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			desk.AddWebhook(supportbeetest.Webhook{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				body, err := io.ReadAll(r.Body)
 				assert.NoError(t, err)
 				events <- body
-			}))
+			})})
 			for _, call := range calls {
 				require.NoError(t, call.call(w), call.op)
 				assert.Positive(t, m.Exercised()[call.op], call.op)
@@ -269,7 +268,7 @@ func TestTheSDKAndTheDeskConform(t *testing.T) {
 			c := w.c.With(supportbee.WithoutRetry())
 			for want, err := range map[error]error{
 				supportbee.ErrNotFound:     err2(c.Tickets.Get(w.ctx, 999_999)),
-				supportbee.ErrAccessDenied: err2(desk.ClientWithToken("wrong", supportbee.WithTransport(m)).Labels.List(w.ctx)),
+				supportbee.ErrAccessDenied: err2(desk.Client(supportbee.WithToken("wrong"), supportbee.WithTransport(m)).Labels.List(w.ctx)),
 				supportbee.ErrValidation:   err2(c.Filters.CreateConsequence(w.ctx, supportbee.ConsequenceParams{Label: "unknown"})),
 			} {
 				require.ErrorIs(t, err, want)

@@ -1,11 +1,11 @@
-// Command supportbee-desk runs the embedded help desk on its own, to develop an integration
-// against and to watch what it does.
+// Command supportbee-desk runs the help desk of package supportbeetest as a program, to develop an
+// integration against it.
 //
 //	go run github.com/supportbee-go/supportbee/supportbeetest/cmd/supportbee-desk -addr 127.0.0.1:8080 -seed 500 -chaos 0.05
 //
-// It prints the URL and the token to use, logs every request, and shows the tickets, their
-// conversations and the last requests as a web page at the same URL. Its state is in memory, and
-// kept in a file if -state names one.
+// It prints the URL and the token to use, logs each request, and serves a page at the same URL that
+// shows the tickets, their conversations and the last requests. Its state is in memory; with -state,
+// it is loaded from a file and saved to it at the end.
 package main
 
 import (
@@ -17,9 +17,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
@@ -39,14 +41,14 @@ func main() {
 func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 	flags := flag.NewFlagSet("supportbee-desk", flag.ContinueOnError)
 	flags.SetOutput(logs)
-	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; anybody who reaches it can read the page")
-	seed := flags.Int("seed", 0, "add so many `tickets`")
-	chaos := flags.Float64("chaos", 0, "let something go wrong with this `share` of all API requests, 0 to 1")
-	chaosSeed := flags.Uint64("chaos-seed", 1, "what goes wrong is the same for the same `number`")
+	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; whoever reaches it can read the page")
+	seed := flags.Int("seed", 0, "`number` of tickets to add")
+	chaos := flags.Float64("chaos", 0, "`share` of all API requests that fail, 0 to 1")
+	chaosSeed := flags.Uint64("chaos-seed", 1, "`number` that determines which requests fail")
 	limits := flags.Bool("rate-limits", false, "enforce the rate limits of creating tickets")
-	documented := flags.Bool("documented", false, "answer in the shapes of the vendor's reference, not in the recorded ones")
-	webhook := flags.String("webhook", "", "post webhooks to this `URL`")
-	state := flags.String("state", "", "read the desk from this `file` if it exists, and write it there at the end")
+	dialect := flags.String("dialect", string(supportbeetest.DialectCurrent), "`form` of responses: current, recorded or documented")
+	webhook := flags.String("webhook", "", "send webhooks to this `URL`")
+	state := flags.String("state", "", "load the state from this `file` if it exists, and save it there at the end")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -59,47 +61,57 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 		return errors.New("-chaos must be 0 to 1")
 	}
 
-	// NewServer cannot return an error; a port in use is the one that people meet.
-	probe, err := net.Listen("tcp", *addr)
+	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
-	_ = probe.Close()
-
-	logger := slog.New(slog.NewTextHandler(logs, nil))
-	var page page
+	defer listener.Close()
 	options := []supportbeetest.Option{
-		supportbeetest.WithAddr(*addr),
-		supportbeetest.WithHandler("GET /{$}", &page),
-		supportbeetest.WithHandler("GET /desk/tickets/{id}", &page),
-		supportbeetest.WithLogger(logger),
+		supportbeetest.WithPublicURL("http://" + listener.Addr().String()),
+		supportbeetest.WithDialect(supportbeetest.Dialect(*dialect)),
+		supportbeetest.WithLogger(slog.New(slog.NewTextHandler(logs, nil))),
 	}
 	if *limits {
 		options = append(options, supportbeetest.WithRateLimits())
 	}
-	if *documented {
-		options = append(options, supportbeetest.WithDialect(supportbeetest.DialectDocumented))
+	desk, err := supportbeetest.Start(options...)
+	if err != nil {
+		return err
 	}
-	desk := supportbeetest.NewServer(options...)
 	defer desk.Close()
-	page.desk.Store(desk)
-
 	if err := load(desk, *state); err != nil {
 		return err
 	}
-	desk.Seed(*seed)
+	desk.AddTickets(*seed)
 	if *chaos > 0 {
-		for _, fault := range supportbeetest.Chaos(*chaos, *chaosSeed) {
-			desk.Inject(fault)
-		}
+		desk.InjectChaos(*chaos, *chaosSeed)
 	}
 	if *webhook != "" {
-		desk.AddWebhook(*webhook)
+		desk.AddWebhook(supportbeetest.Webhook{URL: *webhook})
 	}
 	fmt.Fprintf(out, "The desk is at  %s\nIts token is    %s\n\nexport SUPPORTBEE_COMPANY=acme SUPPORTBEE_BASE_URL=%s SUPPORTBEE_TOKEN=%s\n",
 		desk.URL, desk.Token, desk.URL, desk.Token)
-	<-ctx.Done()
-	return save(desk, *state)
+	return errors.Join(serve(ctx, listener, handler(desk)), save(desk, *state))
+}
+
+// handler serves the page and the API.
+func handler(desk *supportbeetest.Desk) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", desk)
+	mux.Handle("GET /{$}", page{desk})
+	mux.Handle("GET /desk/tickets/{id}", page{desk})
+	return mux
+}
+
+// serve serves handler until ctx is done or serving fails.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 func load(desk *supportbeetest.Desk, path string) error {
@@ -114,11 +126,10 @@ func load(desk *supportbeetest.Desk, path string) error {
 		return err
 	}
 	defer file.Close()
-	_, err = desk.ReadFrom(file)
-	return err
+	return desk.Load(file)
 }
 
-// save writes a new file and renames it, so that an interrupted write loses nothing.
+// save writes a new file and renames it, so that an interrupted write does not lose the old state.
 func save(desk *supportbeetest.Desk, path string) error {
 	if path == "" {
 		return nil
@@ -127,8 +138,7 @@ func save(desk *supportbeetest.Desk, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = desk.WriteTo(file)
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err = errors.Join(desk.Save(file), file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), path)

@@ -86,7 +86,7 @@ func TestTheDeskStandsAlone(t *testing.T) {
 	url, token, logs, _ := start(t, "-seed", "60")
 	client, err := supportbee.New("", token, supportbee.WithBaseURL(url))
 	require.NoError(t, err)
-	total, err := client.Tickets.Count(t.Context(), supportbee.TicketListOptions{Archived: supportbee.ArchivedAny, Spam: true, Trash: true})
+	total, err := client.Tickets.Count(t.Context(), &supportbee.TicketListOptions{Archived: supportbee.ArchivedAny, IncludeSpam: true, IncludeTrash: true})
 	require.NoError(t, err)
 	assert.Equal(t, 70, total)
 	_, err = client.Tickets.Get(t.Context(), 7)
@@ -127,7 +127,7 @@ func TestTheDeskKeepsItsState(t *testing.T) {
 
 func TestChaosIsOnPurpose(t *testing.T) {
 	t.Parallel()
-	url, token, logs, _ := start(t, "-chaos", "1", "-documented", "-rate-limits")
+	url, token, logs, _ := start(t, "-chaos", "1", "-dialect", "documented", "-rate-limits")
 	client, err := supportbee.New("", token, supportbee.WithBaseURL(url), supportbee.WithoutRetry())
 	require.NoError(t, err)
 	failed := 0

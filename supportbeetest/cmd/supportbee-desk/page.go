@@ -8,14 +8,13 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
-// perPage is how many tickets the page shows at once, and how many requests.
+// perPage is the number of tickets on a page, and of requests.
 const perPage = 50
 
 //go:embed page.html
@@ -26,20 +25,18 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"who":  func(p supportbee.Person) string { return cmp.Or(p.Name, p.Email) },
 }).Parse(pageHTML))
 
-// page shows the desk to people. It reads the desk's state past the API, so that looking at it
-// leaves no trace in the requests.
-type page struct {
-	desk atomic.Pointer[supportbeetest.Desk]
-}
+// page serves a page that shows a desk. It reads the desk's state without requests, so that the
+// history has only those of the API.
+type page struct{ desk *supportbeetest.Desk }
 
 // view is what the template shows.
 type view struct {
 	URL      string
-	Tickets  []supportbee.Ticket
+	Tickets  []*supportbee.Ticket
 	Total    int
 	Page     int
-	Newer    int // page before; 0 for none
-	Older    int // page after; 0 for none
+	Newer    int // previous page; 0 if there is none
+	Older    int // next page; 0 if there is none
 	Ticket   *supportbee.Ticket
 	Messages []message
 	Requests []supportbeetest.Request
@@ -54,21 +51,17 @@ type message struct {
 	Attachments []supportbee.Attachment
 }
 
-func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	desk := p.desk.Load()
-	if desk == nil {
-		http.Error(w, "the desk is starting", http.StatusServiceUnavailable)
-		return
-	}
+func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	desk := p.desk
 	data := view{URL: desk.URL, Requests: lastRequests(desk)}
 	if id := r.PathValue("id"); id != "" {
 		n, _ := strconv.ParseInt(id, 10, 64) // 0 is no ticket's ID
-		ticket, found := desk.Ticket(supportbee.TicketID(n))
-		if !found {
+		ticket := desk.Ticket(supportbee.TicketID(n))
+		if ticket == nil {
 			http.NotFound(w, r)
 			return
 		}
-		data.Ticket, data.Messages = &ticket, conversation(desk, ticket)
+		data.Ticket, data.Messages = ticket, conversation(desk, ticket)
 	} else {
 		data.Page, _ = strconv.Atoi(r.URL.Query().Get("page"))
 		data.Page = max(data.Page, 1)
@@ -84,9 +77,9 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body.Bytes())
 }
 
-// fill takes the page's share of the tickets, last active first.
-func (v *view) fill(tickets []supportbee.Ticket) {
-	slices.SortFunc(tickets, func(a, b supportbee.Ticket) int {
+// fill sets the tickets of the page, the last active ones first.
+func (v *view) fill(tickets []*supportbee.Ticket) {
+	slices.SortFunc(tickets, func(a, b *supportbee.Ticket) int {
 		return cmp.Or(b.LastActivityAt.Compare(a.LastActivityAt), cmp.Compare(b.ID, a.ID))
 	})
 	v.Total = len(tickets)
@@ -101,7 +94,7 @@ func (v *view) fill(tickets []supportbee.Ticket) {
 	}
 }
 
-func conversation(desk *supportbeetest.Desk, ticket supportbee.Ticket) []message {
+func conversation(desk *supportbeetest.Desk, ticket *supportbee.Ticket) []message {
 	list := []message{{"ticket", ticket.Requester, ticket.CreatedAt, ticket.Content.Text, ticket.Content.Attachments}}
 	for _, reply := range desk.Replies(ticket.ID) {
 		kind := "customer"

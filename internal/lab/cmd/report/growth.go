@@ -51,7 +51,7 @@ func measureGrowth(ctx context.Context) (g growth, err error) {
 		}
 		walk := func(each func(tickets int)) error {
 			tickets := 0
-			for _, err := range client.Tickets.All(ctx, supportbee.TicketListOptions{PerPage: perPage}) {
+			for _, err := range client.Tickets.All(ctx, &supportbee.TicketListOptions{PerPage: perPage}) {
 				if err != nil {
 					return err
 				}
@@ -99,7 +99,7 @@ func measureTickets(ctx context.Context, sizes ...int) ([]point, error) {
 			return 0, err
 		}
 		once := func(ctx context.Context) error {
-			return check(client.Tickets.List(ctx, supportbee.TicketListOptions{}))
+			return check(client.Tickets.List(ctx, nil))
 		}
 		if err := once(ctx); err != nil { // takes the memory that the next ones use again
 			return 0, err

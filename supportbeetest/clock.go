@@ -1,0 +1,46 @@
+package supportbeetest
+
+import (
+	"sync"
+	"time"
+)
+
+// Clock is the time of a desk. It runs, ahead of the real time by what [Clock.Advance] has added,
+// unless [Clock.Set] has stopped it. It is safe for concurrent use.
+//
+// Creation times, rate limits, the Date header of responses and Retry-After dates come from it.
+// Delays, timeouts and [Request.Duration] are measured in real time.
+type Clock struct {
+	mu      sync.Mutex
+	ahead   time.Duration
+	stopped time.Time // zero while the clock runs
+}
+
+// Now returns the desk's time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.stopped.IsZero() {
+		return c.stopped
+	}
+	return time.Now().Add(c.ahead)
+}
+
+// Advance moves the clock forward by d. A clock that was set stays stopped.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.stopped.IsZero() {
+		c.stopped = c.stopped.Add(d)
+		return
+	}
+	c.ahead += d
+}
+
+// Set sets the clock to t and stops it. Setting the zero time makes the clock run with the real
+// time again.
+func (c *Clock) Set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped, c.ahead = t.Round(0), 0
+}

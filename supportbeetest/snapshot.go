@@ -1,0 +1,136 @@
+package supportbeetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Save writes the state, tokens and files included, as JSON. Faults, webhooks, the clock and the
+// history are not part of it.
+func (s *Desk) Save(w io.Writer) error {
+	s.mu.RLock()
+	encoded, err := json.Marshal(s.state)
+	s.mu.RUnlock()
+	if err == nil {
+		_, err = w.Write(append(encoded, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("supportbeetest: Save: %w", err)
+	}
+	return nil
+}
+
+// Load replaces the state with one that [Desk.Save] wrote. The desk's token stays valid. If Load
+// fails, the state does not change.
+func (s *Desk) Load(r io.Reader) error {
+	data, err := io.ReadAll(r)
+	read := newDesk()
+	if err == nil {
+		err = json.Unmarshal(data, read)
+	}
+	if err == nil {
+		err = read.check()
+	}
+	if err != nil {
+		return fmt.Errorf("supportbeetest: Load: %w", err)
+	}
+	read.reindex()
+	read.NextID = max(read.NextID, read.highestID())
+	if read.Tokens[s.Token] == 0 {
+		for _, u := range read.sortedUsers() {
+			if u.Role == "admin" {
+				read.Tokens[s.Token] = u.ID
+				break
+			}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = read
+	return nil
+}
+
+// check returns an error if the state lacks parts, or refers to something that it does not have.
+func (d *desk) check() error {
+	if d.Users == nil || d.Tickets == nil || d.Attachments == nil || d.Rules == nil || d.Consequences == nil || d.Tokens == nil {
+		return errors.New("a part of the desk is null")
+	}
+	if slices.Contains(d.Teams, nil) || slices.Contains(d.Snippets, nil) || slices.Contains(d.Addresses, nil) {
+		return errors.New("a team, snippet or address is null")
+	}
+	for id, a := range d.Attachments {
+		if a == nil || a.ID != id {
+			return fmt.Errorf("attachment %d has another ID", id)
+		}
+	}
+	for id, u := range d.Users {
+		if u == nil || u.ID != id {
+			return fmt.Errorf("user %d has another ID", id)
+		}
+		for _, member := range u.Members {
+			if d.Users[member] == nil {
+				return fmt.Errorf("customer group %d has an unknown member %d", id, member)
+			}
+		}
+	}
+	for id, t := range d.Tickets {
+		if t == nil || t.ID != id {
+			return fmt.Errorf("ticket %d has another ID", id)
+		}
+		if d.Users[t.Requester] == nil {
+			return fmt.Errorf("ticket %d has no requester", id)
+		}
+		contents := []content{t.Content}
+		for _, p := range slices.Concat(t.Replies, t.Comments) {
+			if p == nil || d.Users[p.Author] == nil {
+				return fmt.Errorf("ticket %d has a message without an author", id)
+			}
+			contents = append(contents, p.Content)
+		}
+		if t.Draft != nil {
+			contents = append(contents, t.Draft.Content)
+		}
+		for _, c := range contents {
+			for _, file := range c.Attachments {
+				if d.Attachments[file] == nil {
+					return fmt.Errorf("ticket %d has an unknown attachment %d", id, file)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// highestID returns the highest ID in use, so that new IDs are higher.
+func (d *desk) highestID() int64 {
+	var highest int64
+	use := func(id int64) { highest = max(highest, id) }
+	for id := range d.Users {
+		use(id)
+	}
+	for id := range d.Attachments {
+		use(id)
+	}
+	for id, t := range d.Tickets {
+		use(id)
+		for _, p := range slices.Concat(t.Replies, t.Comments) {
+			use(p.ID)
+		}
+		if t.Draft != nil {
+			use(t.Draft.ID)
+		}
+	}
+	for _, t := range d.Teams {
+		use(t.ID)
+	}
+	for _, s := range d.Snippets {
+		use(s.ID)
+	}
+	for _, a := range d.Addresses {
+		use(a.ID)
+	}
+	return highest
+}

@@ -1,0 +1,337 @@
+package supportbeetest
+
+import (
+	"cmp"
+	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/supportbee-go/supportbee"
+)
+
+// TicketSeed describes a ticket for [Desk.AddTicket].
+type TicketSeed struct {
+	Subject        string
+	Text           string
+	HTML           string                    // default Text
+	AttachmentIDs  []supportbee.AttachmentID // of [Desk.AddFile]
+	RequesterEmail string                    // default [CustomerEmail]
+	RequesterName  string
+	CC             []string // addresses, each "a@example.com" or "Name <a@example.com>"
+	Labels         []string // names of labels that the desk has; see [Desk.AddLabel]
+	AssignedUserID supportbee.UserID
+	AssignedTeamID supportbee.TeamID
+	Archived       bool
+	Spam           bool
+	Trash          bool
+	Answered       bool
+	SnoozedUntil   time.Time
+	CreatedAt      time.Time // default now
+	LastActivityAt time.Time // default CreatedAt
+}
+
+// UserSeed describes a user for [Desk.AddUser].
+type UserSeed struct {
+	Type      supportbee.UserType // default [supportbee.UserTypeUser]
+	Email     string
+	Name      string
+	Role      supportbee.Role // default [supportbee.RoleCustomer]
+	TeamIDs   []supportbee.TeamID
+	MemberIDs []supportbee.UserID // of a customer group
+	Invited   bool                // the user has not accepted the invitation
+}
+
+// AddTicket adds a ticket as if it was received by mail, and returns its ID. Filters apply, and
+// webhooks are sent. AddTicket panics if the seed has an ID or a label that the desk does not have.
+func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, now := s.state, s.now()
+	c := &call{encoder: s.encoder(), now: now}
+	if seed.AssignedUserID != 0 {
+		s.mustUser("AddTicket", seed.AssignedUserID)
+	}
+	if seed.AssignedTeamID != 0 {
+		s.mustTeam("AddTicket", seed.AssignedTeamID)
+	}
+	for _, name := range seed.Labels {
+		s.mustLabel("AddTicket", name)
+	}
+	cc, _, problems := c.copies(seed.CC, nil)
+	if len(problems) > 0 {
+		panic("supportbeetest: AddTicket: " + strings.Join(problems, ", "))
+	}
+	created := stampOr(seed.CreatedAt, now)
+	t := &ticket{
+		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID, CC: cc(),
+		Content:   contentBody{Text: seed.Text, HTML: seed.HTML, AttachmentIDs: s.mustFiles("AddTicket", seed.AttachmentIDs)}.content(),
+		CreatedAt: created, LastActivityAt: stampOr(seed.LastActivityAt, created), SnoozedUntil: stampOr(seed.SnoozedUntil, time.Time{}),
+		Unanswered: !seed.Answered, Channel: "email", Address: d.address(nil),
+		Labels: slices.Clone(seed.Labels), User: int64(seed.AssignedUserID), Team: int64(seed.AssignedTeamID), Archived: seed.Archived, Spam: seed.Spam, Trash: seed.Trash,
+	}
+	d.applyFilters(t)
+	d.addTicket(t)
+	d.note(t, "Created", t.Requester, "#ticket", created)
+	s.emit(c, "ticket.created", t, nil)
+	return supportbee.TicketID(t.ID)
+}
+
+// stampOr returns t as the desk keeps times, or otherwise if t is zero.
+func stampOr(t, otherwise time.Time) time.Time {
+	if t.IsZero() {
+		return otherwise
+	}
+	return t.UTC().Truncate(time.Second)
+}
+
+// AddTickets adds n tickets with replies, comments, labels and assignments, and returns their IDs.
+// They are the same for every desk with the same users, teams and labels, but for their times,
+// which are within the year before now. Every eighth ticket is archived. Filters do not apply, and
+// no webhooks are sent.
+func (s *Desk) AddTickets(n int) []supportbee.TicketID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, now := s.state, s.now()
+	random := mathrand.New(mathrand.NewPCG(1, 2))
+	var agents []int64
+	for _, u := range d.sortedUsers() {
+		if u.agent() && !u.Invited {
+			agents = append(agents, u.ID)
+		}
+	}
+	topics := []string{"Delivery", "Invoice", "Login", "Warranty", "Feature request", "Broken part", "Refund", "Question"}
+	things := []string{"the red kettle", "order 4711", "my account", "the newsletter", "the mobile app", "the spare lid"}
+	customers := make([]int64, max(1, min(n/10, 2000)))
+	for i := range customers {
+		customers[i] = d.person(fmt.Sprintf("customer%d@example.com", i+1), fmt.Sprintf("Customer %d", i+1)).ID
+	}
+	// One slice, sorted by activity, makes a list that reads all of them fast.
+	tickets, ids := make([]ticket, n), make([]supportbee.TicketID, n)
+	for i := range tickets {
+		at := now.Add(-time.Duration(random.Int64N(int64(365*24*time.Hour/time.Second))) * time.Second)
+		topic, thing := topics[random.IntN(len(topics))], things[random.IntN(len(things))]
+		t := &tickets[i]
+		*t = ticket{
+			ID: d.id(), Subject: fmt.Sprintf("%s: %s (%d)", topic, thing, i+1), Requester: customers[random.IntN(len(customers))],
+			Content:   contentBody{Text: fmt.Sprintf("Hello,\nI am writing about %s. It is about %s, and I would be glad of a reply.\nKind regards", thing, topic)}.content(),
+			CreatedAt: at, Unanswered: true, Archived: i%8 == 7, Channel: "email", Address: "help@acme.example",
+		}
+		for range random.IntN(3) {
+			at = at.Add(time.Duration(random.IntN(3600)+1) * time.Second)
+			author := agents[random.IntN(len(agents))]
+			if !t.Unanswered {
+				author = t.Requester
+			}
+			t.Unanswered = !t.Unanswered
+			t.Replies = append(t.Replies, &post{ID: d.id(), CreatedAt: at, Author: author, Content: contentBody{Text: "This is about " + thing + "."}.content()})
+		}
+		if random.IntN(4) == 0 {
+			at = at.Add(time.Minute)
+			t.Comments = append(t.Comments, &post{ID: d.id(), CreatedAt: at, Author: agents[random.IntN(len(agents))], Content: contentBody{Text: "I have seen this before."}.content()})
+		}
+		if len(d.Labels) > 0 && random.IntN(3) == 0 {
+			t.Labels = []string{d.Labels[random.IntN(len(d.Labels))].Name}
+		}
+		if len(d.Teams) > 0 && random.IntN(3) == 0 {
+			team := d.Teams[random.IntN(len(d.Teams))]
+			t.Team = team.ID
+			if len(team.Members) > 0 && random.IntN(2) == 0 {
+				t.User = team.Members[random.IntN(len(team.Members))]
+			}
+		}
+		ids[i], t.LastActivityAt = supportbee.TicketID(t.ID), at
+		t.Audit = []audit{{Action: "Created", Actor: t.Requester, URL: "#ticket", At: t.CreatedAt}}
+	}
+	slices.SortFunc(tickets, func(a, b ticket) int { return d.byActivity.compare(&a, &b) })
+	for i := range tickets {
+		t := &tickets[i]
+		d.Tickets[t.ID] = t
+		d.byActivity.tickets = append(d.byActivity.tickets, t)
+		d.byCreation.tickets = append(d.byCreation.tickets, t)
+	}
+	d.byActivity.sort()
+	d.byCreation.sort()
+	return ids
+}
+
+// AddCustomerReply adds a reply of the ticket's requester as if it was received by mail, and
+// returns its ID. The files are of [Desk.AddFile].
+func (s *Desk) AddCustomerReply(ticket supportbee.TicketID, text string, files ...supportbee.AttachmentID) supportbee.ReplyID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.mustTicket("AddCustomerReply", ticket)
+	return s.seedReply(&call{encoder: s.encoder(), now: s.now()}, t, t.Requester, text, s.mustFiles("AddCustomerReply", files))
+}
+
+// AddReply adds a reply of an agent, and returns its ID.
+func (s *Desk) AddReply(ticket supportbee.TicketID, author supportbee.UserID, text string) supportbee.ReplyID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, u := s.mustTicket("AddReply", ticket), s.mustUser("AddReply", author)
+	return s.seedReply(&call{encoder: s.encoder(), now: s.now(), user: u}, t, u.ID, text, nil)
+}
+
+func (s *Desk) seedReply(c *call, t *ticket, author int64, text string, files []int64) supportbee.ReplyID {
+	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: author, Content: contentBody{Text: text, AttachmentIDs: files}.content()}
+	s.addReply(c, t, p)
+	return supportbee.ReplyID(p.ID)
+}
+
+// AddComment adds a comment of an agent, and returns its ID.
+func (s *Desk) AddComment(ticket supportbee.TicketID, author supportbee.UserID, text string) supportbee.CommentID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, u := s.mustTicket("AddComment", ticket), s.mustUser("AddComment", author)
+	c := &call{encoder: s.encoder(), now: s.now(), user: u}
+	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: u.ID, Content: contentBody{Text: text}.content()}
+	s.addComment(c, t, p)
+	return supportbee.CommentID(p.ID)
+}
+
+// AddUser adds a user, a customer or a customer group, and returns its ID. If there is a user with
+// the e-mail address, such as the requester of a ticket, that user is changed instead.
+func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range seed.TeamIDs {
+		s.mustTeam("AddUser", id)
+	}
+	var members []int64
+	for _, id := range seed.MemberIDs {
+		members = append(members, s.mustUser("AddUser", id).ID)
+	}
+	added := s.state.person(seed.Email, seed.Name)
+	added.Type, added.Role = cmp.Or(string(seed.Type), "user"), cmp.Or(string(seed.Role), "customer")
+	added.Members, added.Invited = members, seed.Invited
+	for _, t := range s.state.Teams {
+		if slices.Contains(seed.TeamIDs, supportbee.TeamID(t.ID)) && !slices.Contains(t.Members, added.ID) {
+			t.Members = append(t.Members, added.ID)
+		}
+	}
+	return supportbee.UserID(added.ID)
+}
+
+// AddToken returns a new token of a user, for [supportbee.WithToken].
+func (s *Desk) AddToken(user supportbee.UserID) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	token := newToken()
+	s.state.Tokens[token] = s.mustUser("AddToken", user).ID
+	return token
+}
+
+// AddTeam adds a team, and returns its ID.
+func (s *Desk) AddTeam(name string, members ...supportbee.UserID) supportbee.TeamID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := &team{ID: s.state.id(), Name: name, Members: []int64{}}
+	for _, id := range members {
+		t.Members = append(t.Members, s.mustUser("AddTeam", id).ID)
+	}
+	s.state.Teams = append(s.state.Teams, t)
+	return supportbee.TeamID(t.ID)
+}
+
+// AddLabel adds a label that tickets can have, or changes its color, such as "#FF0000". It returns
+// the label's ID.
+func (s *Desk) AddLabel(name, color string) supportbee.LabelID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, l := range s.state.Labels {
+		if l.Name == name {
+			s.state.Labels[i].Color = color
+			return supportbee.LabelID(l.ID)
+		}
+	}
+	return supportbee.LabelID(s.state.addLabel(name, color).ID)
+}
+
+// AddSnippet adds a snippet, and returns its ID.
+func (s *Desk) AddSnippet(params supportbee.SnippetParams) supportbee.SnippetID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snip := &snippet{
+		ID: s.state.id(), CreatedAt: s.now(), Name: params.Name, Tags: params.Tags,
+		Content: contentBody{Text: params.Content.Text, HTML: params.Content.HTML}.content(),
+	}
+	s.state.Snippets = append(s.state.Snippets, snip)
+	return supportbee.SnippetID(snip.ID)
+}
+
+// AddFilter adds a filter, which applies to tickets that are added or created from now on, and
+// returns its ID. AddFilter panics if the consequence has a label, a user or a team that the desk
+// does not have.
+func (s *Desk) AddFilter(rule supportbee.RuleParams, consequence supportbee.ConsequenceParams) supportbee.FilterID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if consequence.Label != "" {
+		s.mustLabel("AddFilter", consequence.Label)
+	}
+	if consequence.AssignUserID != 0 {
+		s.mustUser("AddFilter", consequence.AssignUserID)
+	}
+	if consequence.AssignTeamID != 0 {
+		s.mustTeam("AddFilter", consequence.AssignTeamID)
+	}
+	d, now := s.state, s.now()
+	f := filter{ID: d.datedID(now), RuleID: d.datedID(now), ConsequenceID: d.datedID(now)}
+	d.Rules[f.RuleID] = ruleBody(rule)
+	d.Consequences[f.ConsequenceID] = consequenceBody{
+		Archive: consequence.Archive, Spam: consequence.Spam, Trash: consequence.Trash, Label: consequence.Label,
+		AssignUser: int64(consequence.AssignUserID), AssignTeam: int64(consequence.AssignTeamID),
+	}
+	d.Filters = append(d.Filters, f)
+	return supportbee.FilterID(f.ID)
+}
+
+// AddFile adds a file that tickets and replies can have as an attachment, and returns its ID.
+func (s *Desk) AddFile(name, contentType string, data []byte) supportbee.AttachmentID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := &attachment{ID: s.state.id(), CreatedAt: s.now(), Filename: name, ContentType: contentType, Data: slices.Clone(data)}
+	s.state.Attachments[a.ID] = a
+	return supportbee.AttachmentID(a.ID)
+}
+
+// The functions below panic if the desk does not have what a test wants to use.
+
+func (s *Desk) mustTicket(caller string, id supportbee.TicketID) *ticket {
+	t := s.state.Tickets[int64(id)]
+	if t == nil {
+		panic(fmt.Sprintf("supportbeetest: %s: there is no ticket %d", caller, id))
+	}
+	return t
+}
+
+func (s *Desk) mustUser(caller string, id supportbee.UserID) *user {
+	u := s.state.Users[int64(id)]
+	if u == nil {
+		panic(fmt.Sprintf("supportbeetest: %s: there is no user %d", caller, id))
+	}
+	return u
+}
+
+func (s *Desk) mustTeam(caller string, id supportbee.TeamID) {
+	if s.state.team(int64(id)) == nil {
+		panic(fmt.Sprintf("supportbeetest: %s: there is no team %d", caller, id))
+	}
+}
+
+func (s *Desk) mustLabel(caller, name string) {
+	if _, exists := s.state.label(name); !exists {
+		panic(fmt.Sprintf("supportbeetest: %s: there is no label %q; AddLabel adds it", caller, name))
+	}
+}
+
+func (s *Desk) mustFiles(caller string, ids []supportbee.AttachmentID) []int64 {
+	var files []int64
+	for _, id := range ids {
+		if s.state.Attachments[int64(id)] == nil {
+			panic(fmt.Sprintf("supportbeetest: %s: there is no file %d; AddFile adds it", caller, id))
+		}
+		files = append(files, int64(id))
+	}
+	return files
+}
