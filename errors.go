@@ -252,13 +252,22 @@ func printable(s string, limit int) string {
 
 // redactedError is an error whose text had the token.
 type redactedError struct {
-	text  string
-	cause error
+	text    string
+	isCause func(target error) bool // a function, which prints as an address: the cause has the token
 }
 
-func (e redactedError) Error() string { return e.text }
+func (e *redactedError) Error() string { return e.text }
 
 // Is matches context errors. The cause is not unwrapped, because its text has the token.
-func (e redactedError) Is(target error) bool {
-	return (target == context.Canceled || target == context.DeadlineExceeded) && errors.Is(e.cause, target)
+func (e *redactedError) Is(target error) bool {
+	return (target == context.Canceled || target == context.DeadlineExceeded) && e.isCause(target)
 }
+
+// shortError is an error with another text.
+type shortError struct {
+	text string
+	err  error
+}
+
+func (e *shortError) Error() string { return e.text }
+func (e *shortError) Unwrap() error { return e.err }

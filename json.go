@@ -159,6 +159,14 @@ func describeJSON(err error) string {
 	return text
 }
 
+// describeEncoding returns what cannot be written as JSON. It leaves out values.
+func describeEncoding(err error) string {
+	if semantic, ok := errors.AsType[*jsonv2.SemanticError](err); ok && semantic.GoType != nil {
+		return "at " + pointerText(semantic.JSONPointer) + ": a Go value of type " + semantic.GoType.String()
+	}
+	return new(reader).describe(err)
+}
+
 func pointerText(p jsontext.Pointer) string {
 	if p == "" {
 		return "the top"

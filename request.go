@@ -84,7 +84,11 @@ func (c *Client) run(ctx context.Context, rt *roundTrip, body requestBody) error
 	if rt.body != nil && rt.invalid == nil {
 		encoded, err := encodeBody(rt.wrap, rt.body)
 		if err != nil {
-			return rejected(rt.name, invalid("request", "cannot be written as JSON: %s", describeJSON(err)))
+			field := "params"
+			if rt.route == "" {
+				field = "in"
+			}
+			return rejected(rt.name, invalid(field, "cannot be written as JSON: %s", describeEncoding(err)))
 		}
 		body = jsonBody(encoded)
 	}
@@ -212,8 +216,8 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	}
 	if !rt.stream {
 		rt.report.MaxBody, rt.report.Reader = c.config.maxResponse, rt
-		rt.ctx, rt.client = ctx, c
 	}
+	rt.ctx, rt.client = ctx, c
 	if rt.ownLimit {
 		rt.report.Gate = c.config.createGate
 	}
@@ -330,16 +334,15 @@ func (rt *roundTrip) safeHeader() http.Header {
 
 // failed returns the error of a request without a response, or without one that can be used.
 func (rt *roundTrip) failed(cause error) error {
-	if wrapped, ok := cause.(*url.Error); ok { //nolint:errorlint // the outermost only: its text has the URL with the query
-		cause = wrapped.Err
-	}
+	original := cause
+	cause = withoutURL(cause)
 	if text := cause.Error(); rt.redact(text) != text {
-		cause = redactedError{rt.redact(text), cause}
+		cause = &redactedError{text: rt.redact(text), isCause: func(target error) bool { return errors.Is(original, target) }}
 	}
-	unusable, hasResponse := errors.AsType[*transport.ResponseError](cause)
+	unusable, hasResponse := errors.AsType[*transport.ResponseError](original)
 	if hasResponse {
 		rt.status, rt.header = unusable.StatusCode, unusable.Header
-		if !errors.Is(cause, ErrResponseTooLarge) && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		if !errors.Is(original, ErrResponseTooLarge) && !errors.Is(original, context.Canceled) && !errors.Is(original, context.DeadlineExceeded) {
 			cause = fmt.Errorf("%w: %w", ErrMalformedResponse, cause)
 		}
 	}
@@ -350,15 +353,40 @@ func (rt *roundTrip) failed(cause error) error {
 	if hasResponse && rt.report.Body != nil {
 		e.Body, e.Message = rt.safeBody(rt.report.Body.Bytes())
 	}
-	if wait, ok := errors.AsType[*transport.WaitError](cause); ok {
+	if wait, ok := errors.AsType[*transport.WaitError](original); ok {
 		e.RetryAfter = wait.Wait
 	}
 	return e
 }
 
+// withoutURL returns err without the URLs that errors of net/http have in their texts: their
+// queries hold addresses, and those of redirects can be signed.
+func withoutURL(err error) error {
+	if outer, ok := err.(*url.Error); ok { //nolint:errorlint // only the outermost can be removed without a trace
+		err = outer.Err
+	}
+	text := err.Error()
+	if strings.Contains(text, "failed to parse Location header") {
+		return errors.New("the Location header of a redirect cannot be parsed")
+	}
+	inner := err
+	for {
+		nested, ok := errors.AsType[*url.Error](inner)
+		if !ok || nested.Err == nil {
+			break
+		}
+		text = strings.ReplaceAll(text, nested.Error(), nested.Err.Error())
+		inner = nested.Err
+	}
+	if text == err.Error() {
+		return err
+	}
+	return &shortError{text: text, err: inner}
+}
+
 // safeBody returns the beginning of a body without the token, and the server's message in it.
 func (rt *roundTrip) safeBody(body []byte) ([]byte, string) {
-	body = []byte(rt.redact(string(body[:min(len(body), maxErrorBody)])))
+	body = []byte(rt.client.config.token.RedactCut(string(body[:min(len(body), maxErrorBody)]), maxErrorBody))
 	return body, printable(errorMessage(body), maxErrorMessage)
 }
 
@@ -385,11 +413,20 @@ func redirectError(rt *roundTrip, base *url.URL) error {
 	if rt.status/100 != 3 || to == "" {
 		return nil
 	}
-	const reason = "not followed: requests stay on the scheme, host and port of the base URL, and keep their method"
-	if u, err := base.Parse(to); err == nil && u.Host != "" {
-		return fmt.Errorf("redirect to %s "+reason, printable(rt.redact(u.Scheme+"://"+u.Host), maxErrorMessage))
+	u, err := rt.res.Request.URL.Parse(to)
+	if err != nil {
+		return errors.New("redirect not followed: the Location header cannot be parsed")
 	}
-	return errors.New("redirect " + reason)
+	reason := "there were too many"
+	switch {
+	case rt.class() == transport.Create:
+		reason = "a create must not be sent twice"
+	case !transport.SameOrigin(u, base):
+		reason = "it leaves the scheme, host and port of the base URL"
+	case rt.method != http.MethodGet && rt.method != http.MethodHead:
+		reason = "it changes the method"
+	}
+	return fmt.Errorf("redirect to %s not followed: %s", printable(rt.redact(u.Scheme+"://"+u.Host), maxErrorMessage), reason)
 }
 
 // Read implements [transport.Reader]: it reads a response with status 2xx into the result. It

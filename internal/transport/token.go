@@ -1,14 +1,20 @@
 package transport
 
-import "strings"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+)
 
 const redacted = "[redacted]"
 
 // Token is a secret that no fmt verb, logger or encoder shows. The zero Token is no token.
 type Token struct {
-	// It is a closure because printers read unexported fields, even where they ignore the
+	// They are closures because printers read unexported fields, even where they ignore the
 	// methods of their types. Of a func they show at most the address.
-	authorization func() string // returns the value of the Authorization header
+	authorization func() string         // returns the value of the Authorization header
+	escaped       func() *regexp.Regexp // matches the secret with JSON escapes
 }
 
 const scheme = "Bearer "
@@ -19,16 +25,49 @@ func NewToken(secret string) Token {
 		return Token{}
 	}
 	header := scheme + secret
-	return Token{func() string { return header }}
+	return Token{
+		authorization: func() string { return header },
+		escaped: sync.OnceValue(func() *regexp.Regexp {
+			var pattern strings.Builder
+			for _, c := range []byte(secret) {
+				quoted := regexp.QuoteMeta(string(rune(c)))
+				fmt.Fprintf(&pattern, `(?:%s|\\%s|\\u00(?i:%02x))`, quoted, quoted, c)
+			}
+			return regexp.MustCompile(pattern.String())
+		}),
+	}
 }
 
 // IsZero reports whether t is no token.
 func (t Token) IsZero() bool { return t.authorization == nil }
 
-// Redact returns text with the secret replaced by "[redacted]".
+// Redact returns text with the secret replaced by "[redacted]", also where it has JSON escapes.
 func (t Token) Redact(text string) string {
 	if t.IsZero() {
 		return text
 	}
-	return strings.ReplaceAll(text, t.authorization()[len(scheme):], redacted)
+	text = strings.ReplaceAll(text, t.secret(), redacted)
+	if strings.Contains(text, `\`) {
+		text = t.escaped().ReplaceAllString(text, redacted)
+	}
+	return text
 }
+
+// RedactCut is Redact of the first limit bytes of a text that may go on. It also removes a
+// beginning of the secret at the end.
+func (t Token) RedactCut(text string, limit int) string {
+	if t.IsZero() || len(text) < limit {
+		return t.Redact(text)
+	}
+	text = text[:limit]
+	secret := t.secret()
+	for n := min(len(secret)-1, len(text)); n > 0; n-- {
+		if strings.HasSuffix(text, secret[:n]) {
+			text = text[:len(text)-n]
+			break
+		}
+	}
+	return t.Redact(text)
+}
+
+func (t Token) secret() string { return t.authorization()[len(scheme):] }
