@@ -385,3 +385,24 @@ func TestTheTokenIsSecret(t *testing.T) {
 type recordingT struct{ text string }
 
 func (r *recordingT) Errorf(format string, args ...any) { r.text += fmt.Sprintf(format, args...) }
+func TestWithTokenReplacesTheToken(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t)
+	agent := desk.AddToken(desk.User(supportbeetest.AgentEmail).ID)
+	client := desk.Client(supportbee.WithToken(agent))
+	require.ErrorIs(t, client.Tickets.Delete(t.Context(), desk.Tickets()[8].ID), supportbee.ErrAccessDenied)
+	require.NoError(t, client.With(supportbee.WithToken(desk.Token)).Tickets.Delete(t.Context(), desk.Tickets()[8].ID))
+
+	desk.ClearHistory()
+	anonymous := client.With(supportbee.WithToken(""))
+	_, err := anonymous.Labels.List(t.Context())
+	require.ErrorIs(t, err, supportbee.ErrTokenRequired)
+	_, err = create(anonymous)
+	require.NoError(t, err)
+	assert.Empty(t, desk.Requests("Tickets.Create")[0].Header.Get("Authorization"))
+
+	_, err = client.With(supportbee.WithToken("to\nken")).Labels.List(t.Context())
+	require.ErrorIs(t, err, supportbee.ErrInvalidArgument)
+	require.ErrorContains(t, err, "token must not have white space")
+	assert.Len(t, desk.Requests(), 1)
+}

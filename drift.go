@@ -2,7 +2,9 @@ package supportbee
 
 import (
 	"context"
+	"hash/maphash"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -24,20 +26,23 @@ const maxDrifts = 1000
 // drifts remembers what was reported. Copies of a client share it.
 type drifts struct {
 	mu   sync.Mutex
-	seen map[string]struct{}
+	seen map[uint64]struct{} // hashes, since names of members can hold anything
 }
+
+var driftSeed = maphash.MakeSeed()
 
 // isNew reports whether key was not seen before, and remembers it.
 func (d *drifts) isNew(key []byte) bool {
+	hash := maphash.Bytes(driftSeed, key)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, seen := d.seen[string(key)]; seen || len(d.seen) == maxDrifts {
+	if _, seen := d.seen[hash]; seen || len(d.seen) == maxDrifts {
 		return false
 	}
 	if d.seen == nil {
-		d.seen = map[string]struct{}{}
+		d.seen = map[uint64]struct{}{}
 	}
-	d.seen[string(key)] = struct{}{}
+	d.seen[hash] = struct{}{}
 	return true
 }
 
@@ -70,7 +75,7 @@ func (s *driftSink) report(r *reader, suffix, found, expected string) {
 	key := append(append(s.key[:0], s.op...), ' ')
 	depth, index := r.StackDepth(), 0
 	start := len(key)
-	for token := range r.StackPointer().Tokens() {
+	for token := range strings.SplitSeq(strings.TrimPrefix(string(r.StackPointer()), "/"), "/") {
 		index++
 		key = append(key, '/')
 		if kind, _ := r.StackIndex(min(index, depth)); kind == '[' {
@@ -87,7 +92,7 @@ func (s *driftSink) report(r *reader, suffix, found, expected string) {
 	if !cfg.drift.isNew(key) {
 		return
 	}
-	drift := Drift{Op: s.op, Pointer: printable(string(key[start:end]), 512), Found: found, Expected: expected}
+	drift := Drift{Op: s.op, Pointer: printable(cfg.token.Redact(string(key[start:end])), 512), Found: found, Expected: expected}
 	for _, o := range cfg.observers {
 		if o.Drift != nil {
 			o.Drift(s.ctx, drift)
