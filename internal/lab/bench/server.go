@@ -33,11 +33,13 @@ func ticket(id int) string {
 		id, text, person, text, text, person)
 }
 
-// Page is a page of n tickets, one of Pages pages.
+// Page is a page of n tickets, one of so many pages. A page after the last is empty.
 func Page(number, n, pages int) []byte {
-	tickets := make([]string, n)
-	for i := range tickets {
-		tickets[i] = ticket((number-1)*n + i + 1)
+	var tickets []string
+	if number <= pages {
+		for i := range n {
+			tickets = append(tickets, ticket((number-1)*n+i+1))
+		}
 	}
 	return fmt.Appendf(nil, `{"total":%d,"current_page":%d,"per_page":%d,"total_pages":%d,"tickets":[%s]}`, n*pages, number, n, pages, strings.Join(tickets, ","))
 }
@@ -68,7 +70,7 @@ type Server struct {
 // NewServer starts a server.
 func NewServer() *Server {
 	s := &Server{}
-	for number := range Pages {
+	for number := range Pages + 1 {
 		page := Page(number+1, 100, Pages)
 		var zipped bytes.Buffer
 		w := gzip.NewWriter(&zipped)
@@ -103,10 +105,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(oneReply)
 	case r.URL.Path == "/tickets":
 		number, _ := strconv.Atoi(r.URL.Query().Get("page"))
-		page := s.pages[max(number, 1)-1]
+		number = min(max(number, 1), Pages+1) - 1
+		page := s.pages[number]
 		if s.Gzip.Load() && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 			header.Set("Content-Encoding", "gzip")
-			page = s.zipped[max(number, 1)-1]
+			page = s.zipped[number]
 		}
 		if latency := s.Latency.Load(); latency > 0 {
 			if err := sleep(time.Duration(latency)); err != nil {

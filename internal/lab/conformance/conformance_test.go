@@ -183,7 +183,9 @@ var calls = []struct {
 			Email: new("b@acme.example"), Name: new("B"), Role: supportbee.RoleAdmin, TeamIDs: []supportbee.TeamID{}, CanMembersAccessGroupTickets: new(false), EmailDomains: []string{},
 		}))
 	}},
-	{"Users.AddMember", func(w *world) error { return err2(w.c.Users.AddMember(w.ctx, w.group, supportbee.MemberParams{UserID: w.agent})) }},
+	{"Users.AddMember", func(w *world) error {
+		return err2(w.c.Users.AddMember(w.ctx, w.group, supportbee.MemberParams{UserID: w.agent}))
+	}},
 	{"Users.Members", func(w *world) error { return err2(w.c.Users.Members(w.ctx, w.group)) }},
 	{"Snippets.Create", func(w *world) error {
 		snippet, err := w.c.Snippets.Create(w.ctx, supportbee.SnippetParams{Name: "S", Tags: "a, b", Content: supportbee.Text("x")})
