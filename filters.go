@@ -6,12 +6,14 @@ import (
 	"net/http"
 )
 
-// FilterID, RuleID and ConsequenceID identify a filter and its parts.
-type (
-	FilterID      string
-	RuleID        string // such as "5_20130430051603"
-	ConsequenceID string
-)
+// FilterID identifies a filter.
+type FilterID string
+
+// RuleID identifies a rule, such as "5_20130430051603".
+type RuleID string
+
+// ConsequenceID identifies a consequence, such as "5_20130430051604".
+type ConsequenceID string
 
 // Filter applies a consequence to the incoming tickets that match a rule.
 type Filter struct {
