@@ -621,7 +621,7 @@ func TestDo(t *testing.T) {
 		Ticket *supportbee.Ticket `json:"ticket"`
 	}
 	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets/7", nil, &ticket))
-	assertSame(t, &theTicket, ticket.Ticket)
+	assert.Equal(t, &theTicket, ticket.Ticket)
 	require.ErrorIs(t, client.Do(t.Context(), http.MethodGet, "/x", nil, &out), supportbee.ErrMalformedResponse)
 	require.NoError(t, client.Do(t.Context(), http.MethodPatch, "/x", []int{7}, nil))
 	require.NoError(t, client.Do(t.Context(), http.MethodDelete, "/x", []int{7}, nil))

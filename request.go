@@ -451,13 +451,15 @@ func (rt *roundTrip) Read(res *http.Response) (broken bool, err error) {
 		}
 		return false, nil
 	}
-	if rt.wantsNothing() {
+	if rt.wantsNothing() || rt.mayBeHollow {
 		var failure failureBody
 		if _, ok := failure.read(body); !ok {
 			return true, errors.New("the body is not JSON")
 		} else if failure.reports() {
 			return false, errors.New("the response reports an error")
 		}
+	}
+	if rt.wantsNothing() {
 		return false, nil
 	}
 	if rt.out.one != nil && rt.report.Attempts > 1 {

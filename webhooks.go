@@ -155,14 +155,16 @@ func parseWebhook(body []byte) (*Webhook, error) {
 	defer r.release()
 	event := new(Webhook)
 	err := r.readEnvelope(&operation{key: "payload"}, result{one: event})
-	if err == nil {
+	missing, isCheck := errors.AsType[missingError](err)
+	isCheck = isCheck && missing.null
+	if err == nil || isCheck {
 		err = r.end()
 	}
-	if missing, ok := errors.AsType[missingError](err); ok && missing.null {
-		return &Webhook{Raw: body}, nil
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, errors.New(r.describe(err))
+	case isCheck:
+		return &Webhook{Raw: body}, nil
 	}
 	if part := event.missingPart(); part != "" {
 		return nil, fmt.Errorf("the event has no %s", part)
