@@ -136,8 +136,11 @@ func TestFixturesHaveEveryField(t *testing.T) {
 	set := map[string]bool{}
 	for _, value := range []any{
 		thePage, theReply, theComment, theUser, theDraft, theSnippet, theUserAssignment, theTeamAssignment, theAudit, theLabels, theTeams, theWebhook,
-		supportbee.Labeling{ID: 1, Label: "x", TicketID: 7}, supportbee.ForwardingAddress{ID: "1", Email: "a@b.c", Name: "A"},
-		supportbee.Filter{ID: "1", RuleID: "2", ConsequenceID: "3"}, supportbee.Rule{ID: "1"}, supportbee.Consequence{ID: "1"},
+		supportbee.Labeling{ID: 1, Label: "x", TicketID: 7},
+		supportbee.ForwardingAddress{ID: "1", Email: "a@b.c", Name: "A"},
+		supportbee.Filter{ID: "1", RuleID: "2", ConsequenceID: "3"},
+		supportbee.Rule{ID: "1"},
+		supportbee.Consequence{ID: "1"},
 		supportbee.DataPoint{Time: at(1, 2, 3), Value: 1},
 	} {
 		noteFields(reflect.ValueOf(value), set)
