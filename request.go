@@ -240,7 +240,7 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 		return nil
 	}
 	defer rt.res.Body.Close()
-	return rt.refused(c.config.base)
+	return rt.statusError(c.config.base)
 }
 
 type bodyKey struct{}
@@ -390,8 +390,8 @@ func (rt *roundTrip) safeBody(body []byte) ([]byte, string) {
 	return body, printable(errorMessage(body), maxErrorMessage)
 }
 
-// refused returns the error of a response with another status than 2xx.
-func (rt *roundTrip) refused(base *url.URL) error {
+// statusError returns the error of a response with another status than 2xx.
+func (rt *roundTrip) statusError(base *url.URL) error {
 	e := rt.newError(redirectError(rt, base))
 	e.Header = rt.safeHeader()
 	if !rt.stream {
