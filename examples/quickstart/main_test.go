@@ -34,7 +34,7 @@ func TestTourOnTheEmbeddedDesk(t *testing.T) {
 		`(?m)^search +tickets that mention an invoice: 1$`,
 		`(?m)^upload +#\d+ +kettle\.jpg +image/jpeg +29000 bytes$`,
 		`(?m)^create +#\d+ +\d{4}-\d\d-\d\d \d\d:\d\d +ann@example\.com +The kettle leaks$`,
-		`(?m)^download +29000 bytes came back$`,
+		`(?m)^download +29000 bytes$`,
 		`(?m)^label +"bug"$`,
 		`(?m)^assign +to Ada Adams$`,
 		`(?m)^comment +Ada Adams: The third leak this week\.$`,
