@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -342,7 +343,7 @@ func (rt *roundTrip) failed(cause error) error {
 	unusable, hasResponse := errors.AsType[*transport.ResponseError](original)
 	if hasResponse {
 		rt.status, rt.header = unusable.StatusCode, unusable.Header
-		if !errors.Is(original, ErrResponseTooLarge) && !errors.Is(original, context.Canceled) && !errors.Is(original, context.DeadlineExceeded) {
+		if !isAny(original, ErrResponseTooLarge, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded) {
 			cause = fmt.Errorf("%w: %w", ErrMalformedResponse, cause)
 		}
 	}
