@@ -425,7 +425,7 @@ func TestNotSampled(t *testing.T) {
 }
 
 // By default the global providers are used.
-func TestGlobalProviders(t *testing.T) {
+func TestGlobalProviders(t *testing.T) { //nolint:paralleltest // the providers are global
 	traces, meters := otel.GetTracerProvider(), otel.GetMeterProvider()
 	t.Cleanup(func() { otel.SetTracerProvider(traces); otel.SetMeterProvider(meters) })
 	o := newTelemetry()
