@@ -208,6 +208,60 @@ func ExampleWithObserver() {
 	// Labels.List ended after 2 attempts, error: <nil>
 }
 
+func ExampleWithHeader() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client := desk.Client(supportbee.WithHeader("X-Job", "export"))
+	if _, err := client.Labels.List(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(desk.Requests()[0].Header.Get("X-Job"))
+	// Output: export
+}
+
+// Parts of responses that this version does not know are reported once, without their values.
+func ExampleObserver() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	desk.Inject(supportbeetest.Match{Op: "Labels.List"}, supportbeetest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"labels":[{"id":1,"name":"refund","mood":"angry"},{"id":2,"name":"bug","mood":"calm"}]}`)
+	})))
+	client := desk.Client(supportbee.WithObserver(supportbee.Observer{
+		Drift: func(_ context.Context, drift supportbee.Drift) { fmt.Println(drift.Op, drift.Pointer, drift.Found) },
+	}))
+	if _, err := client.Labels.List(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	// Output: Labels.List /labels/*/mood string
+}
+
+// A logged error has no message of the server, which can hold personal data, and a logged client
+// has no token.
+func ExampleError_LogValue() {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	client, err := supportbee.New("acme", "secret")
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = &supportbee.Error{Op: "Users.Get", Method: "GET", Path: "/users/7", StatusCode: 404, Message: "no ann@example.com", RequestID: "5c1f", Attempts: 1}
+	logger.Error("failed", "client", client, "err", err)
+	// Output:
+	// level=ERROR msg=failed client=https://acme.supportbee.com err.op=Users.Get err.method=GET err.attempts=1 err.status=404 err.request_id=5c1f
+}
+
 // createLimiter delays the creation of tickets only.
 type createLimiter struct{ limiter supportbee.Limiter }
 

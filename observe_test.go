@@ -126,6 +126,61 @@ func TestObserversSeeOperationsAndAttempts(t *testing.T) {
 	})
 }
 
+// What observers are given can be stored, whatever fails: of the end of an operation, that is the
+// error's LogValue.
+func TestObserversGetNothingPersonal(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t)
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Kettle", Text: "It leaks.", RequesterEmail: "ann@example.com", RequesterName: "Ann"})
+	var seen journal
+	client := desk.Client(supportbee.WithoutRetry(), supportbee.WithHeader("X-Secret", "secret"), supportbee.WithObserver(supportbee.Observer{
+		Start:   func(ctx context.Context, op supportbee.Operation) context.Context { seen.add(op); return ctx },
+		Attempt: func(_ context.Context, attempt supportbee.Attempt) { seen.add(fmt.Sprintf("%+v", attempt)) },
+		End: func(_ context.Context, op supportbee.Operation, response supportbee.Response, err error) {
+			seen.add(op)
+			seen.add(response.RequestID)
+			if failed, ok := errors.AsType[*supportbee.Error](err); ok {
+				seen.add(failed.LogValue().String())
+			}
+		},
+		Drift: func(_ context.Context, drift supportbee.Drift) { seen.add(drift) },
+	}))
+	ctx := t.Context()
+	calls := func() {
+		_, _ = client.Tickets.List(ctx, &supportbee.TicketListOptions{RequesterEmails: []string{"ann@example.com"}, Label: "hush"})
+		_, _ = client.Tickets.Search(ctx, "kettle", nil)
+		_, _ = client.Tickets.Get(ctx, id)
+		_, _ = client.Tickets.Create(ctx, supportbee.TicketParams{Subject: "Kettle", RequesterEmail: "ann@example.com", Content: supportbee.Text("It leaks.")})
+		_, _ = client.Replies.Create(ctx, id, supportbee.ReplyParams{Content: supportbee.Text("It leaks.")})
+		_ = client.Labels.Remove(ctx, id, "hush")
+		_ = client.Do(ctx, http.MethodGet, "/users/ann@example.com?secret=1", nil, nil)
+		_, _ = client.Attachments.Upload(ctx, "secret.txt", strings.NewReader("secret"), nil)
+	}
+	calls()
+	respond := func(status int, body string) supportbeetest.Fault {
+		return supportbeetest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}))
+	}
+	for _, fault := range []supportbeetest.Fault{
+		respond(http.StatusUnprocessableEntity, `{"error":"ann@example.com is Ann, with `+desk.Token+`"}`),
+		respond(http.StatusOK, `{"error":"ann@example.com"}`),
+		respond(http.StatusOK, `{"tickets":[{"new":"ann@example.com","cc":"secret"}],"ticket":{"new":"ann@example.com","id":"secret"}}`),
+		respond(http.StatusOK, "<html>ann@example.com"),
+		supportbeetest.Drop(), supportbeetest.Corrupt(), supportbeetest.Truncate(), supportbeetest.Redirect(http.StatusFound, "https://secret.example.com/ann"),
+	} {
+		injection := desk.Inject(supportbeetest.Match{}, fault)
+		calls()
+		injection.Remove()
+	}
+	text := strings.ToLower(fmt.Sprintf("%+v", seen.events))
+	for _, private := range []string{"ann", "hush", "kettle", "leaks", "secret", desk.Token} {
+		assert.NotContains(t, text, strings.ToLower(private))
+	}
+	assert.Contains(t, text, "/tickets/*/new")
+}
+
 // Each part that differs is reported once for a client and its copies, and at most 1,000 of them.
 func TestDriftIsReportedOnce(t *testing.T) {
 	t.Parallel()
