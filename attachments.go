@@ -196,7 +196,11 @@ func (s *AttachmentsService) download(ctx context.Context, name string, attachme
 		limit = defaultMaxDownload
 	}
 	rt := roundTrip{operation: operation{name: name, route: attachmentPath}, path: attachmentPath, stream: true}
-	rt.target, rt.invalid = c.attachmentURL(attachment.URL.Original)
+	// In a dry run, an uploaded file has neither an ID nor a URL.
+	rt.zeroID = c.config.dryRun != nil && attachment.ID == 0 && attachment.URL.Original == ""
+	if !rt.zeroID {
+		rt.target, rt.invalid = c.attachmentURL(attachment.URL.Original)
+	}
 	switch {
 	case w == nil:
 		rt.invalid = invalid("w", "must not be nil")
@@ -271,6 +275,7 @@ func (m *meter) Read(p []byte) (int, error) {
 // upload is a multipart form with one file, which is written as it is read.
 type upload struct {
 	UploadOptions
+	name       string
 	source     io.Reader
 	random     io.ReaderAt // the source, where each attempt can read it from its own place
 	start      int64       // where in random the file begins
@@ -281,7 +286,7 @@ type upload struct {
 }
 
 func newUpload(name string, source io.Reader, opts UploadOptions) (*upload, error) {
-	up := &upload{UploadOptions: opts, source: source, size: -1, boundary: "supportbee-" + rand.Text()}
+	up := &upload{UploadOptions: opts, name: name, source: source, size: -1, boundary: "supportbee-" + rand.Text()}
 	if up.MaxSize == 0 {
 		up.MaxSize = math.MaxInt64
 	}

@@ -23,6 +23,10 @@ var (
 	// Only [TicketsService.Create] works without a token.
 	ErrTokenRequired = errors.New("token required")
 
+	// ErrRecipientNotAllowed is the error of a call that could send mail to an address that is not
+	// allowed. See [WithAllowedRecipients].
+	ErrRecipientNotAllowed = errors.New("recipient not allowed")
+
 	// ErrValidation is status 400 or 422: the server rejected the request.
 	ErrValidation = errors.New("validation failed")
 
@@ -198,7 +202,7 @@ type ArgumentError struct {
 	Op     string // such as "Tickets.Create", "New" or "WithHeader"; empty from Validate
 	Field  string // such as "RequesterEmail" or "Content.AttachmentIDs"
 	Reason string // such as "is required"
-	Err    error  // such as [ErrTokenRequired]; nil if Reason says it all
+	Err    error  // such as [ErrTokenRequired] or [ErrRecipientNotAllowed]; nil if Reason says it all
 }
 
 // Error returns the operation, the field and the reason.

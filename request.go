@@ -81,22 +81,14 @@ func valueOf[T any](opts *T) T {
 
 // run runs an operation. A nil body is made of the operation's.
 func (c *Client) run(ctx context.Context, rt *roundTrip, body requestBody) error {
-	if rt.body != nil && rt.invalid == nil {
-		encoded, err := encodeBody(rt.wrap, rt.body)
-		if err != nil {
-			field := "params"
-			if rt.route == "" {
-				field = "in"
-			}
-			return rejected(rt.name, invalid(field, "cannot be written as JSON: %s", describeEncoding(err)))
-		}
-		body = jsonBody(encoded)
-	}
 	ctx, err := c.begin(ctx, rt)
 	if err != nil {
 		return err
 	}
 	defer rt.report.Release()
+	if rt.body != nil {
+		body = rt.encoded
+	}
 	err = c.send(ctx, rt, body)
 	if err != nil && rt.isGone != nil && rt.status == http.StatusNotFound && rt.report.Unanswered && rt.isGone(withoutResponse(ctx)) {
 		err = nil // an earlier attempt, whose response was lost, has done it
@@ -125,22 +117,24 @@ func (b jsonBody) attach(req *http.Request) error {
 // roundTrip is one run of an operation.
 type roundTrip struct {
 	operation
-	path   string          // such as "/tickets/7"; made from the route unless set
-	target string          // the URL; made from the route and the query unless set
-	stream bool            // leaves the response's body to be read from res
-	out    result          // what the response is read into
-	any    any             // the same for Client.Do
-	ctx    context.Context // of the operation, while it is sent
-	client *Client
-	report transport.Report // what the transport reports, and the body of the response
-	res    *http.Response
-	status int
-	header http.Header
-	start  time.Time
-	redact func(string) string
+	path    string          // such as "/tickets/7"; made from the route unless set
+	target  string          // the URL; made from the route and the query unless set
+	zeroID  bool            // whether the path has an ID of 0, which only a dry run accepts
+	stream  bool            // leaves the response's body to be read from res
+	out     result          // what the response is read into
+	any     any             // the same for Client.Do
+	encoded jsonBody        // the operation's body
+	ctx     context.Context // of the operation, while it is sent
+	client  *Client
+	report  transport.Report // what the transport reports, and the body of the response
+	res     *http.Response
+	status  int
+	header  http.Header
+	start   time.Time
+	redact  func(string) string
 }
 
-// begin checks everything that can be checked without sending a request, and tells observers that
+// begin checks everything that can be checked before the request is sent, and tells observers that
 // the operation starts. It returns the context to go on with.
 func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, error) {
 	if rt.method == "" {
@@ -154,10 +148,13 @@ func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, err
 		return nil, rejected(rt.name, invalid("ctx", "must not be nil"))
 	case c.err != nil:
 		return nil, c.err
-	case rt.invalid != nil:
+	case rt.invalid != nil && !(c.config.dryRun != nil && isZeroID(rt.invalid)):
 		return nil, rejected(rt.name, rt.invalid)
 	case c.config.token.IsZero() && !rt.anonymous:
 		return nil, &ArgumentError{Op: rt.name, Field: "token", Reason: "must be given to New", Err: ErrTokenRequired}
+	}
+	if c.config.dryRun != nil {
+		rt.acceptZeroIDs()
 	}
 	if rt.target == "" {
 		if rt.target, err = fillRoute(c.config.baseText, rt.route, rt.args); err != nil {
@@ -166,6 +163,20 @@ func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, err
 		rt.path = rt.target[len(c.config.baseText):]
 		if len(rt.query) > 0 {
 			rt.target += "?" + rt.query.Encode()
+		}
+	}
+	if rt.body != nil {
+		if rt.encoded, err = encodeBody(rt.wrap, rt.body); err != nil {
+			field := "params"
+			if rt.route == "" {
+				field = "in"
+			}
+			return nil, rejected(rt.name, invalid(field, "cannot be written as JSON: %s", describeEncoding(err)))
+		}
+	}
+	if c.config.allow != nil && rt.class() != transport.Read {
+		if err := c.checkRecipients(ctx, rt); err != nil {
+			return nil, rejected(rt.name, err)
 		}
 	}
 	rt.start = time.Now()
@@ -210,6 +221,9 @@ func (c *Client) end(ctx context.Context, rt *roundTrip, err error) error {
 
 // send sends the request. Everything but a response of this API that reports success is an error.
 func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) error {
+	if c.config.dryRun != nil && (rt.class() != transport.Read || rt.zeroID) {
+		return c.plan(ctx, rt, body)
+	}
 	_, isUpload := body.(*upload)
 	rt.report = transport.Report{
 		Op: rt.name, Method: rt.method, Route: rt.route, Class: rt.class(), Streaming: isUpload || rt.stream,
