@@ -71,10 +71,11 @@ type config struct {
 	gate        *transport.Gate // closed by status 429
 	createGate  *transport.Gate // closed by status 429 for Tickets.Create
 	drift       *drifts
-	hearsDrift  bool                                              // whether anybody is told of drift
-	observesEnd bool                                              // whether an observer has End
-	dryRun      func(ctx context.Context, request PlannedRequest) // nil unless in a dry run
-	allow       func(address string) bool                         // nil if all recipients are allowed
+	hearsDrift  bool // whether anybody is told of drift
+	observesEnd bool // whether an observer has End
+
+	dryRun func(ctx context.Context, request PlannedRequest) // nil unless in a dry run
+	allow  func(address string) bool                         // nil if all recipients are allowed
 }
 
 // New returns a client for the help desk at https://{company}.supportbee.com.

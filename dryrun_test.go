@@ -338,7 +338,9 @@ func TestADryRunIsObserved(t *testing.T) {
 			seen = append(seen, request.Op+" "+ctx.Value(key{}).(string))
 		}),
 		supportbee.WithObserver(supportbee.Observer{
-			Start: func(ctx context.Context, _ supportbee.Operation) context.Context { return context.WithValue(ctx, key{}, "span") },
+			Start: func(ctx context.Context, _ supportbee.Operation) context.Context {
+				return context.WithValue(ctx, key{}, "span")
+			},
 			End: func(_ context.Context, op supportbee.Operation, response supportbee.Response, err error) {
 				assert.Equal(t, supportbee.Response{Duration: response.Duration}, response)
 				assert.NoError(t, err)

@@ -83,6 +83,74 @@ func ExampleCollect() {
 	// Output: 2 tickets, the newest: It stopped working after the update
 }
 
+func ExampleForEach() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+
+	bugs := client.Tickets.All(ctx, &supportbee.TicketListOptions{Label: "bug"})
+	err = supportbee.ForEach(ctx, bugs, func(ctx context.Context, ticket *supportbee.Ticket) error {
+		return client.Tickets.Archive(ctx, ticket.ID)
+	}, &supportbee.ForEachOptions{
+		Progress: func(done, total int) { fmt.Println("archived", done, "of", total) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// archived 1 of 2
+	// archived 2 of 2
+}
+
+func ExampleWithDryRun() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(supportbee.WithDryRun(func(_ context.Context, request supportbee.PlannedRequest) {
+		fmt.Println(request.Method, request.Path, string(request.Body))
+	})), context.Background()
+
+	ticket, err := client.Tickets.Create(ctx, supportbee.TicketParams{
+		RequesterEmail: "ann@example.com",
+		Content:        supportbee.Text("Hello, can I get a refund?"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.Labels.Add(ctx, ticket.ID, "refund"); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// POST /tickets {"ticket":{"requester_email":"ann@example.com","content":{"text":"Hello, can I get a refund?"}}}
+	// POST /tickets/0/labels/refund
+}
+
+func ExampleWithAllowedRecipients() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(supportbee.WithAllowedRecipients(func(address string) bool {
+		return strings.HasSuffix(address, "@acme.example")
+	})), context.Background()
+
+	for ticket, err := range client.Tickets.All(ctx, &supportbee.TicketListOptions{RequesterEmails: []string{supportbeetest.CustomerEmail}}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		_, err = client.Replies.Create(ctx, ticket.ID, supportbee.ReplyParams{Content: supportbee.Text("Just a test")})
+		fmt.Println(err)
+		break
+	}
+	// Output: supportbee: Replies.Create: invalid argument: ticket has a requester that is not allowed: recipient not allowed
+}
+
 func ExampleError() {
 	desk, err := supportbeetest.Start()
 	if err != nil {
