@@ -71,7 +71,7 @@ type config struct {
 	gate        *transport.Gate // closed by status 429
 	createGate  *transport.Gate // closed by status 429 for Tickets.Create
 	drift       *drifts
-	hearsDrift  bool // whether anybody is told of drift
+	hearsDrift  bool // whether an observer or logger reports drift
 	observesEnd bool // whether an observer has End
 
 	dryRun func(ctx context.Context, request PlannedRequest) // nil unless in a dry run

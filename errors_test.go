@@ -302,7 +302,7 @@ func TestRetries(t *testing.T) {
 	do := func(ctx context.Context, c client) error {
 		return c.Do(ctx, http.MethodPost, "/tickets/7/star", nil, nil)
 	}
-	const lost, refused = 0, -1
+	const lost, unreachable = 0, -1
 	for _, tt := range []struct {
 		name     string
 		call     func(context.Context, client) error
@@ -311,7 +311,7 @@ func TestRetries(t *testing.T) {
 		want     error // nil for success
 	}{
 		{"read", read, []int{502, 503, 504, 200}, 4, nil},
-		{"read", read, []int{lost, refused, 429, 200}, 4, nil},
+		{"read", read, []int{lost, unreachable, 429, 200}, 4, nil},
 		{"read", read, []int{500, 200}, 2, nil},
 		{"read", read, []int{500, 502, 500, 200}, 3, supportbee.ErrServer},
 		{"read", read, []int{502}, 4, supportbee.ErrServer},
@@ -339,7 +339,7 @@ func TestRetries(t *testing.T) {
 		{"delete", remove, []int{503, 404}, 2, supportbee.ErrNotFound},
 		{"delete", remove, []int{429, 404}, 2, supportbee.ErrNotFound},
 		{"delete", remove, []int{404}, 1, supportbee.ErrNotFound},
-		{"create", create, []int{429, refused, 201}, 3, nil},
+		{"create", create, []int{429, unreachable, 201}, 3, nil},
 		{"create", create, []int{lost, 201}, 1, supportbee.ErrOutcomeUnknown},
 		{"create", create, []int{500, 201}, 1, supportbee.ErrOutcomeUnknown},
 		{"create", create, []int{502, 201}, 1, supportbee.ErrOutcomeUnknown},

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -254,7 +255,7 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 		return nil
 	}
 	defer rt.res.Body.Close()
-	return rt.refused(c.config.base)
+	return rt.statusError(c.config.base)
 }
 
 type bodyKey struct{}
@@ -356,7 +357,7 @@ func (rt *roundTrip) failed(cause error) error {
 	unusable, hasResponse := errors.AsType[*transport.ResponseError](original)
 	if hasResponse {
 		rt.status, rt.header = unusable.StatusCode, unusable.Header
-		if !errors.Is(original, ErrResponseTooLarge) && !errors.Is(original, context.Canceled) && !errors.Is(original, context.DeadlineExceeded) {
+		if !isAny(original, ErrResponseTooLarge, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded) {
 			cause = fmt.Errorf("%w: %w", ErrMalformedResponse, cause)
 		}
 	}
@@ -404,8 +405,8 @@ func (rt *roundTrip) safeBody(body []byte) ([]byte, string) {
 	return body, printable(errorMessage(body), maxErrorMessage)
 }
 
-// refused returns the error of a response with another status than 2xx.
-func (rt *roundTrip) refused(base *url.URL) error {
+// statusError returns the error of a response with another status than 2xx.
+func (rt *roundTrip) statusError(base *url.URL) error {
 	e := rt.newError(redirectError(rt, base))
 	e.Header = rt.safeHeader()
 	if !rt.stream {

@@ -2,11 +2,20 @@ package supportbee_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -77,4 +86,91 @@ func TestDeletesWhoseResponseWasLost(t *testing.T) {
 			assert.True(t, strings.HasPrefix(err.Error(), "supportbee: "+tt.op+": DELETE "), err)
 		})
 	}
+}
+
+// A write without a body has a length: some proxies reject a chunked one.
+func TestWritesWithoutABodyHaveALength(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, fmt.Sprint(r.Method, " ", r.Header["Content-Length"], " ", r.ContentLength, " ", r.TransferEncoding))
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"label":{"id":1}}`)
+	}))
+	defer server.Close()
+	client := newClient(t, supportbee.WithBaseURL(server.URL))
+	require.NoError(t, client.Tickets.Archive(t.Context(), 7))
+	_, err := client.Labels.Add(t.Context(), 7, "x")
+	require.NoError(t, err)
+	require.NoError(t, client.Do(t.Context(), http.MethodPut, "/x", nil, nil))
+	assert.Equal(t, []string{"POST [0] 0 []", "POST [0] 0 []", "PUT [0] 0 []"}, seen)
+}
+
+// Interim responses without end do not keep a call from ending in time.
+func TestAFloodOfInterimResponses(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			w.WriteHeader(http.StatusEarlyHints)
+		}
+	}))
+	defer server.Close()
+	client := newClient(t, supportbee.WithBaseURL(server.URL), supportbee.WithoutRetry(), supportbee.WithTimeout(100*time.Millisecond))
+	_, err := client.Labels.List(t.Context())
+	require.Error(t, err)
+	_, err = create(client)
+	require.ErrorIs(t, err, supportbee.ErrOutcomeUnknown)
+}
+
+// A response that is too slow is late, and not malformed.
+func TestASlowBodyIsNotMalformed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, supportbee.WithoutRetry(), supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+			res := respond(req, http.StatusOK, "")
+			res.Body, res.ContentLength = io.NopCloser(stuck{req.Context()}), -1
+			return res, nil
+		})))
+		_, err := client.Labels.List(t.Context())
+		require.EqualError(t, err, "supportbee: Labels.List: GET /labels: 200 OK: no complete response within 30s (request the-request)")
+		require.NotErrorIs(t, err, supportbee.ErrMalformedResponse)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = client.Labels.List(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, supportbee.ErrMalformedResponse)
+	})
+}
+
+func TestDoEscapesSpacesInTheQuery(t *testing.T) {
+	t.Parallel()
+	client := newScript(t, exchange{method: "GET", uri: "/tickets/search?query=a%20b+c", status: 200, reply: `{}`})
+	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets/search?query=a b+c", nil, nil))
+}
+
+// A signed URL in a Location header that cannot be parsed is not shown.
+func TestALocationThatCannotBeParsed(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+		res := respond(req, http.StatusFound, "")
+		res.Header.Set("Location", "https://storage.example/%zz?signature=secret")
+		return res, nil
+	})))
+	_, err := client.Labels.List(t.Context())
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "secret")
+	assert.NotContains(t, fmt.Sprintf("%+v", errors.Unwrap(err)), "secret")
+}
+
+// An error of a wrapping transport that has the URL loses it, and can still be unwrapped.
+func TestErrorsOfTransportsLoseTheURL(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, supportbee.WithoutRetry(), supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+		return nil, fmt.Errorf("wrapped: %w", &url.Error{Op: "Get", URL: req.URL.String(), Err: &net.OpError{Op: "read", Err: errors.New("broken pipe")}})
+	})))
+	_, err := client.Tickets.List(t.Context(), &supportbee.TicketListOptions{RequesterEmails: []string{"ann@example.com"}})
+	require.EqualError(t, err, "supportbee: Tickets.List: GET /tickets: wrapped: read: broken pipe")
+	var opErr *net.OpError
+	require.ErrorAs(t, err, &opErr)
 }

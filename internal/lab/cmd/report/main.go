@@ -235,7 +235,7 @@ func (r *results) markdown(rounds int) string {
 	line("turns, %d rounds; medians, with how far the confidence interval of the median reaches. Absolute times are this machine's of", rounds)
 	line("that moment: the ratios are what counts. %s, %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	line("The server runs in the same process and takes part in what is allocated. The generated clients decode the recorded form only;")
-	line("the SDK decodes every form that is on record, and checks for duplicate keys and invalid UTF-8. On Linux, the server's latency")
+	line("the SDK decodes every form that is known, and keeps what it does not know. On Linux, the server's latency")
 	line("is timed by the kernel: the runtime's own timers end up to 1 ms late where the process is idle, which favours or harms by chance.\n")
 
 	line("## Targets\n\n| work, in proportion to the hand-written client | aim | measured | |\n|---|---|---|---|")
