@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"net/http"
 	"runtime"
 	"slices"
 	"sync"
@@ -29,6 +30,17 @@ func counting(n int, err error) iter.Seq2[int, error] {
 		}
 		if err != nil {
 			yield(0, err)
+		}
+	}
+}
+
+// each yields the values of a slice.
+func each[T any](values []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, value := range values {
+			if !yield(value, nil) {
+				return
+			}
 		}
 	}
 }
@@ -66,6 +78,9 @@ func TestForEachArchives5000Of20000Tickets(t *testing.T) {
 	}
 	require.True(t, slices.Equal(wasArchived, archived(desk)))
 
+	// Faults that are retried change nothing.
+	desk.Inject(supportbeetest.Match{Probability: 0.02, Seed: 1}, supportbeetest.Status(http.StatusBadGateway))
+	client = client.With(supportbee.WithRetry(supportbee.RetryPolicy{MaxAttempts: 10, MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond}))
 	var last atomic.Int64
 	err := supportbee.ForEach(ctx, client.Tickets.All(ctx, opts), func(ctx context.Context, ticket *supportbee.Ticket) error {
 		return client.Tickets.Archive(ctx, ticket.ID)
@@ -78,6 +93,32 @@ func TestForEachArchives5000Of20000Tickets(t *testing.T) {
 	want := slices.Concat(wasArchived, old)
 	slices.Sort(want)
 	assert.True(t, slices.Equal(want, archived(desk)), "exactly these")
+}
+
+// While the client pauses because of status 429, no worker sends anything.
+func TestForEachKeepsToTheRateLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory())
+		desk.Inject(supportbeetest.Match{Op: "Tickets.Archive", Skip: 9, Times: 1}, supportbeetest.RateLimited("10"))
+		begin := time.Now()
+		var mu sync.Mutex
+		var sent []time.Duration
+		client := desk.Client(supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+			mu.Lock()
+			sent = append(sent, time.Since(begin))
+			mu.Unlock()
+			return desk.Transport().RoundTrip(req)
+		})))
+		err := supportbee.ForEach(t.Context(), each(desk.AddTickets(40)), func(ctx context.Context, id supportbee.TicketID) error {
+			return client.Tickets.Archive(ctx, id)
+		}, nil)
+		require.NoError(t, err)
+		assert.Len(t, sent, 41)
+		for _, at := range sent {
+			assert.True(t, at == 0 || at >= 10*time.Second, at)
+		}
+	})
 }
 
 func archived(desk *supportbeetest.Desk) []supportbee.TicketID {
@@ -112,7 +153,7 @@ func TestForEachWorksConcurrently(t *testing.T) {
 		most int
 	}{
 		{name: "by default", most: 4},
-		{name: "as told", opts: &supportbee.ForEachOptions{Workers: 2}, most: 2},
+		{name: "as given", opts: &supportbee.ForEachOptions{Workers: 2}, most: 2},
 		{name: "with more workers than values", opts: &supportbee.ForEachOptions{Workers: 50}, most: 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
