@@ -440,6 +440,45 @@ func ExampleParseWebhook() {
 	// Output: new: The kettle leaks
 }
 
+func ExampleWebhookHandler() {
+	webhooks := &supportbee.WebhookHandler{
+		Secret: "s3cret",
+		Handle: func(_ context.Context, event *supportbee.Webhook) error {
+			switch event.Action {
+			case supportbee.WebhookTicketCreated:
+				fmt.Println("new:", event.Ticket.Subject)
+			case supportbee.WebhookCustomerReplyCreated:
+				fmt.Println("reply:", event.Reply.Content.Text)
+			}
+			return nil
+		},
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /supportbee/{secret}", webhooks)
+	server := httptest.NewServer(mux) // in a program: http.ListenAndServe
+	defer server.Close()
+
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	desk.AddWebhook(supportbeetest.Webhook{URL: server.URL + "/supportbee/s3cret"})
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "The kettle leaks"})
+	desk.AddCustomerReply(id, "It is getting worse.")
+
+	ctx := context.Background()
+	if err := desk.FlushWebhooks(ctx); err != nil {
+		log.Fatal(err)
+	}
+	if err := webhooks.Shutdown(ctx); err != nil { // waits for events that are being handled
+		log.Fatal(err)
+	}
+	// Output:
+	// new: The kettle leaks
+	// reply: It is getting worse.
+}
+
 func Example_testing() {
 	desk, err := supportbeetest.Start() // in a test: supportbeetest.New(t), which closes it at the end
 	if err != nil {
@@ -521,6 +560,23 @@ func readmeFiles(ctx context.Context, client *supportbee.Client, ticketID suppor
 		Content: supportbee.Text("Here it is.").Attach(file.ID),
 	})
 	return err
+}
+
+func readmeWebhooks(mux *http.ServeMux, notify func(ctx context.Context, text string) error) *supportbee.WebhookHandler {
+	webhooks := &supportbee.WebhookHandler{
+		Secret: os.Getenv("WEBHOOK_SECRET"), // https://hooks.example.com/supportbee/SECRET
+		Handle: func(ctx context.Context, event *supportbee.Webhook) error {
+			switch event.Action {
+			case supportbee.WebhookTicketCreated:
+				return notify(ctx, "New: "+event.Ticket.Subject)
+			case supportbee.WebhookCustomerReplyCreated:
+				return notify(ctx, event.Reply.Replier.Name+" replied to "+event.Ticket.Subject)
+			}
+			return nil
+		},
+	}
+	mux.Handle("POST /supportbee/{secret}", webhooks)
+	return webhooks
 }
 
 func readmeDo(ctx context.Context, client *supportbee.Client) error {
