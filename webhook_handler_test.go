@@ -30,9 +30,9 @@ const (
 	hookSecret = "s3cret-of-the-url"
 
 	// createdTicket and repliedTo are bodies of events with personal data.
-	createdTicket = `{"payload":{"action_type":"ticket.created","company":{"subdomain":"acme"},"ticket":{"id":7,"subject":"private subject","requester":{"id":11,"email":"ann@example.com"}}}}`
-	repliedTo     = `{"payload":{"action_type":"customer.reply.created","company":{"subdomain":"acme"},"ticket":{"id":7},"reply":{"id":41,"content":{"text":"private text"}}}}`
-	archived      = `{"payload":{"action_type":"ticket.archived","company":{"subdomain":"acme"},"ticket":{"id":7}}}`
+	createdTicket  = `{"payload":{"action_type":"ticket.created","company":{"subdomain":"acme"},"ticket":{"id":7,"subject":"private subject","requester":{"id":11,"email":"ann@example.com"}}}}`
+	repliedTo      = `{"payload":{"action_type":"customer.reply.created","company":{"subdomain":"acme"},"ticket":{"id":7},"reply":{"id":41,"content":{"text":"private text"}}}}`
+	archivedTicket = `{"payload":{"action_type":"ticket.archived","company":{"subdomain":"acme"},"ticket":{"id":7}}}`
 )
 
 // hookLog is a log without times.
@@ -480,7 +480,7 @@ func TestWebhookHandlerUsesTheStore(t *testing.T) {
 			calls: []string{"has " + key, "add " + key + " for 1m0s", "has " + key},
 		},
 		{name: "is not used without KeepKeys", body: createdTicket, keep: -1, statuses: []int{200, 200}, handled: 2},
-		{name: "is not used for other events", body: archived, statuses: []int{200, 200}, handled: 2},
+		{name: "is not used for other events", body: archivedTicket, statuses: []int{200, 200}, handled: 2},
 		{
 			name: "Has fails", hasErr: errors.New("down"), body: createdTicket, statuses: []int{500, 500},
 			calls: []string{"has " + key, "has " + key},
@@ -527,7 +527,7 @@ func TestWebhookHandlerPanicsOfTheStoreAreErrors(t *testing.T) {
 	var none *hookStore // whose methods panic
 	h := &supportbee.WebhookHandler{Handle: succeed, AllowAnyone: true, Store: none}
 	assert.Equal(t, 500, sendHook(t.Context(), h, createdTicket))
-	assert.Equal(t, 200, sendHook(t.Context(), h, archived))
+	assert.Equal(t, 200, sendHook(t.Context(), h, archivedTicket))
 }
 
 func TestRepeatsWaitForTheFirst(t *testing.T) {
@@ -858,7 +858,7 @@ func TestWebhookHandlerIsSafeForConcurrentUse(t *testing.T) {
 // secret are handled, and that logs and responses hold neither the secret nor a text of an event.
 func FuzzWebhookHandler(f *testing.F) {
 	const private = "qzprivateqz"
-	for _, body := range []string{createdTicket, repliedTo, archived, `{"payload":null}`, "payload=x", `{"payload":{"action_type":"x","ticket":{"id":7,"subject":"` + private + `"}}}`, `{"payload":{"ticket":"` + private, "\xff"} {
+	for _, body := range []string{createdTicket, repliedTo, archivedTicket, `{"payload":null}`, "payload=x", `{"payload":{"action_type":"x","ticket":{"id":7,"subject":"` + private + `"}}}`, `{"payload":{"ticket":"` + private, "\xff"} {
 		for _, secret := range []string{hookSecret, "x", ""} {
 			f.Add(http.MethodPost, "application/json", secret, "secret="+secret, body)
 		}
