@@ -79,7 +79,7 @@ func sendHook(ctx context.Context, h http.Handler, body string) int {
 func succeed(context.Context, *supportbee.Webhook) error { return nil }
 
 // counting returns a Handle that succeeds, and the number of its calls.
-func counting() (handle func(context.Context, *supportbee.Webhook) error, calls *int) {
+func countingHook() (handle func(context.Context, *supportbee.Webhook) error, calls *int) {
 	calls = new(int)
 	return func(context.Context, *supportbee.Webhook) error { *calls++; return nil }, calls
 }
@@ -216,7 +216,7 @@ func TestWebhookHandlerResponds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for _, logs := range []bool{true, false} {
-				handle, calls := counting()
+				handle, calls := countingHook()
 				h := &supportbee.WebhookHandler{Handle: handle, Secret: tt.secret, AllowAnyone: tt.secret == "", MaxSize: tt.maxSize}
 				if tt.withoutHandle {
 					h.Handle = nil
@@ -268,7 +268,7 @@ func TestWebhookHandlerChecksTheSecret(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var log hookLog
-			handle, calls := counting()
+			handle, calls := countingHook()
 			h := &supportbee.WebhookHandler{Handle: handle, Secret: hookSecret, AllowAnyone: tt.anyone, Logger: log.logger()}
 			mux := http.NewServeMux()
 			mux.Handle("POST /supportbee/{secret}", h)
@@ -316,7 +316,7 @@ func TestWebhookHandlerDropsRepeatsOfNewThings(t *testing.T) {
 				return fmt.Sprintf(`{"payload":{"action_type":%q,"company":{"subdomain":%q},"ticket":{"id":%d},"reply":{"id":%[4]d},"comment":{"id":%[4]d},`+
 					`"user_assignment":{"id":%[4]d,"assignee":{"user":{"id":12}}},"team_assignment":{"id":%[4]d,"assignee":{"team":{"id":21}}}}}`, action, company, ticket, part)
 			}
-			handle, calls := counting()
+			handle, calls := countingHook()
 			h := &supportbee.WebhookHandler{Handle: handle, AllowAnyone: true}
 			for range 3 {
 				assert.Equal(t, 200, sendHook(t.Context(), h, body("acme", 7, 1)))
@@ -350,7 +350,7 @@ func TestWebhookHandlerKeepsKeys(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				handle, calls := counting()
+				handle, calls := countingHook()
 				h := &supportbee.WebhookHandler{Handle: handle, AllowAnyone: true, KeepKeys: tt.keep}
 				assert.Equal(t, 200, sendHook(t.Context(), h, createdTicket))
 				for _, wait := range tt.wait {
@@ -495,7 +495,7 @@ func TestWebhookHandlerUsesTheStore(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var log hookLog
-			handle, handled := counting()
+			handle, handled := countingHook()
 			store := &hookStore{keys: make(map[string]bool), hasErr: tt.hasErr, addErr: tt.addErr}
 			h := &supportbee.WebhookHandler{Handle: handle, AllowAnyone: true, Store: store, KeepKeys: tt.keep, Logger: log.logger()}
 			statuses := []int{sendHook(t.Context(), h, tt.body), sendHook(t.Context(), h, tt.body)}
