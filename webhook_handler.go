@@ -40,8 +40,9 @@ type WebhookHandler struct {
 	// if events arrive concurrently. The texts of an event may be escaped; see [Webhook.Unescaped].
 	//
 	// If Handle returns an error or panics, the response has status 500, so that the event is sent
-	// again. The context is that of the request, which ends if the sender, which waits 10 seconds,
-	// closes the connection; see RespondAfter.
+	// again. The service's help says that it does so three times, an hour apart; whether it does is
+	// not known. The context is that of the request: it is canceled if the sender, which waits 10
+	// seconds, closes the connection. See RespondAfter.
 	Handle func(ctx context.Context, event *Webhook) error
 
 	// Secret must equal the path value or the query parameter "secret" of a request. They are
