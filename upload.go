@@ -35,11 +35,13 @@ type UploadOptions struct {
 // not followed. If r fails, ends early or exceeds MaxSize, the file was not uploaded and the error
 // is not [ErrOutcomeUnknown].
 //
-// Upload does not close r. It is limited by ctx only, and returns when ctx ends even if a Read of
-// r blocks. To end such a Read, it sets the read deadline of r, if r has one, as pipes and network
-// connections have, and then removes it. Otherwise that one Read may still be in progress when
-// Upload returns; what it reads is lost. Nothing else uses r or calls Progress after Upload has
-// returned. A panic in r or Progress is that of Upload.
+// Upload is limited by ctx only, and returns when ctx ends even if a Read of
+// r blocks. To end such a Read, it sets the read deadline of r, if r has one, as an [*os.File] of a
+// pipe and a [net.Conn] have, and then removes it. It does not close r, which is the caller's, and
+// which need not end a Read. A Read that goes on nevertheless, such as that of an [*io.PipeReader],
+// may still be in progress when Upload returns; what it reads is lost. Close r to end it. Upload
+// does not use r otherwise, and does not call Progress, after it has returned. A panic in r or
+// Progress is that of Upload.
 //
 // API: POST /attachments
 func (s *AttachmentsService) Upload(ctx context.Context, name string, r io.Reader, opts *UploadOptions) (*Attachment, error) {
@@ -92,7 +94,7 @@ type upload struct {
 	first    []byte // what was read of the source, but for random, to find the content type
 
 	current  atomic.Pointer[form] // the attempt that may read; nil when the upload has ended
-	mu       sync.Mutex           // held while an attempt reads the source or calls Progress
+	lock     chan struct{}        // held while an attempt reads the source or calls Progress; a mutex would stop the clock of a synctest bubble
 	buffer   []byte               // for reads that may be given up
 	failure  error                // why the whole file cannot be sent
 	whole    bool                 // whether all of the form was read
@@ -101,7 +103,7 @@ type upload struct {
 }
 
 func newUpload(name string, source io.Reader, opts UploadOptions) (*upload, error) {
-	up := &upload{UploadOptions: opts, name: name, source: source, size: -1, boundary: "supportbee-" + rand.Text()}
+	up := &upload{UploadOptions: opts, name: name, source: source, size: -1, boundary: "supportbee-" + rand.Text(), lock: make(chan struct{}, 1)}
 	if up.MaxSize == 0 {
 		up.MaxSize = math.MaxInt64
 	}
@@ -173,8 +175,8 @@ func (up *upload) sniff(ctx context.Context) error {
 	if up.ContentType != "" {
 		return nil
 	}
-	up.mu.Lock()
-	defer up.mu.Unlock()
+	up.lock <- struct{}{}
+	defer func() { <-up.lock }()
 	source, first, n := up.reader(), make([]byte, 512), 0
 	for n < len(first) {
 		m, err := up.read(ctx, nil, source, first[n:])
@@ -236,8 +238,8 @@ func (up *upload) close() {
 	if last := up.current.Swap(nil); last != nil {
 		_ = last.Close()
 	}
-	up.mu.Lock()
-	defer up.mu.Unlock()
+	up.lock <- struct{}{}
+	defer func() { <-up.lock }()
 }
 
 // errGivenUp is the error of a Read that was not waited for.
@@ -284,20 +286,21 @@ func (up *upload) read(ctx context.Context, stop <-chan struct{}, r io.Reader, p
 	return 0, stopped
 }
 
+// patience is how long a Read that is in progress is waited for. Most sources do not block.
+const patience = 250 * time.Millisecond
+
 // interrupt ends the Read that sends to done, and reports whether it did.
 func (up *upload) interrupt(done <-chan readResult) bool {
-	source, ok := up.source.(interface{ SetReadDeadline(t time.Time) error })
-	if !ok || source.SetReadDeadline(time.Unix(1, 0)) != nil {
-		return false
+	if source, ok := up.source.(interface{ SetReadDeadline(t time.Time) error }); ok && source.SetReadDeadline(time.Unix(1, 0)) == nil {
+		defer func() { _ = source.SetReadDeadline(time.Time{}) }()
 	}
-	defer func() { _ = source.SetReadDeadline(time.Time{}) }()
-	patience := time.NewTimer(time.Second) // for a deadline that does nothing
-	defer patience.Stop()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	select {
 	case got := <-done:
 		_ = up.check(readResult{panicked: got.panicked})
 		return true
-	case <-patience.C:
+	case <-timer.C:
 		return false
 	}
 }
@@ -362,8 +365,8 @@ func (f *form) Close() error {
 }
 
 func (f *form) Read(p []byte) (int, error) {
-	f.up.mu.Lock()
-	defer f.up.mu.Unlock()
+	f.up.lock <- struct{}{}
+	defer func() { <-f.up.lock }()
 	if f.up.current.Load() != f {
 		return 0, fs.ErrClosed
 	}
