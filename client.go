@@ -246,8 +246,10 @@ func (cfg *config) checkRedirect(req *http.Request, via []*http.Request) error {
 // checkScheme rejects a URL whose requests would not be encrypted.
 func (cfg *config) checkScheme(u *url.URL) error {
 	switch {
-	case u.Scheme == "https", u.Scheme == "http" && (cfg.insecure || isLoopback(u.Hostname())):
+	case u.Scheme == "https", u.Scheme == "http" && (cfg.insecure || isLoopback(u.Hostname()) && cfg.base.Scheme == "http"):
 		return nil
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+		return errors.New("plain HTTP is not allowed with a base URL of https: use https, or WithInsecureHTTP")
 	case u.Scheme == "http":
 		return errors.New("plain HTTP is allowed for loopback addresses only: use https, or WithInsecureHTTP")
 	}

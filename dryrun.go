@@ -57,16 +57,11 @@ func (c *Client) plan(ctx context.Context, rt *roundTrip, body requestBody) erro
 // readAll reads the form to its end, which finds the errors of the source and lets the writer of a
 // pipe go on.
 func (up *upload) readAll(ctx context.Context) error {
-	form, err := up.open()
-	if err != nil {
+	defer up.close()
+	if err := up.sniff(ctx); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, readerFunc(func(p []byte) (int, error) {
-		if ctx.Err() != nil {
-			return 0, context.Cause(ctx)
-		}
-		return form.Read(p)
-	}))
+	_, err := io.Copy(io.Discard, up.open(ctx))
 	return err
 }
 

@@ -280,7 +280,7 @@ func TestWithHeader(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Labels.List(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, client.Attachments.Download(t.Context(), photo, new(bytes.Buffer), nil))
+	require.NoError(t, client.Attachments.Download(t.Context(), supportbee.Attachment{URL: photo.URL}, new(bytes.Buffer), nil))
 	assert.Equal(t, []string{
 		"acme.supportbee.com [1] application/json",
 		"acme.supportbee.com [2] application/vnd.x+json",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -121,7 +122,9 @@ type roundTrip struct {
 	path    string          // such as "/tickets/7"; made from the route unless set
 	target  string          // the URL; made from the route and the query unless set
 	zeroID  bool            // whether the path has an ID of 0, which only a dry run accepts
-	stream  bool            // leaves the response's body to be read from res
+	stream  bool            // leaves the response's body to be read from res, and retries to the caller
+	extra   http.Header     // further headers of the request
+	upload  *upload         // the request's body, nil if it is another
 	out     result          // what the response is read into
 	any     any             // the same for Client.Do
 	encoded jsonBody        // the operation's body
@@ -225,10 +228,10 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	if c.config.dryRun != nil && (rt.class() != transport.Read || rt.zeroID) {
 		return c.plan(ctx, rt, body)
 	}
-	_, isUpload := body.(*upload)
-	rt.report = transport.Report{
-		Op: rt.name, Method: rt.method, Route: rt.route, Class: rt.class(), Streaming: isUpload || rt.stream,
-	}
+	rt.upload, _ = body.(*upload)
+	rt.status, rt.header = 0, nil
+	rt.report.Op, rt.report.Method, rt.report.Route, rt.report.Class = rt.name, rt.method, rt.route, rt.class()
+	rt.report.Streaming, rt.report.Once = rt.upload != nil || rt.stream, rt.stream
 	if !rt.stream {
 		rt.report.MaxBody, rt.report.Reader = c.config.maxResponse, rt
 	}
@@ -241,16 +244,25 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	if rt.stream {
 		req.SetHeader("Accept-Encoding", "identity") // the file as it is, with its length
 	}
+	maps.Copy(req.Header, rt.extra)
 	if body != nil {
 		req.SetHeader("Content-Type", body.contentType())
 		ctx = context.WithValue(ctx, bodyKey{}, body)
 	}
 	response, err := req.SetContext(ctx).Execute(rt.method, rt.target)
+	if err == nil {
+		rt.res = response.RawResponse
+		rt.status, rt.header = rt.res.StatusCode, rt.res.Header
+	}
+	if rt.upload != nil {
+		rt.upload.close()
+		if rt.upload.failure != nil {
+			err = rt.upload.failure // whatever the response: it is not that to the whole file
+		}
+	}
 	if err != nil {
 		return rt.failed(err)
 	}
-	rt.res = response.RawResponse
-	rt.status, rt.header = rt.res.StatusCode, rt.res.Header
 	if rt.status/100 == 2 {
 		return nil
 	}
@@ -306,13 +318,18 @@ func (op *operation) class() transport.Class {
 // newError returns the error of a request that was sent.
 func (rt *roundTrip) newError(cause error) *Error {
 	// A repeatable write can be made again, whether it happened or not.
-	if rt.report.OutcomeUnknown && rt.class() == transport.Create {
+	if rt.report.OutcomeUnknown && rt.class() == transport.Create && !rt.sentInPart() {
 		cause = unknownOutcome(cause)
 	}
 	return &Error{
 		Op: rt.name, Method: rt.method, Path: rt.path, StatusCode: rt.status, RequestID: rt.requestID(),
 		Attempts: rt.report.Attempts, Err: cause,
 	}
+}
+
+// sentInPart reports whether a file was certainly not sent as a whole, so that it was not accepted.
+func (rt *roundTrip) sentInPart() bool {
+	return rt.upload != nil && (rt.upload.failure != nil || rt.status == 0 && !rt.upload.whole)
 }
 
 // unknownOutcome returns [ErrOutcomeUnknown], with its cause if there is one.
@@ -335,8 +352,8 @@ func (rt *roundTrip) requestID() string {
 func (rt *roundTrip) safeHeader() http.Header {
 	header := make(http.Header, len(rt.header))
 	for key, values := range rt.header {
-		if strings.EqualFold(key, "Set-Cookie") {
-			continue
+		if strings.EqualFold(key, "Set-Cookie") || rt.stream && strings.EqualFold(key, "Location") {
+			continue // the URL of a file can be signed
 		}
 		safe := make([]string, len(values))
 		for i, value := range values {
@@ -351,8 +368,9 @@ func (rt *roundTrip) safeHeader() http.Header {
 func (rt *roundTrip) failed(cause error) error {
 	original := cause
 	cause = withoutURL(cause)
-	if text := cause.Error(); rt.redact(text) != text {
-		cause = &redactedError{text: rt.redact(text), isCause: func(target error) bool { return errors.Is(original, target) }}
+	if text := cause.Error(); rt.redact(rt.withoutAddress(text, original)) != text {
+		text = rt.redact(rt.withoutAddress(text, original))
+		cause = &redactedError{text: text, isCause: func(target error) bool { return errors.Is(original, target) }}
 	}
 	unusable, hasResponse := errors.AsType[*transport.ResponseError](original)
 	if hasResponse {
@@ -372,6 +390,25 @@ func (rt *roundTrip) failed(cause error) error {
 		e.RetryAfter = wait.Wait
 	}
 	return e
+}
+
+// withoutAddress returns text without the address of a file, which can be signed.
+func (rt *roundTrip) withoutAddress(text string, err error) string {
+	if !rt.stream {
+		return text
+	}
+	text = transport.WithoutAddress(text, rt.target)
+	if rt.res != nil && rt.res.Request != nil && rt.res.Request.URL != nil {
+		text = transport.WithoutAddress(text, rt.res.Request.URL.String())
+	}
+	for {
+		outer, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return text
+		}
+		text = transport.WithoutAddress(text, outer.URL)
+		err = outer.Err
+	}
 }
 
 // withoutURL returns err without the URLs that errors of net/http have in their texts: their
