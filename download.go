@@ -147,7 +147,7 @@ func (d *download) begin(ctx context.Context, c *Client) (context.Context, error
 	d.client = c
 	// In a dry run, an uploaded file has neither an ID nor a URL.
 	d.zeroID = c != nil && c.config.dryRun != nil && d.attachment.ID == 0 && d.attachment.URL.Original == ""
-	if c != nil && c.http != nil && !d.zeroID {
+	if c != nil && c.chain != nil && !d.zeroID {
 		target, err := c.attachmentURL(d.attachment.URL.Original)
 		if d.target = target; d.invalid == nil {
 			d.invalid = err

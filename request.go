@@ -119,16 +119,16 @@ func (b jsonBody) attach(req *http.Request) error {
 // roundTrip is one run of an operation.
 type roundTrip struct {
 	operation
-	path    string          // such as "/tickets/7"; made from the route unless set
-	target  string          // the URL; made from the route and the query unless set
-	zeroID  bool            // whether the path has an ID of 0, which only a dry run accepts
-	stream  bool            // leaves the response's body to be read from res, and retries to the caller
-	extra   http.Header     // further headers of the request
-	upload  *upload         // the request's body, nil if it is another
-	out     result          // what the response is read into
-	any     any             // the same for Client.Do
-	encoded jsonBody        // the operation's body
-	ctx     context.Context // of the operation, while it is sent
+	path    string      // such as "/tickets/7"; made from the route unless set
+	target  string      // the URL; made from the route and the query unless set
+	zeroID  bool        // whether the path has an ID of 0, which only a dry run accepts
+	stream  bool        // leaves the response's body to be read from res, and retries to the caller
+	extra   http.Header // further headers of the request
+	upload  *upload     // the request's body, nil if it is another
+	out     result      // what the response is read into
+	any     any         // the same for Client.Do
+	encoded jsonBody    // the operation's body
+	sending sending     // the context of its requests
 	client  *Client
 	report  transport.Report // what the transport reports, and the body of the response
 	res     *http.Response
@@ -146,7 +146,7 @@ func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, err
 	}
 	var err error
 	switch {
-	case c == nil || c.http == nil:
+	case c == nil || c.chain == nil:
 		return nil, rejected(rt.name, invalid("client", "must be made by New"))
 	case ctx == nil:
 		return nil, rejected(rt.name, invalid("ctx", "must not be nil"))
@@ -235,21 +235,12 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	if !rt.stream {
 		rt.report.MaxBody, rt.report.Reader = c.config.maxResponse, rt
 	}
-	rt.ctx, rt.client = ctx, c
+	rt.client = c
 	if rt.ownLimit {
 		rt.report.Gate = c.config.createGate
 	}
-	ctx = transport.WithReport(ctx, &rt.report)
-	req := c.http.R().SetDoNotParseResponse(true)
-	if rt.stream {
-		req.SetHeader("Accept-Encoding", "identity") // the file as it is, with its length
-	}
-	maps.Copy(req.Header, rt.extra)
-	if body != nil {
-		req.SetHeader("Content-Type", body.contentType())
-		ctx = context.WithValue(ctx, bodyKey{}, body)
-	}
-	response, err := req.SetContext(ctx).Execute(rt.method, rt.target)
+	rt.sending = sending{ctx, rt, body}
+	response, err := c.config.engine.R().SetDoNotParseResponse(true).SetContext(&rt.sending).Execute(rt.method, rt.target)
 	if err == nil {
 		rt.res = response.RawResponse
 		rt.status, rt.header = rt.res.StatusCode, rt.res.Header
@@ -270,16 +261,74 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	return rt.statusError(c.config.base)
 }
 
-type bodyKey struct{}
-
-// attachBody is resty's last hook before a request is sent.
-func attachBody(_ *resty.Client, req *http.Request) error {
-	if body, ok := req.Context().Value(bodyKey{}).(requestBody); ok {
-		return body.attach(req)
-	}
-	req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0 // not chunked
-	return nil
+// sending is the context of the requests of an operation. It is a part of the roundTrip, because a
+// context for each of its values would be allocated for each call.
+type sending struct {
+	context.Context
+	rt   *roundTrip
+	body requestBody // nil if there is none
 }
+
+type sendingKey struct{}
+
+func (s *sending) Value(key any) any {
+	switch key {
+	case transport.ReportKey:
+		return &s.rt.report
+	case sendingKey{}:
+		return s
+	}
+	return s.Context.Value(key)
+}
+
+func sendingFrom(ctx context.Context) *sending { return ctx.Value(sendingKey{}).(*sending) }
+
+// newEngine returns a resty client that clients with the same http.Client share. What else differs
+// between them is in the context of a request.
+func newEngine(client http.Client) *resty.Client {
+	client.Jar = nil
+	client.Transport = dispatcher{}
+	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		return sendingFrom(req.Context()).rt.client.config.checkRedirect(req, via)
+	}
+	return resty.NewWithClient(&client).SetLogger(silent{}).SetPreRequestHook(prepare)
+}
+
+// dispatcher sends a request through the chain of its client.
+type dispatcher struct{}
+
+func (dispatcher) RoundTrip(req *http.Request) (*http.Response, error) {
+	return sendingFrom(req.Context()).rt.client.chain.RoundTrip(req)
+}
+
+var (
+	acceptJSON     = []string{"application/json"}
+	acceptIdentity = []string{"identity"} // the file as it is, with its length
+)
+
+// prepare is resty's last hook before a request is sent.
+func prepare(_ *resty.Client, req *http.Request) error {
+	s := sendingFrom(req.Context())
+	req.Header["Accept"] = acceptJSON
+	req.Header["User-Agent"] = s.rt.client.config.userAgent
+	if s.rt.stream {
+		req.Header["Accept-Encoding"] = acceptIdentity
+	}
+	maps.Copy(req.Header, s.rt.extra)
+	if s.body == nil {
+		req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0 // not chunked
+		return nil
+	}
+	req.Header["Content-Type"] = []string{s.body.contentType()}
+	return s.body.attach(req)
+}
+
+// silent keeps resty from writing to standard error.
+type silent struct{}
+
+func (silent) Errorf(string, ...any) {}
+func (silent) Warnf(string, ...any)  {}
+func (silent) Debugf(string, ...any) {}
 
 // fillRoute appends the route to base, with the escaped arguments in place of its {…}.
 func fillRoute(base, route string, args []segment) (string, error) {
@@ -520,7 +569,7 @@ func (rt *roundTrip) Read(res *http.Response) (broken bool, err error) {
 	r := newReader(body)
 	defer r.release()
 	if rt.client.config.hearsDrift {
-		r.drift.ctx, r.drift.client, r.drift.op = rt.ctx, rt.client, rt.name
+		r.drift.ctx, r.drift.client, r.drift.op = rt.sending.Context, rt.client, rt.name
 	}
 	if err := r.readResult(&rt.operation, rt.out); err != nil {
 		syntactic, isSyntactic := errors.AsType[*jsontext.SyntacticError](err)

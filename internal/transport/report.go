@@ -116,14 +116,17 @@ func (r *Report) Release() {
 
 type reportKey struct{}
 
+// ReportKey is the key of the Report in a context, for contexts that carry it themselves.
+var ReportKey any = reportKey{}
+
 // WithReport returns a context that carries report.
 func WithReport(ctx context.Context, report *Report) context.Context {
-	return context.WithValue(ctx, reportKey{}, report)
+	return context.WithValue(ctx, ReportKey, report)
 }
 
 // ReportFrom returns the Report of ctx. It returns nil if there is none.
 func ReportFrom(ctx context.Context) *Report {
-	report, _ := ctx.Value(reportKey{}).(*Report)
+	report, _ := ctx.Value(ReportKey).(*Report)
 	return report
 }
 
