@@ -135,7 +135,6 @@ type roundTrip struct {
 	status  int
 	header  http.Header
 	start   time.Time
-	redact  func(string) string
 }
 
 // begin checks everything that can be checked before the request is sent, and tells observers that
@@ -184,7 +183,7 @@ func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, err
 		}
 	}
 	rt.start = time.Now()
-	rt.redact = c.config.token.Redact
+	rt.client = c
 	for _, o := range c.config.observers {
 		if o.Start == nil {
 			continue
@@ -235,7 +234,6 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	if !rt.stream {
 		rt.report.MaxBody, rt.report.Reader = c.config.maxResponse, rt
 	}
-	rt.client = c
 	if rt.ownLimit {
 		rt.report.Gate = c.config.createGate
 	}
@@ -388,6 +386,9 @@ func unknownOutcome(cause error) error {
 	}
 	return fmt.Errorf("%w: the server may have processed the request: %w", ErrOutcomeUnknown, cause)
 }
+
+// redact returns text without the token.
+func (rt *roundTrip) redact(text string) string { return rt.client.config.token.Redact(text) }
 
 func (rt *roundTrip) requestID() string {
 	if rt.header == nil {
