@@ -95,7 +95,8 @@ type upload struct {
 
 	current  atomic.Pointer[form] // the attempt that may read; nil when the upload has ended
 	lock     chan struct{}        // held while an attempt reads the source or calls Progress; a mutex would stop the clock of a synctest bubble
-	buffer   []byte               // for reads that may be given up
+	helper   *helper              // makes the reads that may be given up
+	buffer   []byte               // of the helper
 	failure  error                // why the whole file cannot be sent
 	whole    bool                 // whether all of the form was read
 	left     bool                 // whether a Read of the source was given up
@@ -240,6 +241,10 @@ func (up *upload) close() {
 	}
 	up.lock <- struct{}{}
 	defer func() { <-up.lock }()
+	if up.helper != nil {
+		close(up.helper.reads)
+		up.helper, up.left = nil, true
+	}
 }
 
 // errGivenUp is the error of a Read that was not waited for.
@@ -260,16 +265,12 @@ func (up *upload) read(ctx context.Context, stop <-chan struct{}, r io.Reader, p
 		got := readOnce(r, p)
 		return got.n, up.check(got)
 	}
-	if up.buffer == nil {
+	if up.helper == nil {
+		up.helper = newHelper()
 		up.buffer = make([]byte, 32<<10)
 	}
-	buffer := up.buffer[:min(len(p), len(up.buffer))]
-	done := make(chan readResult, 1)
-	go func() {
-		got := readResult{err: errGoexit}
-		defer func() { done <- got }()
-		got = readOnce(r, buffer)
-	}()
+	buffer, done := up.buffer[:min(len(p), len(up.buffer))], up.helper.done
+	up.helper.reads <- pendingRead{r, buffer}
 	var stopped error
 	select {
 	case got := <-done:
@@ -282,7 +283,7 @@ func (up *upload) read(ctx context.Context, stop <-chan struct{}, r io.Reader, p
 	if up.interrupt(done) {
 		return 0, stopped
 	}
-	up.left, up.buffer = true, nil // the Read that is in progress may still write to it
+	up.left = true
 	return 0, stopped
 }
 
@@ -303,6 +304,30 @@ func (up *upload) interrupt(done <-chan readResult) bool {
 	case <-timer.C:
 		return false
 	}
+}
+
+// helper is a goroutine that reads, so that a Read can be given up.
+type helper struct {
+	reads chan pendingRead
+	done  chan readResult
+}
+
+// pendingRead is a Read to make.
+type pendingRead struct {
+	r io.Reader
+	p []byte
+}
+
+func newHelper() *helper {
+	h := &helper{reads: make(chan pendingRead, 1), done: make(chan readResult, 2)}
+	go func() {
+		got := readResult{err: errGoexit}
+		defer func() { h.done <- got }() // for a Read that ended the goroutine
+		for read := range h.reads {
+			h.done <- readOnce(read.r, read.p)
+		}
+	}()
+	return h
 }
 
 // readResult is what a Read returned.

@@ -226,6 +226,15 @@ func TestUploadFollowsNoRedirect(t *testing.T) {
 	assert.Zero(t, elsewhere.Load())
 }
 
+func TestUploadKeepsBackslashes(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t)
+	file, err := desk.Client().Attachments.Upload(t.Context(), `C:\"a"\`, strings.NewReader("x"), nil)
+	require.NoError(t, err)
+	assert.Equal(t, `C:\"a"\`, file.Filename)
+	assert.Equal(t, "x", string(desk.File(file.ID)))
+}
+
 // Whatever the name, the form has one part with one file in it.
 func FuzzUploadName(f *testing.F) {
 	for _, name := range []string{`back\`, `a"\`, `\\`, `C:\dir\a.txt`, "a\x00\"; filename=b", "%5C", "a\r\n\r\nb", ";", "ü\xff", `\"`} {

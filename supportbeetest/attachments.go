@@ -57,14 +57,14 @@ func (c *call) readFile() (*attachment, response) {
 	}
 }
 
-// filename returns a file name, which browsers send with quotes and line ends percent-encoded.
+// filename returns a file name, which clients send with quotes, line ends and backslashes percent-encoded.
 func filename(disposition string) string {
 	_, rest, found := strings.Cut(disposition, `filename="`)
 	if !found {
 		return ""
 	}
 	name, _, _ := strings.Cut(rest, `"`)
-	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n").Replace(name)
+	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n", "%5C", `\`).Replace(name)
 }
 
 // links are the URLs of the storage origin. Each can be used once.
