@@ -237,8 +237,12 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	if rt.ownLimit {
 		rt.report.Gate = c.config.createGate
 	}
-	rt.sending = sending{ctx, rt, body}
-	response, err := c.config.engine.R().SetDoNotParseResponse(true).SetContext(&rt.sending).Execute(rt.method, rt.target)
+	with := &rt.sending
+	if rt.stream { // is sent more than once, and net/http may still use the context of an earlier request
+		with = new(sending)
+	}
+	*with = sending{ctx, rt, body}
+	response, err := c.config.engine.R().SetDoNotParseResponse(true).SetContext(with).Execute(rt.method, rt.target)
 	if err == nil {
 		rt.res = response.RawResponse
 		rt.status, rt.header = rt.res.StatusCode, rt.res.Header
