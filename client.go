@@ -75,8 +75,9 @@ type config struct {
 	gate        *transport.Gate // closed by status 429
 	createGate  *transport.Gate // closed by status 429 for Tickets.Create
 	drift       *drifts
-	hearsDrift  bool // whether an observer or logger reports drift
-	observesEnd bool // whether an observer has End
+	once        *onces // of the calls of CreateOnce
+	hearsDrift  bool   // whether an observer or logger reports drift
+	observesEnd bool   // whether an observer has End
 
 	dryRun func(ctx context.Context, request PlannedRequest) // nil unless in a dry run
 	allow  func(address string) bool                         // nil if all recipients are allowed
@@ -96,6 +97,7 @@ func New(company, token string, opts ...Option) (*Client, error) {
 		gate:        new(transport.Gate),
 		createGate:  new(transport.Gate),
 		drift:       new(drifts),
+		once:        newOnces(),
 	}
 	cfg.httpClient.Transport = NewTransport()
 	if company != "" {

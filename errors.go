@@ -49,7 +49,7 @@ var (
 	ErrServer = errors.New("server error")
 
 	// ErrOutcomeUnknown is the error of a create that was sent and may have happened: there was
-	// no response that says whether it did. It is not retried.
+	// no response that says whether it did. It is not retried. See [RepliesService.CreateOnce].
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 
 	// ErrMalformedResponse is the error of a response that is not one of this API's, such as an

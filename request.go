@@ -143,18 +143,9 @@ func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, err
 	if rt.method == "" {
 		rt.method = http.MethodGet
 	}
-	var err error
-	switch {
-	case c == nil || c.chain == nil:
-		return nil, rejected(rt.name, invalid("client", "must be made by New"))
-	case ctx == nil:
-		return nil, rejected(rt.name, invalid("ctx", "must not be nil"))
-	case c.err != nil:
-		return nil, c.err
-	case rt.invalid != nil && !(c.config.dryRun != nil && isZeroID(rt.invalid)):
-		return nil, rejected(rt.name, rt.invalid)
-	case c.config.token.IsZero() && !rt.anonymous:
-		return nil, &ArgumentError{Op: rt.name, Field: "token", Reason: "must be given to New", Err: ErrTokenRequired}
+	err := c.check(ctx, rt.name, rt.invalid, rt.anonymous)
+	if err != nil {
+		return nil, err
 	}
 	if c.config.dryRun != nil {
 		rt.acceptZeroIDs()
@@ -193,6 +184,23 @@ func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, err
 		}
 	}
 	return ctx, nil
+}
+
+// check returns the error of a call that is rejected whatever its route is.
+func (c *Client) check(ctx context.Context, name string, reason error, anonymous bool) error {
+	switch {
+	case c == nil || c.chain == nil:
+		return rejected(name, invalid("client", "must be made by New"))
+	case ctx == nil:
+		return rejected(name, invalid("ctx", "must not be nil"))
+	case c.err != nil:
+		return c.err
+	case reason != nil && !(c.config.dryRun != nil && isZeroID(reason)):
+		return rejected(name, reason)
+	case c.config.token.IsZero() && !anonymous:
+		return &ArgumentError{Op: name, Field: "token", Reason: "must be given to New", Err: ErrTokenRequired}
+	}
+	return nil
 }
 
 func (rt *roundTrip) observed() Operation {
@@ -371,6 +379,7 @@ func (rt *roundTrip) newError(cause error) *Error {
 	// A repeatable write can be made again, whether it happened or not.
 	if rt.report.OutcomeUnknown && rt.class() == transport.Create && !rt.sentInPart() {
 		cause = unknownOutcome(cause)
+		rt.client.config.once.doubt(rt.client.config.baseText + rt.path)
 	}
 	return &Error{
 		Op: rt.name, Method: rt.method, Path: rt.path, StatusCode: rt.status, RequestID: rt.requestID(),

@@ -52,7 +52,8 @@ type Desk struct {
 	webhooks *webhookSender
 	links    links
 	serial   atomic.Int64 // numbers the requests
-	tb       testing.TB   // nil if the desk was not made for a test
+	quirks   atomic.Pointer[quirkSet]
+	tb       testing.TB // nil if the desk was not made for a test
 }
 
 // Option configures a desk. See [New] and [Start].
@@ -259,6 +260,7 @@ func (s *Desk) Reset() {
 	s.links.reset()
 	s.faults.reset()
 	s.webhooks.reset()
+	s.quirks.Store(nil)
 	s.ClearHistory()
 }
 

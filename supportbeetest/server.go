@@ -40,7 +40,7 @@ func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHT
 func (s *Desk) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Second) }
 
 func (s *Desk) encoder() encoder {
-	return encoder{s.state, s.config.dialect, s.URL, s.now(), sync.OnceValues(s.state.countTickets)}
+	return encoder{s.state, s.config.dialect, s.URL, s.now(), sync.OnceValues(s.state.countTickets), s.quirk()}
 }
 
 // operation is an operation of the API.
@@ -119,6 +119,8 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 				"status", entry.Status, "duration", time.Since(start).Round(time.Microsecond), "fault", entry.Fault)
 		}
 	}()
+	handle, served := s.carryOut(op, logged, r, handle)
+	defer served()
 	if op.op != "" {
 		if injected := s.faults.pick(op, r); injected != nil {
 			s.requests.update(func() { entry.Fault = injected.names() })
@@ -204,6 +206,9 @@ func (s *Desk) respond(op operation, w http.ResponseWriter, r *http.Request) res
 		defer s.mu.RUnlock()
 	}
 	c.encoder = s.encoder()
+	if !op.write {
+		c.desk = c.quirks.view(s.state, s.Clock.Now())
+	}
 	var sent bool
 	if c.token, sent = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !sent {
 		c.token = c.query.Get("auth_token") // the older form, which is still accepted

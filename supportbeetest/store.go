@@ -26,6 +26,7 @@ type desk struct {
 	byActivity index
 	byCreation index
 	byEmail    map[string]*user // by the address in lower case
+	onID       func(int64)      // called with each new ID; may be nil
 }
 
 type user struct {
@@ -201,6 +202,9 @@ func (d *desk) reindex() {
 
 func (d *desk) id() int64 {
 	d.NextID++
+	if d.onID != nil {
+		d.onID(d.NextID)
+	}
 	return d.NextID
 }
 
