@@ -2,6 +2,7 @@ package supportbeetest_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -166,16 +167,52 @@ func TestTheControlAPI(t *testing.T) {
 	assert.Equal(t, []any{2, 1, 1, "Kim King"}, []any{ticket.RepliesCount, ticket.CommentsCount, ticket.AttachmentsCount, ticket.AssignedUser.Name})
 }
 
-func TestTheControlAPIIsDescribedAndTested(t *testing.T) {
-	t.Parallel()
+// controlDescription is the part of control.yaml that is tested.
+type controlDescription struct {
+	Paths      map[string]map[string]yaml.Node `yaml:"paths"`
+	Components struct {
+		Schemas map[string]schema `yaml:"schemas"`
+	} `yaml:"components"`
+}
+
+type schema struct {
+	Ref        string            `yaml:"$ref"`
+	Properties map[string]schema `yaml:"properties"`
+	Items      *schema           `yaml:"items"`
+}
+
+func readControlDescription(t *testing.T) controlDescription {
+	t.Helper()
 	data, err := os.ReadFile("control.yaml")
 	require.NoError(t, err)
-	var description struct {
-		Paths map[string]map[string]yaml.Node `yaml:"paths"`
+	var d controlDescription
+	require.NoError(t, yaml.Unmarshal(data, &d))
+	return d
+}
+
+// everything returns a value with all members that a schema describes, whose values are null.
+func (d controlDescription) everything(s schema) any {
+	if name, isRef := strings.CutPrefix(s.Ref, "#/components/schemas/"); isRef {
+		s = d.Components.Schemas[name]
 	}
-	require.NoError(t, yaml.Unmarshal(data, &description))
+	switch {
+	case s.Properties != nil:
+		value := map[string]any{}
+		for name, property := range s.Properties {
+			value[name] = d.everything(property)
+		}
+		return value
+	case s.Items != nil:
+		return []any{d.everything(*s.Items)}
+	default:
+		return nil
+	}
+}
+
+func TestTheControlAPIIsDescribedAndTested(t *testing.T) {
+	t.Parallel()
 	var described, tested []string
-	for path, item := range description.Paths {
+	for path, item := range readControlDescription(t).Paths {
 		for method := range item {
 			if method != "parameters" {
 				described = append(described, strings.ToUpper(method)+" "+path)
@@ -189,6 +226,39 @@ func TestTheControlAPIIsDescribedAndTested(t *testing.T) {
 	}
 	assert.ElementsMatch(t, supportbeetest.ControlRoutes(), described)
 	assert.ElementsMatch(t, supportbeetest.ControlRoutes(), tested)
+}
+
+func TestTheControlAPIKnowsWhatIsDescribed(t *testing.T) {
+	t.Parallel()
+	d := readControlDescription(t)
+	sent := 0
+	for path, item := range d.Paths {
+		for method, node := range item {
+			var operation struct {
+				RequestBody struct {
+					Content map[string]struct {
+						Schema schema `yaml:"schema"`
+					} `yaml:"content"`
+				} `yaml:"requestBody"`
+			}
+			if method == "parameters" {
+				continue
+			}
+			require.NoError(t, node.Decode(&operation))
+			content, hasBody := operation.RequestBody.Content["application/json"]
+			if !hasBody || path == "/_desk/snapshot" {
+				continue
+			}
+			sent++
+			body, err := json.Marshal(d.everything(content.Schema))
+			require.NoError(t, err)
+			desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithControl(""))
+			id := strconv.FormatInt(int64(desk.Tickets()[0].ID), 10)
+			_, got := control(t, desk, strings.ToUpper(method), strings.Replace(path, "{id}", id, 1), string(body))
+			assert.NotContains(t, got, "must be JSON", path+": "+string(body))
+		}
+	}
+	assert.Equal(t, 13, sent)
 }
 
 func TestEveryFaultCanBeInjectedOverHTTP(t *testing.T) {
