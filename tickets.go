@@ -428,7 +428,7 @@ func (s *TicketsService) list(ctx context.Context, name string, opts TicketListO
 //
 // Pages are counted from the newest ticket, so they move while tickets change. The iterator yields
 // [ErrIncomplete] if it notices that it missed tickets, and cannot notice all cases. If the loop
-// body changes what opts selects, such as archiving tickets, collect them first with [Collect].
+// body changes what opts selects, such as archiving tickets, use [ForEach].
 func (s *TicketsService) All(ctx context.Context, opts *TicketListOptions) iter.Seq2[*Ticket, error] {
 	selected := valueOf(opts)
 	selected.RequesterEmails = slices.Clone(selected.RequesterEmails)

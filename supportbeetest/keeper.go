@@ -73,8 +73,8 @@ type keeper struct {
 	running sync.WaitGroup
 }
 
-// minPause is the shortest time between two writes. The longest is ten times as long as a write
-// takes, so that a large state does not keep the desk busy.
+// minPause is the shortest pause after a write. If the write took long, the pause is five times as
+// long as that, so that a large state does not keep the desk busy.
 const minPause = 100 * time.Millisecond
 
 func (k *keeper) run() {
@@ -87,7 +87,7 @@ func (k *keeper) run() {
 		start := time.Now()
 		k.writeOrLog()
 		select {
-		case <-time.After(max(minPause, 10*time.Since(start))):
+		case <-time.After(max(minPause, 5*time.Since(start))):
 		case <-k.stop:
 			return
 		}
