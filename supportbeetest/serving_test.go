@@ -120,6 +120,18 @@ func TestClientsDownloadUnderEachName(t *testing.T) {
 	assert.Len(t, desk.Requests("Attachments.Storage"), 2)
 }
 
+func TestClientsDownloadWhereThereIsNoOtherOrigin(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithPublicURL("http://192.0.2.7"))
+	content := strings.Repeat("0123456789", 10_000)
+	file, err := desk.Client().Attachments.Upload(t.Context(), "a.txt", strings.NewReader(content), nil)
+	require.NoError(t, err)
+	var back bytes.Buffer
+	require.NoError(t, desk.Client().Attachments.Download(t.Context(), *file, &back, nil))
+	assert.Equal(t, content, back.String())
+	assert.Empty(t, desk.Requests("Attachments.Storage"))
+}
+
 func TestHostsAreCheckedOnLoopback(t *testing.T) {
 	t.Parallel()
 	l, port := listen(t, "127.0.0.1:0")
