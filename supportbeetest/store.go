@@ -273,6 +273,17 @@ func (d *desk) addUser(u *user) *user {
 	return u
 }
 
+// token returns the first token of a user, or an empty string if there is none.
+func (d *desk) token(user int64) string {
+	first := ""
+	for token, id := range d.Tokens {
+		if id == user && (first == "" || token < first) {
+			first = token
+		}
+	}
+	return first
+}
+
 func (d *desk) team(id int64) *team {
 	for _, t := range d.Teams {
 		if t.ID == id {
