@@ -178,7 +178,7 @@ func (d *download) run(ctx context.Context) error {
 }
 
 // attempt makes one attempt. It reports whether another may help although the response had come.
-func (d *download) attempt(ctx context.Context) (err error, again bool) { //nolint:revive,staticcheck // the error is not the last word
+func (d *download) attempt(ctx context.Context) (err error, again bool) { //nolint:staticcheck // the error is not the last word
 	d.extra = nil
 	if d.done > 0 && d.validator != "" {
 		d.extra = http.Header{"Range": {fmt.Sprintf("bytes=%d-", d.done)}, "If-Range": {d.validator}}
@@ -280,7 +280,7 @@ func validatorOf(h http.Header) string {
 }
 
 // receive copies the body of the response.
-func (d *download) receive() (err error, again bool) { //nolint:revive,staticcheck // the error is not the last word
+func (d *download) receive() (err error, again bool) { //nolint:staticcheck // the error is not the last word
 	if d.total > d.limit {
 		return d.failed(fmt.Errorf("%w: %d bytes, the limit is %d", ErrResponseTooLarge, d.total, d.limit)), false
 	}
@@ -452,7 +452,7 @@ func isBelow(path, prefix string) bool {
 func repairURL(raw string) string {
 	raw = strings.TrimSpace(raw)
 	var b strings.Builder
-	for i := 0; i < len(raw); i++ {
+	for i := range len(raw) {
 		switch c := raw[i]; {
 		case c == '%' && !(i+2 < len(raw) && isHex(raw[i+1]) && isHex(raw[i+2])):
 			b.WriteString("%25")
