@@ -178,7 +178,7 @@ func (d *download) run(ctx context.Context) error {
 }
 
 // attempt makes one attempt. It reports whether another may help although the response had come.
-func (d *download) attempt(ctx context.Context) (err error, again bool) { //nolint:staticcheck // the error is not the last word
+func (d *download) attempt(ctx context.Context) (err error, again bool) {
 	d.extra = nil
 	if d.done > 0 && d.validator != "" {
 		d.extra = http.Header{"Range": {fmt.Sprintf("bytes=%d-", d.done)}, "If-Range": {d.validator}}
@@ -280,7 +280,7 @@ func validatorOf(h http.Header) string {
 }
 
 // receive copies the body of the response.
-func (d *download) receive() (err error, again bool) { //nolint:staticcheck // the error is not the last word
+func (d *download) receive() (err error, again bool) {
 	if d.total > d.limit {
 		return d.failed(fmt.Errorf("%w: %d bytes, the limit is %d", ErrResponseTooLarge, d.total, d.limit)), false
 	}
