@@ -199,7 +199,7 @@ func TestTheTimeoutSparesFiles(t *testing.T) {
 		})))
 		_, err := client.Attachments.Upload(t.Context(), "a.txt", strings.NewReader("x"), nil)
 		require.NoError(t, err)
-		require.NoError(t, client.Attachments.Download(t.Context(), photo, io.Discard, nil))
+		require.NoError(t, client.Attachments.Download(t.Context(), supportbee.Attachment{URL: photo.URL}, io.Discard, nil))
 		_, err = client.Labels.List(t.Context())
 		require.ErrorContains(t, err, "no complete response within 1s")
 	})
@@ -580,7 +580,7 @@ func TestTheTokenStaysAtItsOrigin(t *testing.T) {
 			assert.Len(t, asked, 1, to)
 		}
 		asked = nil
-		require.NoError(t, client.Attachments.Download(t.Context(), photo, io.Discard, nil), "a download goes there, without the token")
+		require.NoError(t, client.Attachments.Download(t.Context(), supportbee.Attachment{URL: photo.URL}, io.Discard, nil), "a download goes there, without the token")
 		assert.Len(t, asked, 2)
 	}
 

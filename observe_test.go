@@ -256,7 +256,7 @@ func TestDriftIsLogged(t *testing.T) {
 	assert.Equal(t, `level=WARN msg="response differs from the SDK's types" op=Labels.List pointer=/labels/*/new found=string expected=""`+"\n", logs.String())
 }
 
-// Transports and limiters see the operation of a request.
+// Transports, limiters and observers of attempts see the operation of a request.
 func TestOperationFrom(t *testing.T) {
 	t.Parallel()
 	var seen []supportbee.Operation
@@ -266,6 +266,7 @@ func TestOperationFrom(t *testing.T) {
 		seen = append(seen, op)
 	}
 	client := newClient(t, supportbee.WithLimiter(limiterFunc(func(ctx context.Context) error { look(ctx); return nil })),
+		supportbee.WithObserver(supportbee.Observer{Attempt: func(ctx context.Context, _ supportbee.Attempt) { look(ctx) }}),
 		supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
 			look(req.Context())
 			return respond(req, http.StatusNoContent, ""), nil
@@ -274,7 +275,7 @@ func TestOperationFrom(t *testing.T) {
 	require.NoError(t, client.Do(t.Context(), http.MethodPatch, "/users/ann@example.com", nil, nil))
 	remove := supportbee.Operation{Name: "Labels.Remove", Method: "DELETE", Route: "/tickets/{id}/labels/{name}"}
 	do := supportbee.Operation{Name: "Do", Method: "PATCH"}
-	assert.Equal(t, []supportbee.Operation{remove, remove, do, do}, seen)
+	assert.Equal(t, []supportbee.Operation{remove, remove, remove, do, do, do}, seen)
 
 	_, ok := supportbee.OperationFrom(t.Context())
 	assert.False(t, ok)
@@ -334,7 +335,7 @@ func TestWithHeader(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Labels.List(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, client.Attachments.Download(t.Context(), photo, new(bytes.Buffer), nil))
+	require.NoError(t, client.Attachments.Download(t.Context(), supportbee.Attachment{URL: photo.URL}, new(bytes.Buffer), nil))
 	assert.Equal(t, []string{
 		"acme.supportbee.com [1] application/json",
 		"acme.supportbee.com [2] application/vnd.x+json",
@@ -399,6 +400,63 @@ func TestZeroErrors(t *testing.T) {
 type limiterFunc func(context.Context) error
 
 func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
+
+// pacer lets one operation pass at regular times, and all others at once.
+type pacer struct {
+	op    string
+	every time.Duration
+
+	mu   sync.Mutex
+	next time.Time
+}
+
+func (p *pacer) Wait(ctx context.Context) error {
+	if op, ok := supportbee.OperationFrom(ctx); !ok || op.Name != p.op {
+		return nil
+	}
+	p.mu.Lock()
+	wait := max(0, time.Until(p.next))
+	p.next = time.Now().Add(wait + p.every)
+	p.mu.Unlock()
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A limiter that several clients share, as those of several processes do, keeps them within the
+// rate limit of one operation. It does not delay the others.
+func TestALimiterCanPaceOneOperation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithRateLimits())
+		shared := &pacer{op: "Tickets.Create", every: time.Minute / 8}
+		begin := time.Now()
+		var clients sync.WaitGroup
+		for range 3 {
+			client := desk.Client(supportbee.WithLimiter(shared))
+			clients.Go(func() {
+				for range 8 {
+					_, err := create(client)
+					assert.NoError(t, err)
+				}
+			})
+			for range 100 {
+				_, err := client.Labels.List(t.Context())
+				assert.NoError(t, err)
+			}
+			assert.Equal(t, begin, time.Now())
+		}
+		clients.Wait()
+		assert.Equal(t, 23*time.Minute/8, time.Since(begin))
+		desk.AssertRequests(t, "Tickets.Create", 24)
+		for _, request := range desk.Requests("Tickets.Create") {
+			assert.Equal(t, http.StatusCreated, request.Status)
+		}
+	})
+}
 
 func TestTheLimiterIsCalledBeforeEachAttempt(t *testing.T) {
 	t.Parallel()

@@ -202,16 +202,18 @@ func (w *Webhook) missingPart() string {
 	return ""
 }
 
-// Key returns a string that is equal for repeated deliveries of the same event.
+// Key returns a string that is equal for repeated deliveries of the same event, and differs between
+// companies.
 //
-// Events that name a new ticket, reply or comment have keys of their own. For all others the key
-// is of the action and the ticket's state, as the event has neither an ID nor a time: archiving a
-// ticket, restoring it and archiving it again gives two events with equal keys.
+// Events that name a new ticket, reply or comment have keys of their own, and so have assignments
+// with an ID. All other keys are of the action, the ticket and the time of its last activity, since
+// events have neither an ID nor a time: archiving a ticket, restoring it and archiving it again can
+// give two events with equal keys.
 func (w *Webhook) Key() string {
 	if w.Ticket == nil {
 		return string(w.Action)
 	}
-	key := fmt.Sprintf("%s ticket %d", w.Action, w.Ticket.ID)
+	key := fmt.Sprintf("%s %s ticket %d", w.Company.Subdomain, w.Action, w.Ticket.ID)
 	switch {
 	case w.Reply != nil:
 		return fmt.Sprintf("%s reply %d", key, w.Reply.ID)
@@ -228,7 +230,7 @@ func (w *Webhook) Key() string {
 }
 
 // Unescaped returns a copy of w with HTML entities in subjects, summaries and texts replaced. The
-// server sometimes escapes them.
+// server sometimes escapes them; nothing says whether it did. Content.HTML and Raw are not changed.
 func (w *Webhook) Unescaped() *Webhook {
 	event := *w
 	if w.Ticket != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -57,14 +58,14 @@ func (c *call) readFile() (*attachment, response) {
 	}
 }
 
-// filename returns a file name, which browsers send with quotes and line ends percent-encoded.
+// filename returns a file name, which clients send with quotes, line ends and backslashes percent-encoded.
 func filename(disposition string) string {
 	_, rest, found := strings.Cut(disposition, `filename="`)
 	if !found {
 		return ""
 	}
 	name, _, _ := strings.Cut(rest, `"`)
-	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n").Replace(name)
+	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n", "%5C", `\`).Replace(name)
 }
 
 // links are the URLs of the storage origin. Each can be used once.
@@ -98,18 +99,62 @@ func (l *links) take(key string) int64 {
 	return id
 }
 
-// download redirects to the storage origin.
+// storagePath is the path of files at their origin.
+const storagePath = "/files/"
+
+// storageBase returns the URL that the paths of files are added to, for a client that reaches the
+// desk at base. It is of another origin, so that clients must not send the token there. It is empty
+// if the desk has none.
+func (s *Desk) storageBase(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	host, port := u.Hostname(), u.Port()
+	switch {
+	case s.storage != nil:
+		addr := s.storage.addr.String()
+		if own, number, err := net.SplitHostPort(addr); err == nil && net.ParseIP(own).IsUnspecified() {
+			addr = net.JoinHostPort(host, number)
+		}
+		return "http://" + addr
+	case host == "localhost":
+		host = s.loopback
+	case isLoopback(host):
+		host = "localhost"
+	case s.config.publicURL != "" && net.ParseIP(host) == nil:
+		host = "storage." + host
+	default:
+		return ""
+	}
+	u.Host = host
+	if strings.Contains(host, ":") {
+		u.Host = "[" + host + "]"
+	}
+	if port != "" {
+		u.Host = net.JoinHostPort(host, port)
+	}
+	return u.String()
+}
+
+// isLoopback reports whether the host is a name or an address of loopback.
+func isLoopback(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
+}
+
+// download redirects to the storage origin. If there is none, it sends the file itself.
 func download(s *Desk, c *call) response {
 	id := c.number("id")
-	if c.desk.Attachments[id] == nil {
+	file := c.desk.Attachments[id]
+	if file == nil {
 		return notFound("Attachment", c.PathValue("id"))
 	}
-	origin := "http://" + memoryStorage
-	if s.storage != nil {
-		origin = s.storage.url
+	base := s.storageBase(c.base)
+	if base == "" {
+		return response{status: http.StatusOK, header: fileHeader(file), body: raw(file.Data)}
 	}
 	return response{status: http.StatusFound, header: map[string]string{
-		"Location":     origin + "/files/" + s.links.add(id) + "/" + url.PathEscape(c.desk.Attachments[id].Filename),
+		"Location":     base + storagePath + s.links.add(id) + "/" + url.PathEscape(file.Filename),
 		"Content-Type": "text/html; charset=utf-8",
 	}, body: raw("<html><body>You are being redirected.</body></html>")}
 }
@@ -125,7 +170,7 @@ func (s *Desk) sendFile(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
 		return
 	}
-	key, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/files/"), "/")
+	key, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, storagePath), "/")
 	id := s.links.take(key)
 	s.mu.RLock()
 	file := s.state.Attachments[id] // never changes
@@ -134,7 +179,15 @@ func (s *Desk) sendFile(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The link has expired", http.StatusForbidden)
 		return
 	}
-	w.Header().Set("Content-Type", file.ContentType)
+	for name, value := range fileHeader(file) {
+		w.Header().Set(name, value)
+	}
 	w.Header().Set("Content-Length", fmt.Sprint(len(file.Data)))
 	_, _ = w.Write(file.Data)
+}
+
+// fileHeader returns the header of a response that is a file. The file may be a page with scripts,
+// which must not act as one of the desk's own.
+func fileHeader(file *attachment) map[string]string {
+	return map[string]string{"Content-Type": file.ContentType, "Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 }

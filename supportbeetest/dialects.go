@@ -212,6 +212,7 @@ type encoder struct {
 	base    string // the desk's URL
 	now     time.Time
 	counts  func() (active, requested map[int64]int) // the tickets of each user, counted at most once
+	quirks  *quirkSet
 }
 
 // null is the value of a member that is present without one.
@@ -403,6 +404,7 @@ func (e encoder) content(c content) contentJSON {
 		out.HTML = &c.HTML
 	}
 	out.Text = &c.Text
+	e.quirks.shape(&out)
 	return out
 }
 

@@ -55,12 +55,14 @@ func (s *Desk) Requests(ops ...string) []Request {
 
 // Mail is a mail to one recipient. See [Desk.Outbox].
 type Mail struct {
-	To                  string // an e-mail address
-	Reason              MailReason
-	Subject, Text, HTML string
-	TicketID            supportbee.TicketID
-	ReplyID             supportbee.ReplyID // 0 if it is not a reply
-	Time                time.Time          // by the desk's clock
+	To       string              `json:"to"` // an e-mail address
+	Reason   MailReason          `json:"reason"`
+	Subject  string              `json:"subject"`
+	Text     string              `json:"text"`
+	HTML     string              `json:"html"`
+	TicketID supportbee.TicketID `json:"ticket_id"`
+	ReplyID  supportbee.ReplyID  `json:"reply_id,omitzero"` // 0 if it is not a reply
+	Time     time.Time           `json:"time"`              // by the desk's clock
 }
 
 // MailReason is the reason for a mail.

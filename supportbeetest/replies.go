@@ -72,7 +72,7 @@ func createReply(s *Desk, c *call) response {
 			return notFound("User", in.OnBehalfOf.ID)
 		}
 	}
-	p := &post{ID: c.desk.id(), CreatedAt: c.now, Author: author.ID, CC: cc(), BCC: bcc(), Content: in.Content.content()}
+	p := &post{ID: c.desk.id(), CreatedAt: c.now, Author: author.ID, CC: cc(), BCC: bcc(), Content: c.quirks.sign(in.Content.content())}
 	s.addReply(c, t, p)
 	s.mailReply(t, p)
 	return created(object{"reply": c.reply(t, p)})

@@ -31,16 +31,57 @@ func (s *Desk) routes() *http.ServeMux {
 		handle(op.method+" "+op.route, op)
 	}
 	handle("/", operation{handle: unknownRoute, anonymous: true})
+	if s.config.control != nil {
+		s.routeControl(mux)
+	}
 	return mux
 }
 
-// ServeHTTP implements [http.Handler]. It serves the API.
-func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+// ServeHTTP implements [http.Handler]. It serves the API, and the files behind downloads.
+func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasPrefix(r.URL.Path, storagePath):
+		s.serveStorage(w, r)
+	case s.config.cors && r.URL.Path == "/tickets" && r.Header.Get("Origin") != "":
+		s.serveCORS(w, r)
+	default:
+		s.mux.ServeHTTP(w, r)
+	}
+}
+
+// serveCORS serves requests for /tickets that a page of another origin may have made.
+func (s *Desk) serveCORS(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	switch method := r.Header.Get("Access-Control-Request-Method"); {
+	case r.Method == http.MethodPost:
+		header.Set("Access-Control-Allow-Origin", "*")
+	case r.Method == http.MethodOptions && method == http.MethodPost:
+		header.Set("Access-Control-Allow-Origin", "*")
+		header.Set("Access-Control-Allow-Methods", http.MethodPost)
+		header.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type")
+		header.Set("Access-Control-Max-Age", "600")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 func (s *Desk) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Second) }
 
 func (s *Desk) encoder() encoder {
-	return encoder{s.state, s.config.dialect, s.URL, s.now(), sync.OnceValues(s.state.countTickets)}
+	return encoder{s.state, s.config.dialect, s.URL, s.now(), sync.OnceValues(s.state.countTickets), s.quirk()}
+}
+
+// baseFor returns the URL under which the client that sent the request reaches the desk.
+func (s *Desk) baseFor(r *http.Request) string {
+	switch {
+	case s.config.publicURL != "" || r.Host == "":
+		return s.URL
+	case r.TLS != nil:
+		return "https://" + r.Host
+	default:
+		return "http://" + r.Host
+	}
 }
 
 // operation is an operation of the API.
@@ -119,9 +160,11 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 				"status", entry.Status, "duration", time.Since(start).Round(time.Microsecond), "fault", entry.Fault)
 		}
 	}()
+	handle, served := s.carryOut(op, logged, r, handle)
+	defer served()
 	if op.op != "" {
 		if injected := s.faults.pick(op, r); injected != nil {
-			s.requests.update(func() { entry.Fault = injected.names() })
+			s.requests.update(func() { entry.Fault = strings.Join(names(injected.faults), ", ") })
 			injected.serve(s.lifetime.ctx, logged, r, handle, func() { s.requests.update(func() { entry.Fault = "" }) })
 			return
 		}
@@ -204,6 +247,10 @@ func (s *Desk) respond(op operation, w http.ResponseWriter, r *http.Request) res
 		defer s.mu.RUnlock()
 	}
 	c.encoder = s.encoder()
+	if !op.write {
+		c.desk = c.quirks.view(s.state, s.Clock.Now())
+	}
+	c.base = s.baseFor(r)
 	var sent bool
 	if c.token, sent = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !sent {
 		c.token = c.query.Get("auth_token") // the older form, which is still accepted
@@ -261,7 +308,7 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // server serves a handler on a listener. Unlike [http.Server], it waits for its goroutines when it
 // is closed.
 type server struct {
-	url     string
+	addr    net.Addr
 	http    *http.Server
 	mu      sync.Mutex
 	closed  bool
@@ -269,7 +316,7 @@ type server struct {
 }
 
 func serve(l net.Listener, handler http.Handler) *server {
-	s := &server{url: "http://" + l.Addr().String()}
+	s := &server{addr: l.Addr()}
 	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ConnState: s.track}
 	s.running.Go(func() { _ = s.http.Serve(l) }) // returns when it is closed
 	return s

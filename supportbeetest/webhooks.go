@@ -23,11 +23,11 @@ var errQueueFull = errors.New("supportbeetest: webhook dropped: 10,000 events ar
 
 // Webhook is a receiver of events: a URL, or a handler that is called without a socket.
 type Webhook struct {
-	URL         string
-	Handler     http.Handler
-	Check       bool // first send a check of the URL, as the service once did
-	MaxAttempts int  // deliveries of an event, until the status of a response is 2xx; default 1
-	EscapeHTML  bool // escape subjects, summaries and contents, as the service sometimes does
+	URL         string       `json:"url"`
+	Handler     http.Handler `json:"-"`
+	Check       bool         `json:"check"`        // first send a check of the URL, as the service once did
+	MaxAttempts int          `json:"max_attempts"` // deliveries of an event, until the status of a response is 2xx; default 1
+	EscapeHTML  bool         `json:"escape_html"`  // escape subjects, summaries and contents, as the service sometimes does
 }
 
 // AddWebhook delivers each event from now on to a receiver, in the order in which they happen and
@@ -70,6 +70,7 @@ func (s *Desk) emit(c *call, event supportbee.WebhookAction, t *ticket, parts ob
 		return
 	}
 	e := c.encoder.webhook()
+	e.base = s.URL // whatever the name that this request was sent to
 	body := e.ticket(t)
 	body.URL = s.URL + "/tickets/" + itoa(t.ID)
 	payload := object{

@@ -1,4 +1,4 @@
-package main
+package supportbeetest
 
 import (
 	"bytes"
@@ -11,11 +11,10 @@ import (
 	"time"
 
 	"github.com/supportbee-go/supportbee"
-	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
-// perPage is the number of tickets on a page, and of requests.
-const perPage = 50
+// pageSize is the number of tickets on a page, and of requests.
+const pageSize = 50
 
 //go:embed page.html
 var pageHTML string
@@ -27,7 +26,7 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 
 // page serves a page that shows a desk. It reads the desk's state without requests, so that the
 // history has only those of the API.
-type page struct{ desk *supportbeetest.Desk }
+type page struct{ desk *Desk }
 
 // view is what the template shows.
 type view struct {
@@ -39,7 +38,7 @@ type view struct {
 	Older    int // next page; 0 if there is none
 	Ticket   *supportbee.Ticket
 	Messages []message
-	Requests []supportbeetest.Request
+	Requests []Request
 }
 
 // message is one entry of a conversation.
@@ -54,7 +53,7 @@ type message struct {
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	desk := p.desk
 	data := view{URL: desk.URL, Requests: lastRequests(desk)}
-	if id := r.PathValue("id"); id != "" {
+	if id := r.URL.Query().Get("ticket"); id != "" {
 		n, _ := strconv.ParseInt(id, 10, 64) // 0 is no ticket's ID
 		ticket := desk.Ticket(supportbee.TicketID(n))
 		if ticket == nil {
@@ -83,8 +82,8 @@ func (v *view) fill(tickets []*supportbee.Ticket) {
 		return cmp.Or(b.LastActivityAt.Compare(a.LastActivityAt), cmp.Compare(b.ID, a.ID))
 	})
 	v.Total = len(tickets)
-	first := min((v.Page-1)*perPage, v.Total)
-	last := min(first+perPage, v.Total)
+	first := min((v.Page-1)*pageSize, v.Total)
+	last := min(first+pageSize, v.Total)
 	v.Tickets = tickets[first:last]
 	if v.Page > 1 {
 		v.Newer = v.Page - 1
@@ -94,7 +93,7 @@ func (v *view) fill(tickets []*supportbee.Ticket) {
 	}
 }
 
-func conversation(desk *supportbeetest.Desk, ticket *supportbee.Ticket) []message {
+func conversation(desk *Desk, ticket *supportbee.Ticket) []message {
 	list := []message{{"ticket", ticket.Requester, ticket.CreatedAt, ticket.Content.Text, ticket.Content.Attachments}}
 	for _, reply := range desk.Replies(ticket.ID) {
 		kind := "customer"
@@ -111,9 +110,9 @@ func conversation(desk *supportbeetest.Desk, ticket *supportbee.Ticket) []messag
 }
 
 // lastRequests returns the last API requests, newest first.
-func lastRequests(desk *supportbeetest.Desk) []supportbeetest.Request {
+func lastRequests(desk *Desk) []Request {
 	all := desk.Requests()
-	all = all[max(0, len(all)-perPage):]
+	all = all[max(0, len(all)-pageSize):]
 	slices.Reverse(all)
 	return all
 }
