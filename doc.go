@@ -43,6 +43,9 @@
 // pages ahead and yield each ticket once. [Collect] makes a slice of one. [TicketsService.List]
 // returns one page. All other lists are complete.
 //
+// [TicketsService.Export] iterates over all tickets, in any state, without missing any while they
+// change, and [TicketsService.Watch] follows their activity. Both resume at a [Checkpoint].
+//
 // # Retries
 //
 // Reads, and writes that can be repeated, are retried if the connection fails or the server is

@@ -3,6 +3,7 @@ package supportbee_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -659,4 +660,50 @@ func TestTriage(t *testing.T) {
 	desk.AssertLabels(t, ticket, "refund")
 	desk.AssertReplies(t, ticket, "We are looking into it")
 	desk.AssertMailed(t, supportbeetest.CustomerEmail)
+}
+
+func ExampleTicketsService_Export() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+
+	var checkpoint supportbee.Checkpoint // or the one that was stored, read by json.Unmarshal
+	exported := 0
+	for ticket, err := range client.Tickets.Export(ctx, &checkpoint, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		exported++ // store the ticket together with the checkpoint
+		if _, err := json.Marshal(checkpoint); err != nil {
+			log.Fatal(ticket.ID, err)
+		}
+	}
+	fmt.Println(exported, "tickets")
+	// Output: 10 tickets
+}
+
+func ExampleTicketsService_Watch() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+	desk.AddTicket(supportbeetest.TicketSeed{Subject: "Is it waterproof?"})
+
+	var checkpoint supportbee.Checkpoint // store it after each ticket, to go on after a restart
+	for ticket, err := range client.Tickets.Watch(ctx, &checkpoint, &supportbee.WatchOptions{
+		Since:   time.Now().Add(-time.Hour),
+		OnError: func(err error) { log.Print(err) }, // and is retried
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(ticket.Subject)
+		break
+	}
+	// Output: Is it waterproof?
 }

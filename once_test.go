@@ -252,7 +252,7 @@ func TestCreateOnceFindsWhatAKilledProgramSent(t *testing.T) {
 		assert.Zero(t, time.Since(b.start), "it waited for what it had found")
 
 		// Later, the same call says something new.
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		second, err := b.create(t.Context(), b.desk.Client(), b.ticket, hello, nil)
 		require.NoError(t, err)
 		assert.NotEqual(t, first, second)
@@ -282,7 +282,7 @@ func TestCreateOnceWaitsForTheRequestOfAKilledProgram(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Zero(t, lost.Hits())
 
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err = b.create(ctx, client, b.ticket, hello, opts) // old enough to send at once
@@ -294,7 +294,7 @@ func TestCreateOnceWaitsForTheRequestOfAKilledProgram(t *testing.T) {
 			_, err = b.create(t.Context(), again, b.ticket, hello, opts)
 			require.NoError(t, err)
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		assert.Equal(t, 1, b.count(b.desk, b.ticket))
 	})
 }
@@ -303,7 +303,7 @@ func TestCreateOnceAfterAnUnknownCreateWaits(t *testing.T) {
 	t.Parallel()
 	eachOnceKind(t, func(t *testing.T, b *onceBed) {
 		client := b.desk.Client()
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		b.inject("Create", supportbeetest.Match{Times: 1}, supportbeetest.Drop())
 		require.ErrorIs(t, b.add(t.Context(), client, b.ticket, hello), supportbee.ErrOutcomeUnknown)
 		_, err := b.create(t.Context(), client, b.ticket, hello, &supportbee.OnceOptions{Since: b.start.Add(time.Hour)})
@@ -332,7 +332,7 @@ func TestCreateOnceCreatesEqualMessagesOnPurpose(t *testing.T) {
 			})
 		}
 		calls.Wait()
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		assert.Len(t, ids, 10)
 		assert.Equal(t, 10, b.count(b.desk, b.ticket))
 	})
@@ -400,7 +400,7 @@ func TestCreateOnceUsesTheServersClock(t *testing.T) {
 			b.desk.Clock.Advance(skew)
 			client := b.desk.Client()
 			require.NoError(t, b.add(t.Context(), client, b.ticket, hello)) // an older one
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			b.inject("Create", supportbeetest.Match{Times: 1}, supportbeetest.AfterHandling(supportbeetest.Drop()))
 			failing := b.inject("List", supportbeetest.Match{}, supportbeetest.Drop())
 			time.AfterFunc(time.Minute, failing.Remove)
@@ -410,7 +410,7 @@ func TestCreateOnceUsesTheServersClock(t *testing.T) {
 			assert.Equal(t, 2, b.count(b.desk, b.ticket))
 
 			b.inject("Create", supportbeetest.Match{Times: 1}, supportbeetest.Drop())
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			_, err = b.create(t.Context(), client, b.ticket, hello, nil)
 			require.NoError(t, err)
 			assert.Equal(t, 3, b.count(b.desk, b.ticket), "an older one was taken for it")
@@ -428,7 +428,7 @@ func TestCreateOnceEndsWithItsContext(t *testing.T) {
 		time.AfterFunc(10*time.Second, func() { cancel(stopped) })
 		waiting := make(chan error)
 		go func() {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			_, err := b.create(ctx, client, b.ticket, hello, nil) // waits for its turn
 			waiting <- err
 		}()
@@ -743,9 +743,9 @@ func createOnceUnderFaultsAndKills(t *testing.T, seed uint64) {
 						}
 						time.AfterFunc(within, cancel)
 					} else if message < at {
-						time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
+						<-time.After(time.Duration(random.IntN(100)) * time.Millisecond)
 					} else {
-						time.Sleep(time.Second)
+						<-time.After(time.Second)
 					}
 				})
 				if errors.Is(err, context.Canceled) {
@@ -762,7 +762,7 @@ func createOnceUnderFaultsAndKills(t *testing.T, seed uint64) {
 		})
 	}
 	programs.Wait()
-	time.Sleep(time.Hour) // until everything is carried out
+	<-time.After(time.Hour) // until everything is carried out
 	duplicated, lost := 0, 0
 	for id, texts := range want {
 		counts := map[string]int{}

@@ -53,8 +53,12 @@ type operation struct {
 // do runs an operation that returns one resource.
 func do[T any, P resourceOf[T]](ctx context.Context, c *Client, op operation) (*T, error) {
 	out := new(T)
-	if err := c.run(ctx, &roundTrip{operation: op, out: result{one: P(out)}}, nil); err != nil {
+	rt := &roundTrip{operation: op, out: result{one: P(out)}}
+	if err := c.run(ctx, rt, nil); err != nil {
 		return nil, err
+	}
+	if dated, ok := any(out).(interface{ received(http.Header) }); ok {
+		dated.received(rt.header)
 	}
 	return out, nil
 }

@@ -256,7 +256,19 @@ func (p *TicketPage) UnmarshalJSON(data []byte) error { return unmarshalObject(d
 // listedPage is a page as the client receives it.
 type listedPage struct {
 	TicketPage
-	listed int // tickets on the page, including those that cannot be read
+	listed int    // tickets on the page, including those that cannot be read
+	date   string // the Date header
+}
+
+func (p *listedPage) received(header http.Header) { p.date = header.Get("Date") }
+
+// sent returns the time of the page by the server's clock.
+func (p *listedPage) sent() time.Time {
+	at, err := http.ParseTime(p.date)
+	if err != nil {
+		return time.Now() // no clock of the server's is known
+	}
+	return at
 }
 
 func (p *listedPage) usable() bool { return p.Tickets != nil }

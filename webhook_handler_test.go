@@ -354,7 +354,7 @@ func TestWebhookHandlerKeepsKeys(t *testing.T) {
 				h := &supportbee.WebhookHandler{Handle: handle, AllowAnyone: true, KeepKeys: tt.keep}
 				assert.Equal(t, 200, sendHook(t.Context(), h, createdTicket))
 				for _, wait := range tt.wait {
-					time.Sleep(wait) // of the bubble's clock
+					<-time.After(wait) // of the bubble's clock
 					assert.Equal(t, 200, sendHook(t.Context(), h, createdTicket))
 				}
 				assert.Equal(t, tt.want, *calls)
@@ -602,13 +602,13 @@ func TestRecordedKeysAreBounded(t *testing.T) {
 			require.NoError(t, store.Add(t.Context(), strconv.Itoa(i), time.Hour))
 		}
 		assert.Equal(t, []bool{false, true, true}, []bool{has(0), has(1), has(supportbee.MaxRecordedKeys)})
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		assert.False(t, has(supportbee.MaxRecordedKeys))
 
 		// A key that has expired and was added again is as new as the others.
 		store = new(supportbee.RecordedKeys)
 		require.NoError(t, store.Add(t.Context(), "0", time.Hour))
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		for i := range supportbee.MaxRecordedKeys {
 			require.NoError(t, store.Add(t.Context(), strconv.Itoa(i), time.Hour))
 		}
@@ -647,7 +647,7 @@ func TestWebhookHandlerRespondsAfter(t *testing.T) {
 				handled := 0
 				h := &supportbee.WebhookHandler{AllowAnyone: true, RespondAfter: 5 * time.Second, Logger: log.logger(), Handle: func(ctx context.Context, _ *supportbee.Webhook) error {
 					handled++
-					time.Sleep(tt.takes)
+					<-time.After(tt.takes)
 					assert.NoError(t, ctx.Err())
 					return tt.err
 				}}
@@ -659,7 +659,7 @@ func TestWebhookHandlerRespondsAfter(t *testing.T) {
 				start := time.Now()
 				assert.Equal(t, tt.want, send())
 				assert.Equal(t, tt.after, time.Since(start))
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				assert.Equal(t, tt.repeat, send())
 				require.NoError(t, h.Shutdown(t.Context()))
 				assert.Equal(t, tt.handled, handled)
@@ -676,7 +676,7 @@ func TestRepeatsOfSlowEventsAreRespondedToInTime(t *testing.T) {
 		handled := 0
 		h := &supportbee.WebhookHandler{AllowAnyone: true, RespondAfter: time.Second, Handle: func(context.Context, *supportbee.Webhook) error {
 			handled++
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			return nil
 		}}
 		for range 3 {
@@ -708,7 +708,7 @@ func TestWebhookHandlerShutdown(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log hookLog
 				h := &supportbee.WebhookHandler{AllowAnyone: true, RespondAfter: respondAfter, Logger: log.logger(), Handle: func(context.Context, *supportbee.Webhook) error {
-					time.Sleep(time.Minute)
+					<-time.After(time.Minute)
 					return nil
 				}}
 				statuses := make(chan int, 2)
