@@ -37,7 +37,7 @@ type Desk struct {
 	Clock *Clock // the desk's time
 
 	config    config
-	mux       *http.ServeMux
+	mux       http.Handler
 	transport http.RoundTripper
 	lifetime  *lifetime // of the goroutines that serve requests without a socket
 	api       *server   // nil in memory
@@ -67,6 +67,7 @@ type config struct {
 	token      string
 	denied     int
 	limits     bool
+	lenient    bool
 	retryAfter RetryAfter
 	logger     *slog.Logger
 }

@@ -73,7 +73,7 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	ctx, cancel := context.WithCancel(req.Context())
 	reader, writer := io.Pipe()
-	w := &memoryWriter{header: http.Header{}, pipe: writer, started: make(chan struct{})}
+	w := &memoryWriter{header: http.Header{}, pipe: writer, started: make(chan struct{}), head: req.Method == http.MethodHead}
 	interrupt := func(err error) {
 		cancel()
 		_ = body.Close() // the handler may be waiting for it
@@ -124,7 +124,7 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if length, err := strconv.ParseInt(w.sent.Get("Content-Length"), 10, 64); err == nil {
 		res.ContentLength = length
 	}
-	if !bodyAllowed(w.status) {
+	if !bodyAllowed(w.status) || req.Method == http.MethodHead {
 		_ = res.Body.Close()
 		res.Body, res.ContentLength = http.NoBody, 0
 	}
@@ -152,6 +152,7 @@ type memoryWriter struct {
 	once    sync.Once
 	started chan struct{} // closed when there is a response, or there will be none
 	failed  error
+	head    bool // whether the request is HEAD, so that the body is discarded
 }
 
 func (w *memoryWriter) Header() http.Header { return w.header }
@@ -171,6 +172,9 @@ func (w *memoryWriter) Write(p []byte) (int, error) {
 		return 0, http.ErrBodyNotAllowed
 	}
 	w.Flush()
+	if w.head {
+		return len(p), nil
+	}
 	return w.pipe.Write(p)
 }
 

@@ -74,7 +74,9 @@ func createReply(s *Desk, c *call) response {
 	}
 	p := &post{ID: c.desk.id(), CreatedAt: c.now, Author: author.ID, CC: cc(), BCC: bcc(), Content: in.Content.content()}
 	s.addReply(c, t, p)
-	s.mailReply(t, p)
+	if author.agent() {
+		s.mailReply(t, p)
+	}
 	return created(object{"reply": c.reply(t, p)})
 }
 

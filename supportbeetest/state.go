@@ -56,25 +56,30 @@ func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 	if seed.AssignedTeamID != 0 {
 		s.mustTeam("AddTicket", seed.AssignedTeamID)
 	}
+	if u := d.Users[int64(seed.AssignedUserID)]; u != nil && !d.assignable(int64(seed.AssignedTeamID), u) {
+		panic(fmt.Sprintf("supportbeetest: AddTicket: user %d cannot be assigned", u.ID))
+	}
 	for _, name := range seed.Labels {
 		s.mustLabel("AddTicket", name)
 	}
+	mustEmail("AddTicket", "RequesterEmail", seed.RequesterEmail)
 	cc, _, problems := c.copies(seed.CC, nil)
 	if len(problems) > 0 {
 		panic("supportbeetest: AddTicket: " + strings.Join(problems, ", "))
 	}
 	created := stampOr(seed.CreatedAt, now)
+	address, _ := d.address(nil)
 	t := &ticket{
 		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID, CC: cc(),
 		Content:   contentBody{Text: seed.Text, HTML: seed.HTML, AttachmentIDs: s.mustFiles("AddTicket", seed.AttachmentIDs)}.content(),
 		CreatedAt: created, LastActivityAt: stampOr(seed.LastActivityAt, created), SnoozedUntil: stampOr(seed.SnoozedUntil, time.Time{}),
-		Unanswered: !seed.Answered, Channel: "email", Address: d.address(nil),
+		Unanswered: !seed.Answered, Channel: "email", Address: address,
 		Labels: slices.Clone(seed.Labels), User: int64(seed.AssignedUserID), Team: int64(seed.AssignedTeamID), Archived: seed.Archived, Spam: seed.Spam, Trash: seed.Trash,
 	}
-	d.applyFilters(t)
 	d.addTicket(t)
 	d.note(t, "Created", t.Requester, "#ticket", created)
 	s.emit(c, "ticket.created", t, nil)
+	s.applyFilters(c, t)
 	return supportbee.TicketID(t.ID)
 }
 
@@ -198,6 +203,13 @@ func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
 	for _, id := range seed.TeamIDs {
 		s.mustTeam("AddUser", id)
 	}
+	mustEmail("AddUser", "Email", seed.Email)
+	if seed.Role != "" && !isRole(string(seed.Role)) {
+		panic(fmt.Sprintf("supportbeetest: AddUser: there is no role %q", seed.Role))
+	}
+	if seed.Type != "" && seed.Type != supportbee.UserTypeUser && seed.Type != supportbee.UserTypeCustomerGroup {
+		panic(fmt.Sprintf("supportbeetest: AddUser: there is no type %q", seed.Type))
+	}
 	var members []int64
 	for _, id := range seed.MemberIDs {
 		members = append(members, s.mustUser("AddUser", id).ID)
@@ -270,7 +282,9 @@ func (s *Desk) AddFilter(rule supportbee.RuleParams, consequence supportbee.Cons
 		s.mustLabel("AddFilter", consequence.Label)
 	}
 	if consequence.AssignUserID != 0 {
-		s.mustUser("AddFilter", consequence.AssignUserID)
+		if u := s.mustUser("AddFilter", consequence.AssignUserID); !u.agent() {
+			panic(fmt.Sprintf("supportbeetest: AddFilter: user %d cannot be assigned", u.ID))
+		}
 	}
 	if consequence.AssignTeamID != 0 {
 		s.mustTeam("AddFilter", consequence.AssignTeamID)
@@ -316,6 +330,13 @@ func (s *Desk) mustUser(caller string, id supportbee.UserID) *user {
 func (s *Desk) mustTeam(caller string, id supportbee.TeamID) {
 	if s.state.team(int64(id)) == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no team %d", caller, id))
+	}
+}
+
+// mustEmail does not panic if the address is empty.
+func mustEmail(caller, field, email string) {
+	if email != "" && !isEmail(email) {
+		panic(fmt.Sprintf("supportbeetest: %s: %s %q is not an e-mail address", caller, field, email))
 	}
 }
 

@@ -2,6 +2,7 @@ package supportbeetest
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -148,7 +149,7 @@ func (c *call) page(order *index, keep func(*ticket) bool) response {
 	first := (number - 1) * perPage
 	total, list := 0, []ticketJSON{}
 	for _, t := range slices.Backward(order.tickets) {
-		if !keep(t) {
+		if !keep(t) || !c.visible(t) {
 			continue
 		}
 		if total >= first && len(list) < perPage && !c.flag("total_only") {
@@ -183,11 +184,15 @@ type contentBody struct {
 	AttachmentIDs []int64 `json:"attachment_ids"`
 }
 
-// content returns the content that the service stores: text is the default of html.
+// content returns the content that the service stores: text is the default of html. That the text
+// of HTML is the default of text is inferred.
 func (b contentBody) content() content {
 	out := content{Text: b.Text, HTML: b.HTML, Attachments: b.AttachmentIDs}
-	if out.HTML == "" {
+	switch {
+	case out.HTML == "":
 		out.HTML = out.Text
+	case out.Text == "":
+		out.Text = plainText(out.HTML)
 	}
 	return out
 }
@@ -221,8 +226,15 @@ func createTicket(s *Desk, c *call) response {
 		return bad
 	}
 	var problems []string
-	if strings.TrimSpace(in.RequesterEmail) == "" {
+	in.RequesterEmail = strings.TrimSpace(in.RequesterEmail)
+	switch {
+	case in.RequesterEmail == "":
 		problems = append(problems, "Requester can't be blank", "Requester email can't be blank")
+	case !isEmail(in.RequesterEmail):
+		problems = append(problems, fmt.Sprintf("Requester email %q is invalid", in.RequesterEmail))
+	}
+	if _, known := c.desk.address(in.ForwardingAddressID); c.strict && !known {
+		problems = append(problems, "Forwarding address does not exist")
 	}
 	problems = append(problems, c.problems(in.Content)...)
 	cc, bcc, copies := c.copies(in.CC, in.BCC)
@@ -232,11 +244,11 @@ func createTicket(s *Desk, c *call) response {
 	if wait := s.limiter.take(c, s.config.limits, s.Clock.Now()); wait > 0 {
 		return s.tooMany(wait)
 	}
+	address, _ := c.desk.address(in.ForwardingAddressID)
 	t := &ticket{
 		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID, CC: cc(), BCC: bcc(),
-		Content: in.Content.content(), CreatedAt: c.now, LastActivityAt: c.now, Unanswered: true, Channel: "web", Address: c.desk.address(in.ForwardingAddressID),
+		Content: in.Content.content(), CreatedAt: c.now, LastActivityAt: c.now, Unanswered: true, Channel: "web", Address: address,
 	}
-	c.desk.applyFilters(t)
 	c.desk.addTicket(t)
 	actor := t.Requester
 	if c.user != nil {
@@ -245,6 +257,7 @@ func createTicket(s *Desk, c *call) response {
 	t.Submitter, t.NotifyRequester = actor, in.NotifyRequester
 	c.desk.note(t, "Created", actor, "#ticket", c.now)
 	s.emit(c, "ticket.created", t, nil)
+	s.applyFilters(c, t)
 	s.mailTicket(t, in.NotifyRequester)
 	if c.dialect == DialectDocumented {
 		return created(c.encoder.ticket(t))
@@ -267,8 +280,8 @@ func (c *call) copies(cc, bcc []string) (ccIDs, bccIDs func() []int64, problems 
 				person, email = "", text
 			}
 			email = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(email), ">"))
-			if !strings.Contains(email, "@") {
-				problems = append(problems, name+" is invalid")
+			if !isEmail(email) {
+				problems = append(problems, fmt.Sprintf("%s %q is invalid", name, text))
 			}
 			people = append(people, parsed{strings.TrimSpace(person), email})
 		}
@@ -325,22 +338,28 @@ var (
 
 // setFlag handles an action. Repeating it has no effect.
 func setFlag(flag flagOf, on bool) func(*Desk, *call) response {
-	event, note := flag.onEvent, flag.onNote
-	if !on {
-		event, note = flag.offEvent, flag.offNote
-	}
 	return func(s *Desk, c *call) response {
 		t, missing := c.ticket404()
 		if t == nil {
 			return missing
 		}
-		if flag.set(t, on) {
-			c.desk.note(t, note, c.user.ID, "#ticket", c.now)
-			if event != "" {
-				s.emit(c, event, t, nil)
-			}
-		}
+		s.setFlag(c, t, flag, on)
 		return done()
+	}
+}
+
+// setFlag turns a state of a ticket on or off.
+func (s *Desk) setFlag(c *call, t *ticket, flag flagOf, on bool) {
+	if !flag.set(t, on) {
+		return
+	}
+	event, note := flag.onEvent, flag.onNote
+	if !on {
+		event, note = flag.offEvent, flag.offNote
+	}
+	c.note(t, note)
+	if event != "" {
+		s.emit(c, event, t, nil)
 	}
 }
 
@@ -365,7 +384,7 @@ func setRequester(s *Desk, c *call) response {
 	if bad, fits := c.decode("requester", &in); !fits {
 		return bad
 	}
-	if !strings.Contains(in.Email, "@") {
+	if !isEmail(in.Email) {
 		return invalidInput("Email is invalid")
 	}
 	t.Submitter = cmp.Or(t.Submitter, t.Requester)
@@ -390,14 +409,27 @@ func assignUser(s *Desk, c *call) response {
 	if u == nil || !u.agent() {
 		return notFound("User", in.UserID)
 	}
-	if team := c.desk.team(t.Team); team != nil && !slices.Contains(team.Members, u.ID) {
+	if !c.desk.assignable(t.Team, u) {
 		return fail(http.StatusConflict, "The user is not a member of the ticket's team")
 	}
+	id := s.giveToUser(c, t, u)
+	return created(c.assignment("user_assignment", id, t, c.now, "user", c.person(u.ID)))
+}
+
+// assignable reports whether a ticket of the team, which is 0 if it has none, can be assigned to
+// the user.
+func (d *desk) assignable(teamID int64, u *user) bool {
+	team := d.team(teamID)
+	return u.agent() && (team == nil || slices.Contains(team.Members, u.ID))
+}
+
+// giveToUser assigns a ticket to a user. It returns the ID of the assignment.
+func (s *Desk) giveToUser(c *call, t *ticket, u *user) int64 {
 	t.User = u.ID
-	c.desk.note(t, "Assigned to "+u.Name, c.user.ID, "#ticket", c.now)
-	id, assignee := c.desk.id(), c.person(u.ID)
+	c.note(t, "Assigned to "+u.Name)
+	id := c.desk.id()
 	s.emit(c, "ticket.assigned.to.user", t, object{"user_assignment": object{"id": id, "assignee": object{"user": c.webhook().person(u.ID)}}})
-	return created(c.assignment("user_assignment", id, t, c.now, "user", assignee))
+	return id
 }
 
 func unassignUser(s *Desk, c *call) response {
@@ -405,13 +437,19 @@ func unassignUser(s *Desk, c *call) response {
 	if t == nil {
 		return missing
 	}
-	if t.User != 0 {
-		before := c.webhook().person(t.User)
-		t.User = 0
-		c.desk.note(t, "Unassigned the user", c.user.ID, "#ticket", c.now)
-		s.emit(c, "ticket.unassigned.from.user", t, object{"user_assignment": object{"id": c.desk.id(), "assignee": object{"user": before}}})
-	}
+	s.dropUser(c, t)
 	return done()
+}
+
+// dropUser removes the assigned user of a ticket, if it has one.
+func (s *Desk) dropUser(c *call, t *ticket) {
+	if t.User == 0 {
+		return
+	}
+	before := c.webhook().person(t.User)
+	t.User = 0
+	c.note(t, "Unassigned the user")
+	s.emit(c, "ticket.unassigned.from.user", t, object{"user_assignment": object{"id": c.desk.id(), "assignee": object{"user": before}}})
 }
 
 func assignTeam(s *Desk, c *call) response {
@@ -429,14 +467,30 @@ func assignTeam(s *Desk, c *call) response {
 	if team == nil {
 		return notFound("Team", in.TeamID)
 	}
+	id := s.moveToTeam(c, t, team)
+	return created(c.assignment("team_assignment", id, t, c.now, "team", c.encoder.team(team)))
+}
+
+// moveToTeam assigns a ticket to a team, which drops the user of another one. It returns the ID of
+// the assignment.
+func (s *Desk) moveToTeam(c *call, t *ticket, team *team) int64 {
 	if t.Team != team.ID {
-		t.User = 0
+		s.dropUser(c, t)
 	}
 	t.Team = team.ID
-	c.desk.note(t, "Assigned to team "+team.Name, c.user.ID, "#ticket", c.now)
-	id, assignee := c.desk.id(), c.encoder.team(team)
+	c.note(t, "Assigned to team "+team.Name)
+	id := c.desk.id()
 	s.emit(c, "ticket.assigned.to.team", t, object{"team_assignment": object{"id": id, "assignee": object{"team": c.webhook().team(team)}}})
-	return created(c.assignment("team_assignment", id, t, c.now, "team", assignee))
+	return id
+}
+
+// note adds to the audit trail what the user of the request, or a filter, has done.
+func (c *call) note(t *ticket, action string) {
+	actor := int64(0)
+	if c.user != nil {
+		actor = c.user.ID
+	}
+	c.desk.note(t, action, actor, "#ticket", c.now)
 }
 
 func unassignTeam(s *Desk, c *call) response {

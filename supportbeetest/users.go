@@ -47,7 +47,7 @@ type userBody struct {
 // userProblems returns a sentence for each reason to reject in for self, which is nil for a new user.
 func (c *call) userProblems(in userBody, self *user) (problems []string) {
 	if in.Email != nil {
-		if !strings.Contains(*in.Email, "@") {
+		if !isEmail(*in.Email) {
 			problems = append(problems, "Email is invalid")
 		}
 		if known := c.desk.byEmail[strings.ToLower(*in.Email)]; known != nil && known != self {
