@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -39,16 +38,16 @@ type Desk struct {
 	config    config
 	mux       http.Handler
 	transport http.RoundTripper
-	lifetime  *lifetime // of the goroutines that serve requests without a socket
+	lifetime  *lifetime // of the desk's goroutines
 	api       *server   // nil in memory
 	storage   *server   // serves the files behind downloads from an origin of its own; nil in memory
 
-	mu       sync.RWMutex
+	changes  *changes
+	mu       stateLock
 	state    *desk
 	limiter  rateLimiter
 	faults   faultSet
-	requests ring[*Request]
-	mails    ring[Mail]
+	history  *history
 	webhooks *webhookSender
 	links    links
 	serial   atomic.Int64 // numbers the requests
@@ -68,6 +67,7 @@ type config struct {
 	denied     int
 	limits     bool
 	lenient    bool
+	history    int64 // bytes
 	retryAfter RetryAfter
 	logger     *slog.Logger
 }
@@ -114,6 +114,10 @@ func WithRetryAfter(form RetryAfter) Option { return func(c *config) { c.retryAf
 // service has sent both.
 func WithDeniedStatus(status int) Option { return func(c *config) { c.denied = status } }
 
+// WithHistoryLimit limits the memory of the history in bytes: the requests, the deliveries and the
+// mails together. The oldest are removed first. The default is 64 MiB.
+func WithHistoryLimit(bytes int64) Option { return func(c *config) { c.history = bytes } }
+
 // WithLogger logs each request. If logger is nil, nothing is logged, which is the default.
 func WithLogger(logger *slog.Logger) Option { return func(c *config) { c.logger = logger } }
 
@@ -124,6 +128,8 @@ func (c *config) check() error {
 		return errors.New("a desk in memory cannot have a listener")
 	case strings.ContainsFunc(c.token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return errors.New("the token has white space or characters that no token has")
+	case c.history < 0:
+		return fmt.Errorf("the history cannot be limited to %d bytes", c.history)
 	case c.denied != http.StatusUnauthorized && c.denied != http.StatusForbidden:
 		return fmt.Errorf("the status for an invalid token must be 401 or 403, got %d", c.denied)
 	case c.dialect != DialectCurrent && c.dialect != DialectRecorded && c.dialect != DialectDocumented:
@@ -156,7 +162,7 @@ func New(tb testing.TB, opts ...Option) *Desk {
 // Start starts a desk for a program. [Desk.Close] stops it. Start returns an error if an option is
 // invalid or the desk cannot listen.
 func Start(opts ...Option) (*Desk, error) {
-	cfg := config{dialect: DialectCurrent, denied: http.StatusUnauthorized}
+	cfg := config{history: 64 << 20, dialect: DialectCurrent, denied: http.StatusUnauthorized}
 	for _, opt := range opts {
 		opt(&cfg)
 	}
@@ -164,7 +170,10 @@ func Start(opts ...Option) (*Desk, error) {
 		return nil, fmt.Errorf("supportbeetest: %w", err)
 	}
 	s := &Desk{Token: cmp.Or(cfg.token, newToken()), Clock: new(Clock), config: cfg, lifetime: newLifetime()}
-	s.webhooks = newWebhookSender(s.lifetime)
+	s.changes = new(changes)
+	s.mu.changes = s.changes
+	s.history = &history{limit: cfg.history, changes: s.changes}
+	s.webhooks = newWebhookSender(s.lifetime, s.history)
 	s.mux = s.routes()
 	s.state = s.newState()
 	if err := s.listen(); err != nil {
@@ -204,21 +213,22 @@ func (s *Desk) listen() error {
 		}
 	}
 	s.URL, s.transport = "http://"+listener.Addr().String(), &http.Transport{MaxIdleConnsPerHost: 128}
-	s.storage = serve(storage, http.HandlerFunc(s.serveStorage))
-	s.api = serve(listener, s)
+	s.storage = serve(storage, http.HandlerFunc(s.serveStorage), s.lifetime)
+	s.api = serve(listener, s, s.lifetime)
 	return nil
 }
 
 // Close stops the desk. It closes all connections at once, drops webhooks that have not been
-// delivered, and waits for the desk's goroutines to end.
+// delivered, and waits for the desk's goroutines to end, which takes no time. It does not wait for
+// handlers of webhooks and faults that the desk did not make; the contexts of their requests end.
 func (s *Desk) Close() {
-	s.webhooks.interrupt() // before the lifetime ends, or the queued webhooks fail one by one
-	s.lifetime.end()
-	s.webhooks.close()
+	s.lifetime.interrupt()
 	if s.api != nil {
 		s.api.close()
 		s.storage.close()
 	}
+	s.lifetime.wait()
+	s.webhooks.client.CloseIdleConnections()
 	if transport, ok := s.transport.(*http.Transport); ok {
 		transport.CloseIdleConnections()
 	}
@@ -265,7 +275,5 @@ func (s *Desk) Reset() {
 
 // ClearHistory removes the recorded requests, deliveries and mails.
 func (s *Desk) ClearHistory() {
-	s.requests.reset()
-	s.mails.reset()
-	s.webhooks.sent.reset()
+	s.history.reset()
 }

@@ -19,39 +19,6 @@ type memoryTransport struct {
 	lifetime *lifetime
 }
 
-// lifetime is the time in which requests are served.
-type lifetime struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-
-	mu      sync.Mutex // orders begin and end
-	running sync.WaitGroup
-}
-
-func newLifetime() *lifetime {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &lifetime{ctx: ctx, cancel: cancel}
-}
-
-// begin counts a goroutine, which calls running.Done. It returns false if the time is over.
-func (l *lifetime) begin() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ctx.Err() != nil {
-		return false
-	}
-	l.running.Add(1)
-	return true
-}
-
-// end cancels all requests and waits for the goroutines.
-func (l *lifetime) end() {
-	l.mu.Lock()
-	l.cancel()
-	l.mu.Unlock()
-	l.running.Wait()
-}
-
 var (
 	// errDropped is what a client gets from a connection that was closed.
 	errDropped = fmt.Errorf("supportbeetest: connection closed: %w", io.ErrUnexpectedEOF)
@@ -71,12 +38,14 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = body.Close()
 		return nil, errClosed
 	}
-	ctx, cancel := context.WithCancel(req.Context())
+	ctx, cancel := context.WithCancel(t.lifetime.join(req.Context(), nil))
+	sent := body
+	body = foreignBody{sent, ctx}
 	reader, writer := io.Pipe()
 	w := &memoryWriter{header: http.Header{}, pipe: writer, started: make(chan struct{}), head: req.Method == http.MethodHead}
 	interrupt := func(err error) {
 		cancel()
-		_ = body.Close() // the handler may be waiting for it
+		_ = sent.Close() // the handler may be waiting for it
 		writer.CloseWithError(err)
 	}
 	stopClient := context.AfterFunc(req.Context(), func() { interrupt(context.Cause(req.Context())) })
@@ -89,7 +58,7 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	served.Proto, served.ProtoMajor, served.ProtoMinor = "HTTP/1.1", 1, 1
 	served.Body = body
 	go func() {
-		defer t.lifetime.running.Done()
+		defer t.lifetime.done()
 		defer cancel()
 		defer stopClient()
 		defer stopDesk()

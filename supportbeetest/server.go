@@ -128,13 +128,14 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 	}
 	body := &bodyLog{ReadCloser: r.Body}
 	r.Body = body
-	s.requests.add(entry)
+	record := s.history.add(entry)
+	update := func(change func()) { s.history.update(record, change) }
 	logged := &statusLog{ResponseWriter: w, clock: s.Clock, note: func(status int) {
-		s.requests.update(func() { entry.Status, entry.Body, entry.Duration = status, body.kept, time.Since(start) })
+		update(func() { entry.Status, entry.Body, entry.Duration = status, body.kept, time.Since(start) })
 	}}
 	defer func() {
 		if logged.status == 0 { // there was no response, but the request is known
-			s.requests.update(func() { entry.Body, entry.Duration = body.kept, time.Since(start) })
+			update(func() { entry.Body, entry.Duration = body.kept, time.Since(start) })
 		}
 		if s.config.logger != nil {
 			s.config.logger.Info("request", "method", entry.Method, "path", entry.Path, "op", entry.Op,
@@ -143,8 +144,8 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 	}()
 	if op.op != "" {
 		if injected := s.faults.pick(op, r); injected != nil {
-			s.requests.update(func() { entry.Fault = injected.names() })
-			injected.serve(s.lifetime.ctx, logged, r, handle, func() { s.requests.update(func() { entry.Fault = "" }) })
+			update(func() { entry.Fault = injected.names() })
+			injected.serve(s.lifetime.ctx, logged, r, handle, func() { update(func() { entry.Fault = "" }) })
 			return
 		}
 	}
@@ -334,42 +335,40 @@ func (c *call) ticket404() (*ticket, response) {
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// server serves a handler on a listener. Unlike [http.Server], it waits for its goroutines when it
-// is closed.
+// headerTimeout is how long a client may take to send the header of a request.
+const headerTimeout = 10 * time.Second
+
+// server serves a handler on a listener. Its goroutines are counted by a lifetime: the connections,
+// and the one that accepts them.
 type server struct {
-	url     string
-	http    *http.Server
-	mu      sync.Mutex
-	closed  bool
-	running sync.WaitGroup // the connections, and the goroutine that accepts them
+	url      string
+	http     *http.Server
+	lifetime *lifetime
 }
 
-func serve(l net.Listener, handler http.Handler) *server {
-	s := &server{url: "http://" + l.Addr().String()}
-	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ConnState: s.track}
-	s.running.Go(func() { _ = s.http.Serve(l) }) // returns when it is closed
+func serve(l net.Listener, handler http.Handler, lifetime *lifetime) *server {
+	s := &server{url: "http://" + l.Addr().String(), lifetime: lifetime}
+	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, ConnState: s.track, ConnContext: lifetime.join}
+	lifetime.add()
+	go func() {
+		defer lifetime.done()
+		_ = s.http.Serve(l) // returns when it is closed
+	}()
 	return s
 }
 
 func (s *server) track(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.running.Add(1)
-		if s.closed { // accepted too late for close to know of it
+		s.lifetime.add()
+		if s.lifetime.ctx.Err() != nil { // accepted too late for close to know of it
 			_ = conn.Close()
 		}
 	case http.StateClosed, http.StateHijacked:
-		s.running.Done()
+		s.lifetime.done()
 	default:
 	}
 }
 
-func (s *server) close() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	_ = s.http.Close()
-	s.running.Wait()
-}
+// close closes the listener and the connections. It does not wait.
+func (s *server) close() { _ = s.http.Close() }
