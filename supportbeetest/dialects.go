@@ -211,7 +211,6 @@ type encoder struct {
 	dialect Dialect
 	base    string // the desk's URL
 	now     time.Time
-	counts  func() (active, requested map[int64]int) // the tickets of each user, counted at most once
 }
 
 // null is the value of a member that is present without one.
@@ -262,8 +261,8 @@ func (e encoder) person(id int64) personJSON {
 	case DialectCurrent:
 		p.accountJSON = e.account(u)
 	case DialectRecorded:
-		active, _ := e.counts()
-		p.ActiveTicketsCount = new(active[u.ID])
+		active, _ := e.desk.ticketsOf(u.ID)
+		p.ActiveTicketsCount = &active
 	}
 	return p
 }
@@ -313,8 +312,8 @@ func (e encoder) users(users []*user) []userJSON {
 		out := userJSON{personJSON: e.person(u.ID), Teams: []teamJSON{}}
 		out.accountJSON = e.account(u)
 		if !e.current() {
-			active, requested := e.counts()
-			out.ActiveTicketsCount, out.RequestedCount = new(active[u.ID]), new(requested[u.ID])
+			active, requested := e.desk.ticketsOf(u.ID)
+			out.ActiveTicketsCount, out.RequestedCount = &active, &requested
 		}
 		if u.Type == "customer_group" {
 			out.Role = nil
@@ -340,9 +339,9 @@ func (e encoder) userWithTickets(u *user, tickets []*ticket) object {
 	}
 	out.Tickets = list
 	if e.current() {
-		active, _ := e.counts()
-		out.Signature, out.CustomerGroups, out.ActiveTicketsCount = new(u.Signature), []nameJSON{}, new(active[u.ID])
-		for _, group := range e.desk.sortedUsers() {
+		active, _ := e.desk.ticketsOf(u.ID)
+		out.Signature, out.CustomerGroups, out.ActiveTicketsCount = new(u.Signature), []nameJSON{}, &active
+		for _, group := range e.desk.groups() {
 			if slices.Contains(group.Members, u.ID) {
 				out.CustomerGroups = append(out.CustomerGroups, nameJSON{group.ID, group.Name})
 			}

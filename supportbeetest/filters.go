@@ -106,7 +106,7 @@ func (s *Desk) applyFilters(c *call, t *ticket) {
 			continue
 		}
 		if does.Label != "" && !slices.Contains(t.Labels, does.Label) {
-			t.Labels = append(t.Labels, does.Label)
+			d.change(t, func() { t.Labels = append(t.Labels, does.Label) })
 			by.note(t, "Labeled "+does.Label)
 		}
 		if team := d.team(does.AssignTeam); team != nil && t.Team != team.ID {

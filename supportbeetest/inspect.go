@@ -98,6 +98,7 @@ func (s *Desk) User(email string) *supportbee.User {
 	r := s.read()
 	defer s.mu.RUnlock()
 	if u := r.byEmail[strings.ToLower(email)]; u != nil {
+		r.groups = r.desk.groups()
 		return r.user(u)
 	}
 	return nil
@@ -107,6 +108,7 @@ func (s *Desk) User(email string) *supportbee.User {
 func (s *Desk) Users() []*supportbee.User {
 	r := s.read()
 	defer s.mu.RUnlock()
+	r.groups = r.desk.groups()
 	return each(r.sortedUsers(), r.user)
 }
 
@@ -118,6 +120,7 @@ func (s *Desk) Members(group supportbee.UserID) []*supportbee.User {
 	if u == nil || u.Type != "customer_group" {
 		return nil
 	}
+	r.groups = r.desk.groups()
 	return each(u.Members, func(id int64) *supportbee.User { return r.user(r.Users[id]) })
 }
 
@@ -207,13 +210,14 @@ func each[T, R any](values []T, f func(T) R) []R {
 // reader converts the state to the types of the client.
 type reader struct {
 	*desk
-	now time.Time
+	now    time.Time
+	groups []*user // only for reading users
 }
 
 // read locks the state for reading.
 func (s *Desk) read() reader {
 	s.mu.RLock()
-	return reader{s.state, s.now()}
+	return reader{desk: s.state, now: s.now()}
 }
 
 func (r reader) person(id int64) supportbee.Person {
@@ -235,21 +239,13 @@ func (r reader) user(u *user) *supportbee.User {
 	if u.Type == "customer_group" {
 		out.Role = "" // as in responses
 	}
-	for _, t := range r.byCreation.tickets {
-		if t.Requester != u.ID {
-			continue
-		}
-		out.RequestedTicketsCount++
-		if t.active() {
-			out.ActiveTicketsCount++
-		}
-	}
+	out.ActiveTicketsCount, out.RequestedTicketsCount = r.ticketsOf(u.ID)
 	for _, t := range r.Teams {
 		if slices.Contains(t.Members, u.ID) {
 			out.Teams = append(out.Teams, *r.team(t.ID))
 		}
 	}
-	for _, group := range r.sortedUsers() {
+	for _, group := range r.groups {
 		if slices.Contains(group.Members, u.ID) {
 			out.CustomerGroups = append(out.CustomerGroups, supportbee.CustomerGroup{ID: supportbee.UserID(group.ID), Name: group.Name})
 		}

@@ -82,7 +82,7 @@ func createReply(s *Desk, c *call) response {
 
 // addReply adds a reply of an agent or a customer.
 func (s *Desk) addReply(c *call, t *ticket, p *post) {
-	t.Replies = append(t.Replies, p)
+	c.desk.change(t, func() { t.Replies = append(t.Replies, p) })
 	event := supportbee.WebhookAction("agent.reply.created")
 	t.Unanswered = false
 	if !c.desk.Users[p.Author].agent() {

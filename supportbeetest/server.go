@@ -49,7 +49,7 @@ func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHT
 func (s *Desk) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Second) }
 
 func (s *Desk) encoder() encoder {
-	return encoder{s.state, s.config.dialect, s.URL, s.now(), sync.OnceValues(s.state.countTickets)}
+	return encoder{s.state, s.config.dialect, s.URL, s.now()}
 }
 
 // operation is an operation of the API.

@@ -1,6 +1,7 @@
 package supportbeetest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ func (s *Desk) Load(r io.Reader) error {
 	read := newDesk()
 	if err == nil {
 		err = json.Unmarshal(data, read)
+	}
+	if err == nil && string(bytes.TrimSpace(data)) == "null" {
+		err = errors.New("the snapshot is null")
 	}
 	if err == nil {
 		err = read.check()

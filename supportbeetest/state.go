@@ -112,6 +112,17 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 	for i := range customers {
 		customers[i] = d.person(fmt.Sprintf("customer%d@example.com", i+1), fmt.Sprintf("Customer %d", i+1)).ID
 	}
+	texts := map[[3]any]content{}
+	shared := func(format string, args ...any) content { // equal texts share their memory
+		key := [3]any{format}
+		copy(key[1:], args)
+		c, known := texts[key]
+		if !known {
+			c = contentBody{Text: fmt.Sprintf(format, args...)}.content()
+			texts[key] = c
+		}
+		return c
+	}
 	// One slice, sorted by activity, makes a list that reads all of them fast.
 	tickets, ids := make([]ticket, n), make([]supportbee.TicketID, n)
 	for i := range tickets {
@@ -120,19 +131,19 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 		t := &tickets[i]
 		*t = ticket{
 			ID: d.id(), Subject: fmt.Sprintf("%s: %s (%d)", topic, thing, i+1), Requester: customers[random.IntN(len(customers))],
-			Content:   contentBody{Text: fmt.Sprintf("Hello,\nI am writing about %s. It is about %s, and I would be glad of a reply.\nKind regards", thing, topic)}.content(),
+			Content:   shared("Hello,\nI am writing about %s. It is about %s, and I would be glad of a reply.\nKind regards", thing, topic),
 			CreatedAt: at, Unanswered: true, Archived: i%8 == 7, Channel: "email", Address: "help@acme.example",
 		}
 		for range random.IntN(3) {
 			at = at.Add(time.Duration(random.IntN(3600)+1) * time.Second)
-			author := agents[random.IntN(len(agents))]
-			if !t.Unanswered {
-				author = t.Requester
+			author := t.Requester
+			if t.Unanswered && len(agents) > 0 {
+				author = agents[random.IntN(len(agents))]
 			}
 			t.Unanswered = !t.Unanswered
-			t.Replies = append(t.Replies, &post{ID: d.id(), CreatedAt: at, Author: author, Content: contentBody{Text: "This is about " + thing + "."}.content()})
+			t.Replies = append(t.Replies, &post{ID: d.id(), CreatedAt: at, Author: author, Content: shared("This is about %s.", thing)})
 		}
-		if random.IntN(4) == 0 {
+		if random.IntN(4) == 0 && len(agents) > 0 {
 			at = at.Add(time.Minute)
 			t.Comments = append(t.Comments, &post{ID: d.id(), CreatedAt: at, Author: agents[random.IntN(len(agents))], Content: contentBody{Text: "I have seen this before."}.content()})
 		}
@@ -158,6 +169,9 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 	}
 	d.byActivity.sort()
 	d.byCreation.sort()
+	for i := range tickets {
+		d.count(&tickets[i])
+	}
 	return ids
 }
 
@@ -215,8 +229,12 @@ func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
 		members = append(members, s.mustUser("AddUser", id).ID)
 	}
 	added := s.state.person(seed.Email, seed.Name)
+	before := added.agent()
 	added.Type, added.Role = cmp.Or(string(seed.Type), "user"), cmp.Or(string(seed.Role), "customer")
 	added.Members, added.Invited = members, seed.Invited
+	if added.agent() != before {
+		s.state.recount() // since reports are about the replies of agents
+	}
 	for _, t := range s.state.Teams {
 		if slices.Contains(seed.TeamIDs, supportbee.TeamID(t.ID)) && !slices.Contains(t.Members, added.ID) {
 			t.Members = append(t.Members, added.ID)

@@ -26,6 +26,7 @@ type desk struct {
 	byActivity index
 	byCreation index
 	byEmail    map[string]*user // by the address in lower case
+	indexes
 }
 
 type user struct {
@@ -197,6 +198,15 @@ func (d *desk) reindex() {
 	for _, u := range d.sortedUsers() {
 		d.addUser(u)
 	}
+	d.recount()
+}
+
+// recount builds the indexes that [desk.count] keeps.
+func (d *desk) recount() {
+	d.indexes = newIndexes()
+	for _, t := range d.byCreation.tickets {
+		d.count(t)
+	}
 }
 
 func (d *desk) id() int64 {
@@ -232,10 +242,12 @@ func (d *desk) addTicket(t *ticket) {
 	d.Tickets[t.ID] = t
 	d.byActivity.insert(t)
 	d.byCreation.insert(t)
+	d.count(t)
 }
 
 func (d *desk) removeTicket(t *ticket) {
 	delete(d.Tickets, t.ID)
+	d.uncount(t)
 	d.byActivity.remove(t)
 	d.byCreation.remove(t)
 }
@@ -297,16 +309,15 @@ func (d *desk) addLabel(name, color string) label {
 	return l
 }
 
-// countTickets returns how many tickets each user has requested, and how many of them are active.
-func (d *desk) countTickets() (active, requested map[int64]int) {
-	active, requested = map[int64]int{}, map[int64]int{}
-	for _, t := range d.byCreation.tickets {
-		requested[t.Requester]++
-		if t.active() {
-			active[t.Requester]++
+// groups returns the customer groups that have members, by ID.
+func (d *desk) groups() (list []*user) {
+	for _, u := range d.Users {
+		if len(u.Members) > 0 {
+			list = append(list, u)
 		}
 	}
-	return active, requested
+	slices.SortFunc(list, func(a, b *user) int { return cmp.Compare(a.ID, b.ID) })
+	return list
 }
 
 // sortedUsers returns the users by ID.

@@ -28,18 +28,34 @@ func listTickets(s *Desk, c *call) response {
 }
 
 func searchTickets(s *Desk, c *call) response {
-	text := strings.ToLower(strings.TrimSpace(c.query.Get("query")))
+	text := strings.TrimSpace(c.query.Get("query"))
 	if text == "" {
 		return invalidInput("Query can't be blank")
 	}
+	find := newFinder(text)
+	requesters := map[int64]bool{}
+	for id, u := range c.desk.Users {
+		if find.in(u.Name) || find.in(u.Email) {
+			requesters[id] = true
+		}
+	}
+	var replied map[*ticket]bool
+	for text, tickets := range c.desk.replies {
+		if find.in(text) {
+			if replied == nil {
+				replied = make(map[*ticket]bool, len(tickets))
+			}
+			for _, t := range tickets {
+				replied[t] = true
+			}
+		}
+	}
+	withSpam, withTrash := c.flag("spam"), c.flag("trash")
 	return c.page(&c.desk.byActivity, func(t *ticket) bool {
-		if t.Spam && !c.flag("spam") || t.Trash && !c.flag("trash") {
+		if t.Spam && !withSpam || t.Trash && !withTrash {
 			return false
 		}
-		requester := c.desk.Users[t.Requester]
-		has := func(in string) bool { return strings.Contains(strings.ToLower(in), text) }
-		return has(t.Subject) || has(t.Content.Text) || has(requester.Name) || has(requester.Email) ||
-			slices.ContainsFunc(t.Replies, func(p *post) bool { return has(p.Content.Text) })
+		return find.in(t.Subject) || find.in(t.Content.Text) || len(requesters) > 0 && requesters[t.Requester] || len(replied) > 0 && replied[t]
 	})
 }
 
@@ -147,17 +163,17 @@ func (c *call) page(order *index, keep func(*ticket) bool) response {
 	perPage = min(perPage, maxPerPage)
 	number = min(number, math.MaxInt/maxPerPage)
 	first := (number - 1) * perPage
-	total, list := 0, []ticketJSON{}
+	total, list, totalOnly := 0, []ticketJSON{}, c.flag("total_only")
 	for _, t := range slices.Backward(order.tickets) {
 		if !keep(t) || !c.visible(t) {
 			continue
 		}
-		if total >= first && len(list) < perPage && !c.flag("total_only") {
+		if total >= first && len(list) < perPage && !totalOnly {
 			list = append(list, c.encoder.ticket(t))
 		}
 		total++
 	}
-	if c.flag("total_only") {
+	if totalOnly {
 		return ok(object{"total": total})
 	}
 	return ok(struct {
@@ -350,7 +366,9 @@ func setFlag(flag flagOf, on bool) func(*Desk, *call) response {
 
 // setFlag turns a state of a ticket on or off.
 func (s *Desk) setFlag(c *call, t *ticket, flag flagOf, on bool) {
-	if !flag.set(t, on) {
+	changed := false
+	c.desk.change(t, func() { changed = flag.set(t, on) })
+	if !changed {
 		return
 	}
 	event, note := flag.onEvent, flag.onNote
@@ -388,7 +406,7 @@ func setRequester(s *Desk, c *call) response {
 		return invalidInput("Email is invalid")
 	}
 	t.Submitter = cmp.Or(t.Submitter, t.Requester)
-	t.Requester = c.desk.person(in.Email, "").ID
+	c.desk.change(t, func() { t.Requester = c.desk.person(in.Email, "").ID })
 	c.desk.note(t, "Changed the requester", c.user.ID, "#ticket", c.now)
 	p := c.person(t.Requester)
 	return created(object{"user": object{"auto_assign": false, "email": p.Email, "first_name": p.FirstName, "last_name": p.LastName}})
@@ -425,7 +443,7 @@ func (d *desk) assignable(teamID int64, u *user) bool {
 
 // giveToUser assigns a ticket to a user. It returns the ID of the assignment.
 func (s *Desk) giveToUser(c *call, t *ticket, u *user) int64 {
-	t.User = u.ID
+	c.desk.change(t, func() { t.User = u.ID })
 	c.note(t, "Assigned to "+u.Name)
 	id := c.desk.id()
 	s.emit(c, "ticket.assigned.to.user", t, object{"user_assignment": object{"id": id, "assignee": object{"user": c.webhook().person(u.ID)}}})
@@ -447,7 +465,7 @@ func (s *Desk) dropUser(c *call, t *ticket) {
 		return
 	}
 	before := c.webhook().person(t.User)
-	t.User = 0
+	c.desk.change(t, func() { t.User = 0 })
 	c.note(t, "Unassigned the user")
 	s.emit(c, "ticket.unassigned.from.user", t, object{"user_assignment": object{"id": c.desk.id(), "assignee": object{"user": before}}})
 }
@@ -477,7 +495,7 @@ func (s *Desk) moveToTeam(c *call, t *ticket, team *team) int64 {
 	if t.Team != team.ID {
 		s.dropUser(c, t)
 	}
-	t.Team = team.ID
+	c.desk.change(t, func() { t.Team = team.ID })
 	c.note(t, "Assigned to team "+team.Name)
 	id := c.desk.id()
 	s.emit(c, "ticket.assigned.to.team", t, object{"team_assignment": object{"id": id, "assignee": object{"team": c.webhook().team(team)}}})
@@ -499,7 +517,7 @@ func unassignTeam(s *Desk, c *call) response {
 		return missing
 	}
 	if team := c.desk.team(t.Team); team != nil {
-		t.Team = 0
+		c.desk.change(t, func() { t.Team = 0 })
 		c.desk.note(t, "Unassigned the team", c.user.ID, "#ticket", c.now)
 		s.emit(c, "ticket.unassigned.from.team", t, object{"team_assignment": object{"id": c.desk.id(), "assignee": object{"team": c.webhook().team(team)}}})
 	}
