@@ -34,7 +34,6 @@ func createComment(s *Desk, c *call) response {
 func (s *Desk) addComment(c *call, t *ticket, p *post) {
 	t.Comments = append(t.Comments, p)
 	c.desk.touch(t, p.CreatedAt)
-	c.desk.note(t, "Commented", p.Author, "#comments/"+itoa(p.ID), p.CreatedAt)
 	comment := c.webhook().comment(t, p)
 	comment.Ticket = nil
 	s.emit(c, "comment.created", t, object{"comment": comment})

@@ -414,7 +414,7 @@ func (e encoder) ticket(t *ticket) ticketJSON {
 		ID: t.ID, Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: e.desk.agentReplies(t), CommentsCount: len(t.Comments),
 		LastActivityAt: stamp(t.LastActivityAt), CreatedAt: stamp(t.CreatedAt), Unanswered: t.Unanswered, Archived: t.Archived,
 		Spam: t.Spam, Private: t.Private, Trash: t.Trash, Draft: t.Draft != nil, Summary: summary(t.Content),
-		Source: map[string]string{t.Channel: t.Address}, CC: e.people(t.CC), BCC: e.people(t.BCC), Labels: []labelJSON{},
+		Source: map[string]string{t.Channel: t.Address}, CC: e.people(t.Copies.cc()), BCC: e.people(t.Copies.bcc()), Labels: []labelJSON{},
 		Requester: e.pictured(t.Requester), Content: e.content(t.Content),
 	}
 	for _, name := range t.Labels {
@@ -460,7 +460,7 @@ func (e encoder) currentTicket(t *ticket) *currentTicketJSON {
 
 func (e encoder) reply(t *ticket, p *post) replyJSON {
 	out := replyJSON{
-		ID: p.ID, CreatedAt: stamp(p.CreatedAt), Summary: summary(p.Content), CC: e.people(p.CC), BCC: e.people(p.BCC),
+		ID: p.ID, CreatedAt: stamp(p.CreatedAt), Summary: summary(p.Content), CC: e.people(p.Copies.cc()), BCC: e.people(p.Copies.bcc()),
 		Ticket: e.ticketCounts(t), Replier: e.person(p.Author), Content: e.content(p.Content),
 	}
 	if e.current() {

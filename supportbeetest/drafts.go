@@ -20,7 +20,7 @@ func getDraft(s *Desk, c *call) response {
 	}
 	d := t.Draft
 	if d == nil {
-		d = &draft{CC: t.CC, BCC: t.BCC}
+		d = &draft{CC: t.Copies.cc(), BCC: t.Copies.bcc()}
 		if c.query.Get("quote") != "false" {
 			d.Content = c.quote(t, zone)
 		}

@@ -80,7 +80,7 @@ func (s *Desk) mailReply(t *ticket, p *post) {
 		Subject: "Re: " + t.Subject, Text: p.Content.Text, HTML: p.Content.HTML,
 		TicketID: supportbee.TicketID(t.ID), ReplyID: supportbee.ReplyID(p.ID), Time: p.CreatedAt,
 	}
-	s.send(m, MailReply, t.Requester, p.CC, p.BCC)
+	s.send(m, MailReply, t.Requester, p.Copies.cc(), p.Copies.bcc())
 }
 
 // mailTicket sends a new ticket to the requester and to those who get copies, or the
@@ -88,7 +88,7 @@ func (s *Desk) mailReply(t *ticket, p *post) {
 func (s *Desk) mailTicket(t *ticket, notify bool) {
 	m := Mail{Subject: t.Subject, Text: t.Content.Text, HTML: t.Content.HTML, TicketID: supportbee.TicketID(t.ID), Time: t.CreatedAt}
 	if notify {
-		s.send(m, MailNotify, t.Requester, t.CC, t.BCC)
+		s.send(m, MailNotify, t.Requester, t.Copies.cc(), t.Copies.bcc())
 		return
 	}
 	const text = "We have received your message and will reply soon."

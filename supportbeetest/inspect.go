@@ -40,7 +40,7 @@ func (s *Desk) Replies(ticket supportbee.TicketID) []*supportbee.Reply {
 	counts.ID = ticket
 	return each(t.Replies, func(p *post) *supportbee.Reply {
 		return &supportbee.Reply{
-			ID: supportbee.ReplyID(p.ID), CreatedAt: p.CreatedAt, Summary: summary(p.Content), CC: r.people(p.CC), BCC: r.people(p.BCC),
+			ID: supportbee.ReplyID(p.ID), CreatedAt: p.CreatedAt, Summary: summary(p.Content), CC: r.people(p.Copies.cc()), BCC: r.people(p.Copies.bcc()),
 			Ticket: counts, Replier: r.person(p.Author), Content: r.content(p.Content), AttachmentsCount: len(p.Content.Attachments),
 		}
 	})
@@ -84,7 +84,7 @@ func (s *Desk) Audit(ticket supportbee.TicketID) []*supportbee.AuditEntry {
 	if t == nil {
 		return nil
 	}
-	return each(t.Audit, func(a audit) *supportbee.AuditEntry {
+	return each(r.trail(t), func(a audit) *supportbee.AuditEntry {
 		entry := &supportbee.AuditEntry{Action: a.Action, URL: a.URL, Severity: "info", HappenedAt: a.At}
 		if u := r.Users[a.Actor]; u != nil {
 			entry.Actor = &supportbee.AuditActor{Name: u.Name, Email: u.Email}
@@ -290,7 +290,7 @@ func (r reader) ticket(t *ticket) *supportbee.Ticket {
 		ID: supportbee.TicketID(t.ID), Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: r.agentReplies(t), CommentsCount: len(t.Comments),
 		LastActivityAt: t.LastActivityAt, CreatedAt: t.CreatedAt, Unanswered: t.Unanswered, Archived: t.Archived, Spam: t.Spam, Private: t.Private,
 		Trash: t.Trash, Draft: t.Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
-		Source: supportbee.Source{Channel: t.Channel, Address: t.Address}, CC: r.people(t.CC), BCC: r.people(t.BCC),
+		Source: supportbee.Source{Channel: t.Channel, Address: t.Address}, CC: r.people(t.Copies.cc()), BCC: r.people(t.Copies.bcc()),
 		Requester: r.person(t.Requester), Submitter: new(r.person(cmp.Or(t.Submitter, t.Requester))), Content: r.content(t.Content),
 		AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
 	}

@@ -20,7 +20,7 @@ func addLabel(s *Desk, c *call) response {
 	}
 	if !slices.Contains(t.Labels, name) {
 		c.desk.change(t, func() { t.Labels = append(t.Labels, name) })
-		c.desk.note(t, "Labeled "+name, c.user.ID, "#ticket", c.now)
+		c.note(t, "Labeled "+name)
 	}
 	return created(object{"label": object{"id": c.desk.id(), "label": name, "ticket": t.ID}})
 }
@@ -36,6 +36,6 @@ func removeLabel(s *Desk, c *call) response {
 		return fail(http.StatusNotFound, "Couldn't find Label with name=%s", name)
 	}
 	c.desk.change(t, func() { t.Labels = slices.Delete(t.Labels, at, at+1) })
-	c.desk.note(t, "Unlabeled "+name, c.user.ID, "#ticket", c.now)
+	c.note(t, "Unlabeled "+name)
 	return done()
 }

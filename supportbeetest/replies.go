@@ -72,7 +72,7 @@ func createReply(s *Desk, c *call) response {
 			return notFound("User", in.OnBehalfOf.ID)
 		}
 	}
-	p := &post{ID: c.desk.id(), CreatedAt: c.now, Author: author.ID, CC: cc(), BCC: bcc(), Content: in.Content.content()}
+	p := &post{ID: c.desk.id(), CreatedAt: c.now, Author: author.ID, Copies: newCopies(cc(), bcc()), Content: in.Content.content()}
 	s.addReply(c, t, p)
 	if author.agent() {
 		s.mailReply(t, p)
@@ -89,7 +89,6 @@ func (s *Desk) addReply(c *call, t *ticket, p *post) {
 		event, t.Unanswered = "customer.reply.created", true
 	}
 	c.desk.touch(t, p.CreatedAt)
-	c.desk.note(t, "Replied", p.Author, "#replies/"+itoa(p.ID), p.CreatedAt)
 	reply := c.webhook().reply(t, p)
 	reply.Ticket = nil
 	s.emit(c, event, t, object{"reply": reply})

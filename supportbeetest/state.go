@@ -70,14 +70,13 @@ func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 	created := stampOr(seed.CreatedAt, now)
 	address, _ := d.address(nil)
 	t := &ticket{
-		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID, CC: cc(),
+		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID, Copies: newCopies(cc(), nil),
 		Content:   contentBody{Text: seed.Text, HTML: seed.HTML, AttachmentIDs: s.mustFiles("AddTicket", seed.AttachmentIDs)}.content(),
 		CreatedAt: created, LastActivityAt: stampOr(seed.LastActivityAt, created), SnoozedUntil: stampOr(seed.SnoozedUntil, time.Time{}),
 		Unanswered: !seed.Answered, Channel: "email", Address: address,
 		Labels: slices.Clone(seed.Labels), User: int64(seed.AssignedUserID), Team: int64(seed.AssignedTeamID), Archived: seed.Archived, Spam: seed.Spam, Trash: seed.Trash,
 	}
 	d.addTicket(t)
-	d.note(t, "Created", t.Requester, "#ticket", created)
 	s.emit(c, "ticket.created", t, nil)
 	s.applyFilters(c, t)
 	return supportbee.TicketID(t.ID)
@@ -158,7 +157,6 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 			}
 		}
 		ids[i], t.LastActivityAt = supportbee.TicketID(t.ID), at
-		t.Audit = []audit{{Action: "Created", Actor: t.Requester, URL: "#ticket", At: t.CreatedAt}}
 	}
 	slices.SortFunc(tickets, func(a, b ticket) int { return d.byActivity.compare(&a, &b) })
 	for i := range tickets {

@@ -111,14 +111,13 @@ type ticket struct {
 	SnoozedUntil   time.Time `json:"snoozed_until,omitzero"`
 
 	Subject  string  `json:"subject"`
-	CC       []int64 `json:"cc,omitempty"`
-	BCC      []int64 `json:"bcc,omitempty"`
+	Copies   *copies `json:"copies,omitempty"`
 	Content  content `json:"content"`
 	Channel  string  `json:"channel"`
 	Address  string  `json:"address"`
 	Comments []*post `json:"comments,omitempty"`
 	Draft    *draft  `json:"draft,omitempty"`
-	Audit    []audit `json:"audit,omitempty"`
+	Audit    []audit `json:"audit,omitempty"` // without what desk.trail derives
 
 	Submitter       int64 `json:"submitter,omitempty"` // who opened it; 0 for the requester
 	NotifyRequester bool  `json:"notify_requester,omitempty"`
@@ -127,13 +126,40 @@ type ticket struct {
 // active reports whether the ticket is neither done nor thrown away.
 func (t *ticket) active() bool { return !t.Archived && !t.Spam && !t.Trash }
 
+// copies are the people who get copies of a ticket or a reply. Most have none, and share the nil
+// pointer.
+type copies struct {
+	CC  []int64 `json:"cc,omitempty"`
+	BCC []int64 `json:"bcc,omitempty"`
+}
+
+func newCopies(cc, bcc []int64) *copies {
+	if len(cc) == 0 && len(bcc) == 0 {
+		return nil
+	}
+	return &copies{cc, bcc}
+}
+
+func (c *copies) cc() []int64 {
+	if c == nil {
+		return nil
+	}
+	return c.CC
+}
+
+func (c *copies) bcc() []int64 {
+	if c == nil {
+		return nil
+	}
+	return c.BCC
+}
+
 // post is a reply or a comment.
 type post struct {
 	ID        int64     `json:"id"`
 	CreatedAt time.Time `json:"created_at"`
 	Author    int64     `json:"author"`
-	CC        []int64   `json:"cc,omitempty"`
-	BCC       []int64   `json:"bcc,omitempty"`
+	Copies    *copies   `json:"copies,omitempty"`
 	Content   content   `json:"content"`
 }
 
@@ -151,6 +177,7 @@ type audit struct {
 	Actor  int64     `json:"actor,omitempty"` // 0 if there is none
 	URL    string    `json:"url"`
 	At     time.Time `json:"at"`
+	Posts  int       `json:"posts,omitempty"` // of the ticket before it
 }
 
 type ruleBody struct {
@@ -259,8 +286,31 @@ func (d *desk) touch(t *ticket, now time.Time) {
 	d.byActivity.insert(t)
 }
 
-func (d *desk) note(t *ticket, action string, actor int64, url string, now time.Time) {
-	t.Audit = append(t.Audit, audit{Action: action, Actor: actor, URL: url, At: now})
+// note adds an entry to the audit trail of a ticket. See [desk.trail].
+func (d *desk) note(t *ticket, action string, actor int64, now time.Time) {
+	t.Audit = append(t.Audit, audit{Action: action, Actor: actor, URL: "#ticket", At: now, Posts: len(t.Replies) + len(t.Comments)})
+}
+
+// trail returns the audit trail of a ticket. That it was created, and its replies and comments, are
+// derived from them, which saves memory.
+func (d *desk) trail(t *ticket) []audit {
+	list := []audit{{Action: "Created", Actor: cmp.Or(t.Submitter, t.Requester), URL: "#ticket", At: t.CreatedAt}}
+	noted, replies, comments := t.Audit, t.Replies, t.Comments
+	for posts := 0; ; posts++ {
+		for len(noted) > 0 && noted[0].Posts <= posts {
+			list, noted = append(list, noted[0]), noted[1:]
+		}
+		switch {
+		case len(replies) > 0 && (len(comments) == 0 || replies[0].ID < comments[0].ID):
+			list = append(list, audit{Action: "Replied", Actor: replies[0].Author, URL: "#replies/" + itoa(replies[0].ID), At: replies[0].CreatedAt})
+			replies = replies[1:]
+		case len(comments) > 0:
+			list = append(list, audit{Action: "Commented", Actor: comments[0].Author, URL: "#comments/" + itoa(comments[0].ID), At: comments[0].CreatedAt})
+			comments = comments[1:]
+		default:
+			return append(list, noted...)
+		}
+	}
 }
 
 // person returns the user with the e-mail address, a new customer if there is none.

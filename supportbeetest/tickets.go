@@ -262,7 +262,7 @@ func createTicket(s *Desk, c *call) response {
 	}
 	address, _ := c.desk.address(in.ForwardingAddressID)
 	t := &ticket{
-		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID, CC: cc(), BCC: bcc(),
+		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID, Copies: newCopies(cc(), bcc()),
 		Content: in.Content.content(), CreatedAt: c.now, LastActivityAt: c.now, Unanswered: true, Channel: "web", Address: address,
 	}
 	c.desk.addTicket(t)
@@ -271,7 +271,6 @@ func createTicket(s *Desk, c *call) response {
 		actor = c.user.ID
 	}
 	t.Submitter, t.NotifyRequester = actor, in.NotifyRequester
-	c.desk.note(t, "Created", actor, "#ticket", c.now)
 	s.emit(c, "ticket.created", t, nil)
 	s.applyFilters(c, t)
 	s.mailTicket(t, in.NotifyRequester)
@@ -407,7 +406,7 @@ func setRequester(s *Desk, c *call) response {
 	}
 	t.Submitter = cmp.Or(t.Submitter, t.Requester)
 	c.desk.change(t, func() { t.Requester = c.desk.person(in.Email, "").ID })
-	c.desk.note(t, "Changed the requester", c.user.ID, "#ticket", c.now)
+	c.note(t, "Changed the requester")
 	p := c.person(t.Requester)
 	return created(object{"user": object{"auto_assign": false, "email": p.Email, "first_name": p.FirstName, "last_name": p.LastName}})
 }
@@ -508,7 +507,7 @@ func (c *call) note(t *ticket, action string) {
 	if c.user != nil {
 		actor = c.user.ID
 	}
-	c.desk.note(t, action, actor, "#ticket", c.now)
+	c.desk.note(t, action, actor, c.now)
 }
 
 func unassignTeam(s *Desk, c *call) response {
@@ -518,7 +517,7 @@ func unassignTeam(s *Desk, c *call) response {
 	}
 	if team := c.desk.team(t.Team); team != nil {
 		c.desk.change(t, func() { t.Team = 0 })
-		c.desk.note(t, "Unassigned the team", c.user.ID, "#ticket", c.now)
+		c.note(t, "Unassigned the team")
 		s.emit(c, "ticket.unassigned.from.team", t, object{"team_assignment": object{"id": c.desk.id(), "assignee": object{"team": c.webhook().team(team)}}})
 	}
 	return done()
@@ -530,7 +529,7 @@ func getAudit(s *Desk, c *call) response {
 		return missing
 	}
 	list := []auditJSON{}
-	for _, a := range t.Audit {
+	for _, a := range c.desk.trail(t) {
 		list = append(list, c.encoder.audit(a))
 	}
 	return ok(object{"audit": list})
