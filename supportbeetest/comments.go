@@ -34,6 +34,10 @@ func createComment(s *Desk, c *call) response {
 func (s *Desk) addComment(c *call, t *ticket, p *post) {
 	t.Comments = append(t.Comments, p)
 	c.desk.touch(t, p.CreatedAt)
+	s.emitComment(c, t, p)
+}
+
+func (s *Desk) emitComment(c *call, t *ticket, p *post) {
 	comment := c.webhook().comment(t, p)
 	comment.Ticket = nil
 	s.emit(c, "comment.created", t, object{"comment": comment})

@@ -263,3 +263,29 @@ func TestUploadsWithAWrongTokenAreNotRead(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 }
+
+func TestAddedTicketsAreSeen(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
+	desk.AddWebhook(supportbeetest.Webhook{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})})
+	var want []supportbee.WebhookAction
+	for _, id := range desk.AddTickets(20) {
+		trail := []string{"Created"}
+		want = append(want, supportbee.WebhookTicketCreated)
+		for _, reply := range desk.Replies(id) {
+			trail = append(trail, "Replied")
+			if reply.Replier.Agent {
+				want = append(want, supportbee.WebhookAgentReplyCreated)
+			} else {
+				want = append(want, supportbee.WebhookCustomerReplyCreated)
+			}
+		}
+		for range desk.Comments(id) {
+			trail = append(trail, "Commented")
+			want = append(want, supportbee.WebhookCommentCreated)
+		}
+		assert.Equal(t, trail, actions(desk, id))
+	}
+	require.NoError(t, desk.FlushWebhooks(t.Context()))
+	assert.Equal(t, want, events(desk))
+}

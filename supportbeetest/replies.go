@@ -83,12 +83,16 @@ func createReply(s *Desk, c *call) response {
 // addReply adds a reply of an agent or a customer.
 func (s *Desk) addReply(c *call, t *ticket, p *post) {
 	c.desk.change(t, func() { t.Replies = append(t.Replies, p) })
-	event := supportbee.WebhookAction("agent.reply.created")
-	t.Unanswered = false
-	if !c.desk.Users[p.Author].agent() {
-		event, t.Unanswered = "customer.reply.created", true
-	}
+	t.Unanswered = !c.desk.Users[p.Author].agent()
 	c.desk.touch(t, p.CreatedAt)
+	s.emitReply(c, t, p)
+}
+
+func (s *Desk) emitReply(c *call, t *ticket, p *post) {
+	event := supportbee.WebhookAction("agent.reply.created")
+	if !c.desk.Users[p.Author].agent() {
+		event = "customer.reply.created"
+	}
 	reply := c.webhook().reply(t, p)
 	reply.Ticket = nil
 	s.emit(c, event, t, object{"reply": reply})

@@ -92,8 +92,8 @@ func stampOr(t, otherwise time.Time) time.Time {
 
 // AddTickets adds n tickets with replies, comments, labels and assignments, and returns their IDs.
 // They are the same for every desk with the same users, teams and labels, but for their times,
-// which are within the year before now. Every eighth ticket is archived. Filters do not apply, and
-// no webhooks are sent.
+// which are within the year before now. Every eighth ticket is archived. Filters do not apply.
+// Webhooks are sent for the tickets, the replies and the comments.
 func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +170,32 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 	for i := range tickets {
 		d.count(&tickets[i])
 	}
+	if s.webhooks.enabled() {
+		s.emitTickets(ids)
+	}
 	return ids
+}
+
+// emitTickets sends the webhooks for tickets that have been added with their messages.
+func (s *Desk) emitTickets(ids []supportbee.TicketID) {
+	c := &call{encoder: s.encoder(), now: s.now()}
+	by := func(author int64) *call {
+		of := *c
+		if u := s.state.Users[author]; u.agent() {
+			of.user = u
+		}
+		return &of
+	}
+	for _, id := range ids {
+		t := s.state.Tickets[int64(id)]
+		s.emit(c, "ticket.created", t, nil)
+		for _, p := range t.Replies {
+			s.emitReply(by(p.Author), t, p)
+		}
+		for _, p := range t.Comments {
+			s.emitComment(by(p.Author), t, p)
+		}
+	}
 }
 
 // AddCustomerReply adds a reply of the ticket's requester as if it was received by mail, and
