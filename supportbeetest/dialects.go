@@ -412,7 +412,7 @@ func (e encoder) ticketCounts(t *ticket) *countsJSON {
 func (e encoder) ticket(t *ticket) ticketJSON {
 	out := ticketJSON{
 		ID: t.ID, Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: e.desk.agentReplies(t), CommentsCount: len(t.Comments),
-		LastActivityAt: stamp(t.LastActivityAt), CreatedAt: stamp(t.CreatedAt), Unanswered: t.Unanswered, Archived: t.Archived,
+		LastActivityAt: stamp(t.LastActivityAt.time()), CreatedAt: stamp(t.CreatedAt.time()), Unanswered: t.Unanswered, Archived: t.Archived,
 		Spam: t.Spam, Private: t.Private, Trash: t.Trash, Draft: t.Draft != nil, Summary: summary(t.Content),
 		Source: map[string]string{t.Channel: t.Address}, CC: e.people(t.Copies.cc()), BCC: e.people(t.Copies.bcc()), Labels: []labelJSON{},
 		Requester: e.pictured(t.Requester), Content: e.content(t.Content),
@@ -449,18 +449,18 @@ func (e encoder) currentTicket(t *ticket) *currentTicketJSON {
 	out := &currentTicketJSON{
 		Submitter: e.person(cmp.Or(t.Submitter, t.Requester)), AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
 	}
-	if t.SnoozedUntil.After(e.now) {
-		out.Snoozed, out.SnoozedUntil = true, new(stamp(t.SnoozedUntil))
+	if t.SnoozedUntil.time().After(e.now) {
+		out.Snoozed, out.SnoozedUntil = true, new(stamp(t.SnoozedUntil.time()))
 	}
 	if len(t.Replies) > 0 {
-		out.LastReplyAt = new(stamp(t.Replies[len(t.Replies)-1].CreatedAt))
+		out.LastReplyAt = new(stamp(t.Replies[len(t.Replies)-1].CreatedAt.time()))
 	}
 	return out
 }
 
 func (e encoder) reply(t *ticket, p *post) replyJSON {
 	out := replyJSON{
-		ID: p.ID, CreatedAt: stamp(p.CreatedAt), Summary: summary(p.Content), CC: e.people(p.Copies.cc()), BCC: e.people(p.Copies.bcc()),
+		ID: p.ID, CreatedAt: stamp(p.CreatedAt.time()), Summary: summary(p.Content), CC: e.people(p.Copies.cc()), BCC: e.people(p.Copies.bcc()),
 		Ticket: e.ticketCounts(t), Replier: e.person(p.Author), Content: e.content(p.Content),
 	}
 	if e.current() {
@@ -477,7 +477,7 @@ func (e encoder) reply(t *ticket, p *post) replyJSON {
 }
 
 func (e encoder) comment(t *ticket, p *post) commentJSON {
-	return commentJSON{ID: p.ID, CreatedAt: stamp(p.CreatedAt), Ticket: e.ticketCounts(t), Commenter: e.person(p.Author), Content: e.content(p.Content)}
+	return commentJSON{ID: p.ID, CreatedAt: stamp(p.CreatedAt.time()), Ticket: e.ticketCounts(t), Commenter: e.person(p.Author), Content: e.content(p.Content)}
 }
 
 func (e encoder) draft(d *draft) draftJSON {

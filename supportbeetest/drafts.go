@@ -30,10 +30,10 @@ func getDraft(s *Desk, c *call) response {
 
 // quote returns the content of a new draft, which quotes the last message.
 func (c *call) quote(t *ticket, zone *time.Location) content {
-	author, at, text := t.Requester, t.CreatedAt, t.Content.Text
+	author, at, text := t.Requester, t.CreatedAt.time(), t.Content.Text
 	if len(t.Replies) > 0 {
 		last := t.Replies[len(t.Replies)-1]
-		author, at, text = last.Author, last.CreatedAt, last.Content.Text
+		author, at, text = last.Author, last.CreatedAt.time(), last.Content.Text
 	}
 	u := c.desk.Users[author]
 	name := u.Name

@@ -127,16 +127,16 @@ func (d *desk) sum(t *ticket, n int64) {
 // values calls f with what the reports are about: the ticket, the replies of agents, and the time to
 // the first of them in seconds.
 func (d *desk) values(t *ticket, f func(report reportKind, user int64, at time.Time, value int64)) {
-	f(ticketsReport, t.User, t.CreatedAt, 1)
+	f(ticketsReport, t.User, t.CreatedAt.time(), 1)
 	first := true
 	for _, p := range t.Replies {
 		if !d.Users[p.Author].agent() {
 			continue
 		}
-		f(repliesReport, p.Author, p.CreatedAt, 1)
+		f(repliesReport, p.Author, p.CreatedAt.time(), 1)
 		if first {
 			first = false
-			f(responseReport, p.Author, p.CreatedAt, int64(p.CreatedAt.Sub(t.CreatedAt)/time.Second))
+			f(responseReport, p.Author, p.CreatedAt.time(), int64(p.CreatedAt.time().Sub(t.CreatedAt.time())/time.Second))
 		}
 	}
 }

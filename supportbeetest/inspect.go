@@ -40,7 +40,7 @@ func (s *Desk) Replies(ticket supportbee.TicketID) []*supportbee.Reply {
 	counts.ID = ticket
 	return each(t.Replies, func(p *post) *supportbee.Reply {
 		return &supportbee.Reply{
-			ID: supportbee.ReplyID(p.ID), CreatedAt: p.CreatedAt, Summary: summary(p.Content), CC: r.people(p.Copies.cc()), BCC: r.people(p.Copies.bcc()),
+			ID: supportbee.ReplyID(p.ID), CreatedAt: p.CreatedAt.time(), Summary: summary(p.Content), CC: r.people(p.Copies.cc()), BCC: r.people(p.Copies.bcc()),
 			Ticket: counts, Replier: r.person(p.Author), Content: r.content(p.Content), AttachmentsCount: len(p.Content.Attachments),
 		}
 	})
@@ -56,7 +56,7 @@ func (s *Desk) Comments(ticket supportbee.TicketID) []*supportbee.Comment {
 	}
 	return each(t.Comments, func(p *post) *supportbee.Comment {
 		return &supportbee.Comment{
-			ID: supportbee.CommentID(p.ID), CreatedAt: p.CreatedAt, Ticket: r.counts(t), Commenter: r.person(p.Author), Content: r.content(p.Content),
+			ID: supportbee.CommentID(p.ID), CreatedAt: p.CreatedAt.time(), Ticket: r.counts(t), Commenter: r.person(p.Author), Content: r.content(p.Content),
 		}
 	})
 }
@@ -288,17 +288,17 @@ func (r reader) content(c content) supportbee.Content {
 func (r reader) ticket(t *ticket) *supportbee.Ticket {
 	out := &supportbee.Ticket{
 		ID: supportbee.TicketID(t.ID), Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: r.agentReplies(t), CommentsCount: len(t.Comments),
-		LastActivityAt: t.LastActivityAt, CreatedAt: t.CreatedAt, Unanswered: t.Unanswered, Archived: t.Archived, Spam: t.Spam, Private: t.Private,
+		LastActivityAt: t.LastActivityAt.time(), CreatedAt: t.CreatedAt.time(), Unanswered: t.Unanswered, Archived: t.Archived, Spam: t.Spam, Private: t.Private,
 		Trash: t.Trash, Draft: t.Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
 		Source: supportbee.Source{Channel: t.Channel, Address: t.Address}, CC: r.people(t.Copies.cc()), BCC: r.people(t.Copies.bcc()),
 		Requester: r.person(t.Requester), Submitter: new(r.person(cmp.Or(t.Submitter, t.Requester))), Content: r.content(t.Content),
 		AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
 	}
-	if t.SnoozedUntil.After(r.now) {
-		out.Snoozed, out.SnoozedUntil = true, t.SnoozedUntil
+	if t.SnoozedUntil.time().After(r.now) {
+		out.Snoozed, out.SnoozedUntil = true, t.SnoozedUntil.time()
 	}
 	if len(t.Replies) > 0 {
-		out.LastReplyAt = t.Replies[len(t.Replies)-1].CreatedAt
+		out.LastReplyAt = t.Replies[len(t.Replies)-1].CreatedAt.time()
 	}
 	for _, name := range t.Labels {
 		l, _ := r.label(name)

@@ -72,7 +72,7 @@ func createReply(s *Desk, c *call) response {
 			return notFound("User", in.OnBehalfOf.ID)
 		}
 	}
-	p := &post{ID: c.desk.id(), CreatedAt: c.now, Author: author.ID, Copies: newCopies(cc(), bcc()), Content: in.Content.content()}
+	p := &post{ID: c.desk.id(), CreatedAt: instantOf(c.now), Author: author.ID, Copies: newCopies(cc(), bcc()), Content: in.Content.content()}
 	s.addReply(c, t, p)
 	if author.agent() {
 		s.mailReply(t, p)
@@ -84,7 +84,7 @@ func createReply(s *Desk, c *call) response {
 func (s *Desk) addReply(c *call, t *ticket, p *post) {
 	c.desk.change(t, func() { t.Replies = append(t.Replies, p) })
 	t.Unanswered = !c.desk.Users[p.Author].agent()
-	c.desk.touch(t, p.CreatedAt)
+	c.desk.touch(t, p.CreatedAt.time())
 	s.emitReply(c, t, p)
 }
 

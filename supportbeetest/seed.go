@@ -62,12 +62,12 @@ func (d *desk) seedWorld(now time.Time) {
 		at := start.Add(time.Duration(i) * 3 * time.Hour)
 		t := &ticket{
 			ID: d.id(), Subject: told.subject, Requester: told.from.ID, Content: contentBody{Text: told.text}.content(), Labels: told.labels,
-			CreatedAt: at, LastActivityAt: at, Unanswered: true, Channel: "email", Address: "help@acme.example",
+			CreatedAt: instantOf(at), LastActivityAt: instantOf(at), Unanswered: true, Channel: "email", Address: "help@acme.example",
 		}
 		post := func(author *user, text string) *post {
 			at = at.Add(time.Hour)
-			t.LastActivityAt = at
-			return &post{ID: d.id(), CreatedAt: at, Author: author.ID, Content: contentBody{Text: text}.content()}
+			t.LastActivityAt = instantOf(at)
+			return &post{ID: d.id(), CreatedAt: instantOf(at), Author: author.ID, Content: contentBody{Text: text}.content()}
 		}
 		if told.comment != "" {
 			t.Comments = append(t.Comments, post(cleo, told.comment))

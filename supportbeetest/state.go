@@ -72,7 +72,7 @@ func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 	t := &ticket{
 		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID, Copies: newCopies(cc(), nil),
 		Content:   contentBody{Text: seed.Text, HTML: seed.HTML, AttachmentIDs: s.mustFiles("AddTicket", seed.AttachmentIDs)}.content(),
-		CreatedAt: created, LastActivityAt: stampOr(seed.LastActivityAt, created), SnoozedUntil: stampOr(seed.SnoozedUntil, time.Time{}),
+		CreatedAt: instantOf(created), LastActivityAt: instantOf(stampOr(seed.LastActivityAt, created)), SnoozedUntil: instantOf(seed.SnoozedUntil),
 		Unanswered: !seed.Answered, Channel: "email", Address: address,
 		Labels: slices.Clone(seed.Labels), User: int64(seed.AssignedUserID), Team: int64(seed.AssignedTeamID), Archived: seed.Archived, Spam: seed.Spam, Trash: seed.Trash,
 	}
@@ -131,7 +131,7 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 		*t = ticket{
 			ID: d.id(), Subject: fmt.Sprintf("%s: %s (%d)", topic, thing, i+1), Requester: customers[random.IntN(len(customers))],
 			Content:   shared("Hello,\nI am writing about %s. It is about %s, and I would be glad of a reply.\nKind regards", thing, topic),
-			CreatedAt: at, Unanswered: true, Archived: i%8 == 7, Channel: "email", Address: "help@acme.example",
+			CreatedAt: instantOf(at), Unanswered: true, Archived: i%8 == 7, Channel: "email", Address: "help@acme.example",
 		}
 		for range random.IntN(3) {
 			at = at.Add(time.Duration(random.IntN(3600)+1) * time.Second)
@@ -140,11 +140,11 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 				author = agents[random.IntN(len(agents))]
 			}
 			t.Unanswered = !t.Unanswered
-			t.Replies = append(t.Replies, &post{ID: d.id(), CreatedAt: at, Author: author, Content: shared("This is about %s.", thing)})
+			t.Replies = append(t.Replies, &post{ID: d.id(), CreatedAt: instantOf(at), Author: author, Content: shared("This is about %s.", thing)})
 		}
 		if random.IntN(4) == 0 && len(agents) > 0 {
 			at = at.Add(time.Minute)
-			t.Comments = append(t.Comments, &post{ID: d.id(), CreatedAt: at, Author: agents[random.IntN(len(agents))], Content: contentBody{Text: "I have seen this before."}.content()})
+			t.Comments = append(t.Comments, &post{ID: d.id(), CreatedAt: instantOf(at), Author: agents[random.IntN(len(agents))], Content: contentBody{Text: "I have seen this before."}.content()})
 		}
 		if len(d.Labels) > 0 && random.IntN(3) == 0 {
 			t.Labels = []string{d.Labels[random.IntN(len(d.Labels))].Name}
@@ -156,7 +156,7 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 				t.User = team.Members[random.IntN(len(team.Members))]
 			}
 		}
-		ids[i], t.LastActivityAt = supportbee.TicketID(t.ID), at
+		ids[i], t.LastActivityAt = supportbee.TicketID(t.ID), instantOf(at)
 	}
 	slices.SortFunc(tickets, func(a, b ticket) int { return d.byActivity.compare(&a, &b) })
 	for i := range tickets {
@@ -216,7 +216,7 @@ func (s *Desk) AddReply(ticket supportbee.TicketID, author supportbee.UserID, te
 }
 
 func (s *Desk) seedReply(c *call, t *ticket, author int64, text string, files []int64) supportbee.ReplyID {
-	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: author, Content: contentBody{Text: text, AttachmentIDs: files}.content()}
+	p := &post{ID: s.state.id(), CreatedAt: instantOf(c.now), Author: author, Content: contentBody{Text: text, AttachmentIDs: files}.content()}
 	s.addReply(c, t, p)
 	return supportbee.ReplyID(p.ID)
 }
@@ -227,7 +227,7 @@ func (s *Desk) AddComment(ticket supportbee.TicketID, author supportbee.UserID, 
 	defer s.mu.Unlock()
 	t, u := s.mustTicket("AddComment", ticket), s.mustUser("AddComment", author)
 	c := &call{encoder: s.encoder(), now: s.now(), user: u}
-	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: u.ID, Content: contentBody{Text: text}.content()}
+	p := &post{ID: s.state.id(), CreatedAt: instantOf(c.now), Author: u.ID, Content: contentBody{Text: text}.content()}
 	s.addComment(c, t, p)
 	return supportbee.CommentID(p.ID)
 }

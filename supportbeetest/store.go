@@ -94,21 +94,21 @@ type address struct {
 type ticket struct {
 	// The fields that lists select by come first, since a list reads them of each ticket, and most
 	// of its time is spent on fetching them from memory.
-	ID             int64     `json:"id"`
-	Unanswered     bool      `json:"unanswered,omitempty"`
-	Archived       bool      `json:"archived,omitempty"`
-	Spam           bool      `json:"spam,omitempty"`
-	Trash          bool      `json:"trash,omitempty"`
-	Starred        bool      `json:"starred,omitempty"`
-	Private        bool      `json:"private,omitempty"`
-	Requester      int64     `json:"requester"`
-	User           int64     `json:"user,omitempty"` // assigned; 0 if there is none
-	Team           int64     `json:"team,omitempty"` // assigned; 0 if there is none
-	Replies        []*post   `json:"replies,omitempty"`
-	Labels         []string  `json:"labels,omitempty"`
-	LastActivityAt time.Time `json:"last_activity_at"`
-	CreatedAt      time.Time `json:"created_at"`
-	SnoozedUntil   time.Time `json:"snoozed_until,omitzero"`
+	ID             int64    `json:"id"`
+	Unanswered     bool     `json:"unanswered,omitempty"`
+	Archived       bool     `json:"archived,omitempty"`
+	Spam           bool     `json:"spam,omitempty"`
+	Trash          bool     `json:"trash,omitempty"`
+	Starred        bool     `json:"starred,omitempty"`
+	Private        bool     `json:"private,omitempty"`
+	Requester      int64    `json:"requester"`
+	User           int64    `json:"user,omitempty"` // assigned; 0 if there is none
+	Team           int64    `json:"team,omitempty"` // assigned; 0 if there is none
+	Replies        []*post  `json:"replies,omitempty"`
+	Labels         []string `json:"labels,omitempty"`
+	LastActivityAt instant  `json:"last_activity_at"`
+	CreatedAt      instant  `json:"created_at"`
+	SnoozedUntil   instant  `json:"snoozed_until,omitzero"`
 
 	Subject  string  `json:"subject"`
 	Copies   *copies `json:"copies,omitempty"`
@@ -156,11 +156,11 @@ func (c *copies) bcc() []int64 {
 
 // post is a reply or a comment.
 type post struct {
-	ID        int64     `json:"id"`
-	CreatedAt time.Time `json:"created_at"`
-	Author    int64     `json:"author"`
-	Copies    *copies   `json:"copies,omitempty"`
-	Content   content   `json:"content"`
+	ID        int64   `json:"id"`
+	CreatedAt instant `json:"created_at"`
+	Author    int64   `json:"author"`
+	Copies    *copies `json:"copies,omitempty"`
+	Content   content `json:"content"`
 }
 
 type draft struct {
@@ -213,8 +213,8 @@ func newDesk() *desk {
 
 // reindex builds the indexes.
 func (d *desk) reindex() {
-	d.byActivity = index{key: func(t *ticket) time.Time { return t.LastActivityAt }}
-	d.byCreation = index{key: func(t *ticket) time.Time { return t.CreatedAt }}
+	d.byActivity = index{key: func(t *ticket) instant { return t.LastActivityAt }}
+	d.byCreation = index{key: func(t *ticket) instant { return t.CreatedAt }}
 	for _, t := range d.Tickets {
 		d.byActivity.tickets = append(d.byActivity.tickets, t)
 		d.byCreation.tickets = append(d.byCreation.tickets, t)
@@ -243,12 +243,12 @@ func (d *desk) id() int64 {
 
 // index holds all tickets in the order of a time, oldest first.
 type index struct {
-	key     func(*ticket) time.Time
+	key     func(*ticket) instant
 	tickets []*ticket
 }
 
 func (x *index) compare(a, b *ticket) int {
-	return cmp.Or(x.key(a).Compare(x.key(b)), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(cmp.Compare(x.key(a), x.key(b)), cmp.Compare(a.ID, b.ID))
 }
 
 func (x *index) sort() { slices.SortFunc(x.tickets, x.compare) }
@@ -282,7 +282,7 @@ func (d *desk) removeTicket(t *ticket) {
 // touch sets the time of the ticket's last activity.
 func (d *desk) touch(t *ticket, now time.Time) {
 	d.byActivity.remove(t)
-	t.LastActivityAt = now
+	t.LastActivityAt = instantOf(now)
 	d.byActivity.insert(t)
 }
 
@@ -294,7 +294,7 @@ func (d *desk) note(t *ticket, action string, actor int64, now time.Time) {
 // trail returns the audit trail of a ticket. That it was created, and its replies and comments, are
 // derived from them, which saves memory.
 func (d *desk) trail(t *ticket) []audit {
-	list := []audit{{Action: "Created", Actor: cmp.Or(t.Submitter, t.Requester), URL: "#ticket", At: t.CreatedAt}}
+	list := []audit{{Action: "Created", Actor: cmp.Or(t.Submitter, t.Requester), URL: "#ticket", At: t.CreatedAt.time()}}
 	noted, replies, comments := t.Audit, t.Replies, t.Comments
 	for posts := 0; ; posts++ {
 		for len(noted) > 0 && noted[0].Posts <= posts {
@@ -302,10 +302,10 @@ func (d *desk) trail(t *ticket) []audit {
 		}
 		switch {
 		case len(replies) > 0 && (len(comments) == 0 || replies[0].ID < comments[0].ID):
-			list = append(list, audit{Action: "Replied", Actor: replies[0].Author, URL: "#replies/" + itoa(replies[0].ID), At: replies[0].CreatedAt})
+			list = append(list, audit{Action: "Replied", Actor: replies[0].Author, URL: "#replies/" + itoa(replies[0].ID), At: replies[0].CreatedAt.time()})
 			replies = replies[1:]
 		case len(comments) > 0:
-			list = append(list, audit{Action: "Commented", Actor: comments[0].Author, URL: "#comments/" + itoa(comments[0].ID), At: comments[0].CreatedAt})
+			list = append(list, audit{Action: "Commented", Actor: comments[0].Author, URL: "#comments/" + itoa(comments[0].ID), At: comments[0].CreatedAt.time()})
 			comments = comments[1:]
 		default:
 			return append(list, noted...)

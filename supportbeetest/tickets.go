@@ -63,9 +63,9 @@ func searchTickets(s *Desk, c *call) response {
 // the order.
 func (c *call) selection() (func(*ticket) bool, *index, response) {
 	q := c.query
-	order, at := &c.desk.byActivity, func(t *ticket) time.Time { return t.LastActivityAt }
+	order, at := &c.desk.byActivity, func(t *ticket) time.Time { return t.LastActivityAt.time() }
 	if q.Get("sort_by") == "creation_time" {
-		order, at = &c.desk.byCreation, func(t *ticket) time.Time { return t.CreatedAt }
+		order, at = &c.desk.byCreation, func(t *ticket) time.Time { return t.CreatedAt.time() }
 	}
 	var tests []func(*ticket) bool
 	test := func(f func(*ticket) bool) { tests = append(tests, f) }
@@ -263,7 +263,7 @@ func createTicket(s *Desk, c *call) response {
 	address, _ := c.desk.address(in.ForwardingAddressID)
 	t := &ticket{
 		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID, Copies: newCopies(cc(), bcc()),
-		Content: in.Content.content(), CreatedAt: c.now, LastActivityAt: c.now, Unanswered: true, Channel: "web", Address: address,
+		Content: in.Content.content(), CreatedAt: instantOf(c.now), LastActivityAt: instantOf(c.now), Unanswered: true, Channel: "web", Address: address,
 	}
 	c.desk.addTicket(t)
 	actor := t.Requester
