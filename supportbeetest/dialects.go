@@ -395,11 +395,11 @@ func (e encoder) attachment(id int64) attachmentJSON {
 
 func (e encoder) content(c content) contentJSON {
 	out := contentJSON{Attachments: []attachmentJSON{}}
-	for _, id := range c.Attachments {
+	for _, id := range c.attachments() {
 		out.Attachments = append(out.Attachments, e.attachment(id))
 	}
-	if c.HTML != "" {
-		out.HTML = &c.HTML
+	if html := c.html(); html != "" {
+		out.HTML = &html
 	}
 	out.Text = &c.Text
 	return out
@@ -414,7 +414,7 @@ func (e encoder) ticket(t *ticket) ticketJSON {
 		ID: t.ID, Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: e.desk.agentReplies(t), CommentsCount: len(t.Comments),
 		LastActivityAt: stamp(t.LastActivityAt.time()), CreatedAt: stamp(t.CreatedAt.time()), Unanswered: t.Unanswered, Archived: t.Archived,
 		Spam: t.Spam, Private: t.Private, Trash: t.Trash, Draft: t.Draft != nil, Summary: summary(t.Content),
-		Source: map[string]string{t.Channel: t.Address}, CC: e.people(t.Copies.cc()), BCC: e.people(t.Copies.bcc()), Labels: []labelJSON{},
+		Source: map[string]string{t.Source.Channel: t.Source.Address}, CC: e.people(t.Copies.cc()), BCC: e.people(t.Copies.bcc()), Labels: []labelJSON{},
 		Requester: e.pictured(t.Requester), Content: e.content(t.Content),
 	}
 	for _, name := range t.Labels {
@@ -447,7 +447,7 @@ func (e encoder) ticket(t *ticket) ticketJSON {
 
 func (e encoder) currentTicket(t *ticket) *currentTicketJSON {
 	out := &currentTicketJSON{
-		Submitter: e.person(cmp.Or(t.Submitter, t.Requester)), AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
+		Submitter: e.person(cmp.Or(t.Submitter, t.Requester)), AttachmentsCount: len(t.Content.attachments()), NotifyRequester: t.NotifyRequester,
 	}
 	if t.SnoozedUntil.time().After(e.now) {
 		out.Snoozed, out.SnoozedUntil = true, new(stamp(t.SnoozedUntil.time()))
@@ -465,11 +465,11 @@ func (e encoder) reply(t *ticket, p *post) replyJSON {
 	}
 	if e.current() {
 		out.Ticket.ID = t.ID
-		out.currentReplyJSON = &currentReplyJSON{AttachmentsCount: len(p.Content.Attachments)}
+		out.currentReplyJSON = &currentReplyJSON{AttachmentsCount: len(p.Content.attachments())}
 	}
 	if e.documented() {
 		out.Content.Body, out.Content.Text = out.Content.Text, nil
-		if p.Content.HTML == p.Content.Text { // only text was sent
+		if p.Content.html() == p.Content.Text { // only text was sent
 			out.Content.HTML = nil
 		}
 	}
@@ -497,7 +497,7 @@ func (e encoder) audit(a audit) auditJSON {
 }
 
 func (e encoder) snippet(s *snippet) object {
-	return object{"id": s.ID, "created_at": stamp(s.CreatedAt), "name": s.Name, "tags": s.Tags, "content": object{"text": s.Content.Text, "html": s.Content.HTML}}
+	return object{"id": s.ID, "created_at": stamp(s.CreatedAt), "name": s.Name, "tags": s.Tags, "content": object{"text": s.Content.Text, "html": s.Content.html()}}
 }
 
 func (e encoder) address(a *address) object {

@@ -130,6 +130,6 @@ func (d *desk) fits(rule ruleBody, t *ticket) bool {
 	in := func(text, part string) bool {
 		return part == "" || strings.Contains(strings.ToLower(text), strings.ToLower(part))
 	}
-	return in(d.Users[t.Requester].Email, rule.RequesterEmail) && in(t.Address, rule.DeliveredTo) &&
+	return in(d.Users[t.Requester].Email, rule.RequesterEmail) && in(t.Source.Address, rule.DeliveredTo) &&
 		in(t.Subject, rule.Subject) && in(t.Content.Text, rule.Body)
 }

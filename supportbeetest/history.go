@@ -77,7 +77,7 @@ func (s *Desk) Outbox() []Mail {
 // mailReply sends a reply to the requester and to those who get copies.
 func (s *Desk) mailReply(t *ticket, p *post) {
 	m := Mail{
-		Subject: "Re: " + t.Subject, Text: p.Content.Text, HTML: p.Content.HTML,
+		Subject: "Re: " + t.Subject, Text: p.Content.Text, HTML: p.Content.html(),
 		TicketID: supportbee.TicketID(t.ID), ReplyID: supportbee.ReplyID(p.ID), Time: p.CreatedAt.time(),
 	}
 	s.send(m, MailReply, t.Requester, p.Copies.cc(), p.Copies.bcc())
@@ -86,7 +86,7 @@ func (s *Desk) mailReply(t *ticket, p *post) {
 // mailTicket sends a new ticket to the requester and to those who get copies, or the
 // auto-response to the requester alone.
 func (s *Desk) mailTicket(t *ticket, notify bool) {
-	m := Mail{Subject: t.Subject, Text: t.Content.Text, HTML: t.Content.HTML, TicketID: supportbee.TicketID(t.ID), Time: t.CreatedAt.time()}
+	m := Mail{Subject: t.Subject, Text: t.Content.Text, HTML: t.Content.html(), TicketID: supportbee.TicketID(t.ID), Time: t.CreatedAt.time()}
 	if notify {
 		s.send(m, MailNotify, t.Requester, t.Copies.cc(), t.Copies.bcc())
 		return

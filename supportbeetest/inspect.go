@@ -41,7 +41,7 @@ func (s *Desk) Replies(ticket supportbee.TicketID) []*supportbee.Reply {
 	return each(t.Replies, func(p *post) *supportbee.Reply {
 		return &supportbee.Reply{
 			ID: supportbee.ReplyID(p.ID), CreatedAt: p.CreatedAt.time(), Summary: summary(p.Content), CC: r.people(p.Copies.cc()), BCC: r.people(p.Copies.bcc()),
-			Ticket: counts, Replier: r.person(p.Author), Content: r.content(p.Content), AttachmentsCount: len(p.Content.Attachments),
+			Ticket: counts, Replier: r.person(p.Author), Content: r.content(p.Content), AttachmentsCount: len(p.Content.attachments()),
 		}
 	})
 }
@@ -275,8 +275,8 @@ func (r reader) counts(t *ticket) supportbee.TicketCounts {
 }
 
 func (r reader) content(c content) supportbee.Content {
-	out := supportbee.Content{HTML: c.HTML, Text: c.Text}
-	for _, id := range c.Attachments {
+	out := supportbee.Content{HTML: c.html(), Text: c.Text}
+	for _, id := range c.attachments() {
 		a := r.Attachments[id]
 		out.Attachments = append(out.Attachments, supportbee.Attachment{
 			ID: supportbee.AttachmentID(a.ID), CreatedAt: a.CreatedAt, Filename: a.Filename, ContentType: a.ContentType,
@@ -290,9 +290,9 @@ func (r reader) ticket(t *ticket) *supportbee.Ticket {
 		ID: supportbee.TicketID(t.ID), Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: r.agentReplies(t), CommentsCount: len(t.Comments),
 		LastActivityAt: t.LastActivityAt.time(), CreatedAt: t.CreatedAt.time(), Unanswered: t.Unanswered, Archived: t.Archived, Spam: t.Spam, Private: t.Private,
 		Trash: t.Trash, Draft: t.Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
-		Source: supportbee.Source{Channel: t.Channel, Address: t.Address}, CC: r.people(t.Copies.cc()), BCC: r.people(t.Copies.bcc()),
+		Source: supportbee.Source{Channel: t.Source.Channel, Address: t.Source.Address}, CC: r.people(t.Copies.cc()), BCC: r.people(t.Copies.bcc()),
 		Requester: r.person(t.Requester), Submitter: new(r.person(cmp.Or(t.Submitter, t.Requester))), Content: r.content(t.Content),
-		AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
+		AttachmentsCount: len(t.Content.attachments()), NotifyRequester: t.NotifyRequester,
 	}
 	if t.SnoozedUntil.time().After(r.now) {
 		out.Snoozed, out.SnoozedUntil = true, t.SnoozedUntil.time()

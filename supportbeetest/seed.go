@@ -62,7 +62,7 @@ func (d *desk) seedWorld(now time.Time) {
 		at := start.Add(time.Duration(i) * 3 * time.Hour)
 		t := &ticket{
 			ID: d.id(), Subject: told.subject, Requester: told.from.ID, Content: contentBody{Text: told.text}.content(), Labels: told.labels,
-			CreatedAt: instantOf(at), LastActivityAt: instantOf(at), Unanswered: true, Channel: "email", Address: "help@acme.example",
+			CreatedAt: instantOf(at), LastActivityAt: instantOf(at), Unanswered: true, Source: d.source("email", "help@acme.example"),
 		}
 		post := func(author *user, text string) *post {
 			at = at.Add(time.Hour)

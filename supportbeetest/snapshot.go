@@ -84,6 +84,9 @@ func (d *desk) check() error {
 		if t == nil || t.ID != id {
 			return fmt.Errorf("ticket %d has another ID", id)
 		}
+		if t.Source == nil {
+			return fmt.Errorf("ticket %d has no source", id)
+		}
 		if d.Users[t.Requester] == nil {
 			return fmt.Errorf("ticket %d has no requester", id)
 		}
@@ -98,7 +101,7 @@ func (d *desk) check() error {
 			contents = append(contents, t.Draft.Content)
 		}
 		for _, c := range contents {
-			for _, file := range c.Attachments {
+			for _, file := range c.attachments() {
 				if d.Attachments[file] == nil {
 					return fmt.Errorf("ticket %d has an unknown attachment %d", id, file)
 				}

@@ -73,7 +73,7 @@ func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID, Copies: newCopies(cc(), nil),
 		Content:   contentBody{Text: seed.Text, HTML: seed.HTML, AttachmentIDs: s.mustFiles("AddTicket", seed.AttachmentIDs)}.content(),
 		CreatedAt: instantOf(created), LastActivityAt: instantOf(stampOr(seed.LastActivityAt, created)), SnoozedUntil: instantOf(seed.SnoozedUntil),
-		Unanswered: !seed.Answered, Channel: "email", Address: address,
+		Unanswered: !seed.Answered, Source: d.source("email", address),
 		Labels: slices.Clone(seed.Labels), User: int64(seed.AssignedUserID), Team: int64(seed.AssignedTeamID), Archived: seed.Archived, Spam: seed.Spam, Trash: seed.Trash,
 	}
 	d.addTicket(t)
@@ -111,7 +111,7 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 	for i := range customers {
 		customers[i] = d.person(fmt.Sprintf("customer%d@example.com", i+1), fmt.Sprintf("Customer %d", i+1)).ID
 	}
-	texts := map[[3]any]content{}
+	mail, texts := d.source("email", "help@acme.example"), map[[3]any]content{}
 	shared := func(format string, args ...any) content { // equal texts share their memory
 		key := [3]any{format}
 		copy(key[1:], args)
@@ -131,7 +131,7 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 		*t = ticket{
 			ID: d.id(), Subject: fmt.Sprintf("%s: %s (%d)", topic, thing, i+1), Requester: customers[random.IntN(len(customers))],
 			Content:   shared("Hello,\nI am writing about %s. It is about %s, and I would be glad of a reply.\nKind regards", thing, topic),
-			CreatedAt: instantOf(at), Unanswered: true, Archived: i%8 == 7, Channel: "email", Address: "help@acme.example",
+			CreatedAt: instantOf(at), Unanswered: true, Archived: i%8 == 7, Source: mail,
 		}
 		for range random.IntN(3) {
 			at = at.Add(time.Duration(random.IntN(3600)+1) * time.Second)

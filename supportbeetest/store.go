@@ -26,6 +26,7 @@ type desk struct {
 	byActivity index
 	byCreation index
 	byEmail    map[string]*user // by the address in lower case
+	sources    map[source]*source
 	indexes
 }
 
@@ -61,10 +62,38 @@ type label struct {
 	Color string `json:"color"`
 }
 
+// content is the content of a message. Most have text only, and share the nil pointer.
 type content struct {
-	Text        string  `json:"text"`
+	Text string `json:"text"`
+	More *more  `json:"more,omitempty"`
+}
+
+// more is what a content has besides text.
+type more struct {
 	HTML        string  `json:"html"`
 	Attachments []int64 `json:"attachments,omitempty"`
+}
+
+func newContent(text, html string, attachments []int64) content {
+	if html == text && len(attachments) == 0 {
+		return content{Text: text}
+	}
+	return content{text, &more{html, attachments}}
+}
+
+// html returns the HTML, which is the text if only text was sent.
+func (c content) html() string {
+	if c.More == nil {
+		return c.Text
+	}
+	return c.More.HTML
+}
+
+func (c content) attachments() []int64 {
+	if c.More == nil {
+		return nil
+	}
+	return c.More.Attachments
 }
 
 type snippet struct {
@@ -113,14 +142,28 @@ type ticket struct {
 	Subject  string  `json:"subject"`
 	Copies   *copies `json:"copies,omitempty"`
 	Content  content `json:"content"`
-	Channel  string  `json:"channel"`
-	Address  string  `json:"address"`
+	Source   *source `json:"source"`
 	Comments []*post `json:"comments,omitempty"`
 	Draft    *draft  `json:"draft,omitempty"`
 	Audit    []audit `json:"audit,omitempty"` // without what desk.trail derives
 
 	Submitter       int64 `json:"submitter,omitempty"` // who opened it; 0 for the requester
 	NotifyRequester bool  `json:"notify_requester,omitempty"`
+}
+
+// source is where a ticket came from, such as {"email", "help@acme.example"}. Tickets share them.
+type source struct {
+	Channel string `json:"channel"`
+	Address string `json:"address"`
+}
+
+// source returns the source that tickets from there share.
+func (d *desk) source(channel, address string) *source {
+	key := source{channel, address}
+	if d.sources[key] == nil {
+		d.sources[key] = &key
+	}
+	return d.sources[key]
 }
 
 // active reports whether the ticket is neither done nor thrown away.
@@ -221,7 +264,10 @@ func (d *desk) reindex() {
 	}
 	d.byActivity.sort()
 	d.byCreation.sort()
-	d.byEmail = map[string]*user{}
+	d.byEmail, d.sources = map[string]*user{}, map[source]*source{}
+	for _, t := range d.Tickets {
+		t.Source = d.source(t.Source.Channel, t.Source.Address)
+	}
 	for _, u := range d.sortedUsers() {
 		d.addUser(u)
 	}

@@ -203,14 +203,13 @@ type contentBody struct {
 // content returns the content that the service stores: text is the default of html. That the text
 // of HTML is the default of text is inferred.
 func (b contentBody) content() content {
-	out := content{Text: b.Text, HTML: b.HTML, Attachments: b.AttachmentIDs}
 	switch {
-	case out.HTML == "":
-		out.HTML = out.Text
-	case out.Text == "":
-		out.Text = plainText(out.HTML)
+	case b.HTML == "":
+		b.HTML = b.Text
+	case b.Text == "":
+		b.Text = plainText(b.HTML)
 	}
-	return out
+	return newContent(b.Text, b.HTML, b.AttachmentIDs)
 }
 
 // problems returns a sentence for each reason to reject a content.
@@ -263,7 +262,7 @@ func createTicket(s *Desk, c *call) response {
 	address, _ := c.desk.address(in.ForwardingAddressID)
 	t := &ticket{
 		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID, Copies: newCopies(cc(), bcc()),
-		Content: in.Content.content(), CreatedAt: instantOf(c.now), LastActivityAt: instantOf(c.now), Unanswered: true, Channel: "web", Address: address,
+		Content: in.Content.content(), CreatedAt: instantOf(c.now), LastActivityAt: instantOf(c.now), Unanswered: true, Source: c.desk.source("web", address),
 	}
 	c.desk.addTicket(t)
 	actor := t.Requester
