@@ -413,8 +413,8 @@ func (e encoder) ticket(t *ticket) ticketJSON {
 	out := ticketJSON{
 		ID: t.ID, Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: e.desk.agentReplies(t), CommentsCount: len(t.Comments),
 		LastActivityAt: stamp(t.LastActivityAt.time()), CreatedAt: stamp(t.CreatedAt.time()), Unanswered: t.Unanswered, Archived: t.Archived,
-		Spam: t.Spam, Private: t.Private, Trash: t.Trash, Draft: t.Draft != nil, Summary: summary(t.Content),
-		Source: map[string]string{t.Source.Channel: t.Source.Address}, CC: e.people(t.Copies.cc()), BCC: e.people(t.Copies.bcc()), Labels: []labelJSON{},
+		Spam: t.Spam, Private: t.Private, Trash: t.Trash, Draft: t.rare().Draft != nil, Summary: summary(t.Content),
+		Source: map[string]string{t.Source.Channel: t.Source.Address}, CC: e.people(t.rare().Copies.cc()), BCC: e.people(t.rare().Copies.bcc()), Labels: []labelJSON{},
 		Requester: e.pictured(t.Requester), Content: e.content(t.Content),
 	}
 	for _, name := range t.Labels {
@@ -447,10 +447,10 @@ func (e encoder) ticket(t *ticket) ticketJSON {
 
 func (e encoder) currentTicket(t *ticket) *currentTicketJSON {
 	out := &currentTicketJSON{
-		Submitter: e.person(cmp.Or(t.Submitter, t.Requester)), AttachmentsCount: len(t.Content.attachments()), NotifyRequester: t.NotifyRequester,
+		Submitter: e.person(cmp.Or(t.rare().Submitter, t.Requester)), AttachmentsCount: len(t.Content.attachments()), NotifyRequester: t.rare().NotifyRequester,
 	}
-	if t.SnoozedUntil.time().After(e.now) {
-		out.Snoozed, out.SnoozedUntil = true, new(stamp(t.SnoozedUntil.time()))
+	if t.rare().SnoozedUntil.time().After(e.now) {
+		out.Snoozed, out.SnoozedUntil = true, new(stamp(t.rare().SnoozedUntil.time()))
 	}
 	if len(t.Replies) > 0 {
 		out.LastReplyAt = new(stamp(t.Replies[len(t.Replies)-1].CreatedAt.time()))

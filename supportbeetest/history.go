@@ -88,7 +88,7 @@ func (s *Desk) mailReply(t *ticket, p *post) {
 func (s *Desk) mailTicket(t *ticket, notify bool) {
 	m := Mail{Subject: t.Subject, Text: t.Content.Text, HTML: t.Content.html(), TicketID: supportbee.TicketID(t.ID), Time: t.CreatedAt.time()}
 	if notify {
-		s.send(m, MailNotify, t.Requester, t.Copies.cc(), t.Copies.bcc())
+		s.send(m, MailNotify, t.Requester, t.rare().Copies.cc(), t.rare().Copies.bcc())
 		return
 	}
 	const text = "We have received your message and will reply soon."

@@ -66,10 +66,10 @@ func (s *Desk) Draft(ticket supportbee.TicketID) *supportbee.Draft {
 	r := s.read()
 	defer s.mu.RUnlock()
 	t := r.Tickets[int64(ticket)]
-	if t == nil || t.Draft == nil {
+	if t == nil || t.rare().Draft == nil {
 		return nil
 	}
-	d := t.Draft
+	d := t.rare().Draft
 	return &supportbee.Draft{
 		ID: supportbee.DraftID(d.ID), CC: r.people(d.CC), BCC: r.people(d.BCC),
 		LastSavedBy: new(r.person(d.SavedBy)), LastSavedAt: d.SavedAt, Content: r.content(d.Content),
@@ -289,13 +289,13 @@ func (r reader) ticket(t *ticket) *supportbee.Ticket {
 	out := &supportbee.Ticket{
 		ID: supportbee.TicketID(t.ID), Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: r.agentReplies(t), CommentsCount: len(t.Comments),
 		LastActivityAt: t.LastActivityAt.time(), CreatedAt: t.CreatedAt.time(), Unanswered: t.Unanswered, Archived: t.Archived, Spam: t.Spam, Private: t.Private,
-		Trash: t.Trash, Draft: t.Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
-		Source: supportbee.Source{Channel: t.Source.Channel, Address: t.Source.Address}, CC: r.people(t.Copies.cc()), BCC: r.people(t.Copies.bcc()),
-		Requester: r.person(t.Requester), Submitter: new(r.person(cmp.Or(t.Submitter, t.Requester))), Content: r.content(t.Content),
-		AttachmentsCount: len(t.Content.attachments()), NotifyRequester: t.NotifyRequester,
+		Trash: t.Trash, Draft: t.rare().Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
+		Source: supportbee.Source{Channel: t.Source.Channel, Address: t.Source.Address}, CC: r.people(t.rare().Copies.cc()), BCC: r.people(t.rare().Copies.bcc()),
+		Requester: r.person(t.Requester), Submitter: new(r.person(cmp.Or(t.rare().Submitter, t.Requester))), Content: r.content(t.Content),
+		AttachmentsCount: len(t.Content.attachments()), NotifyRequester: t.rare().NotifyRequester,
 	}
-	if t.SnoozedUntil.time().After(r.now) {
-		out.Snoozed, out.SnoozedUntil = true, t.SnoozedUntil.time()
+	if t.rare().SnoozedUntil.time().After(r.now) {
+		out.Snoozed, out.SnoozedUntil = true, t.rare().SnoozedUntil.time()
 	}
 	if len(t.Replies) > 0 {
 		out.LastReplyAt = t.Replies[len(t.Replies)-1].CreatedAt.time()

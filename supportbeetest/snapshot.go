@@ -97,8 +97,8 @@ func (d *desk) check() error {
 			}
 			contents = append(contents, p.Content)
 		}
-		if t.Draft != nil {
-			contents = append(contents, t.Draft.Content)
+		if t.rare().Draft != nil {
+			contents = append(contents, t.rare().Draft.Content)
 		}
 		for _, c := range contents {
 			for _, file := range c.attachments() {
@@ -126,8 +126,8 @@ func (d *desk) highestID() int64 {
 		for _, p := range slices.Concat(t.Replies, t.Comments) {
 			use(p.ID)
 		}
-		if t.Draft != nil {
-			use(t.Draft.ID)
+		if t.rare().Draft != nil {
+			use(t.rare().Draft.ID)
 		}
 	}
 	for _, t := range d.Teams {

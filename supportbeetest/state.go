@@ -70,11 +70,17 @@ func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 	created := stampOr(seed.CreatedAt, now)
 	address, _ := d.address(nil)
 	t := &ticket{
-		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID, Copies: newCopies(cc(), nil),
+		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID,
 		Content:   contentBody{Text: seed.Text, HTML: seed.HTML, AttachmentIDs: s.mustFiles("AddTicket", seed.AttachmentIDs)}.content(),
-		CreatedAt: instantOf(created), LastActivityAt: instantOf(stampOr(seed.LastActivityAt, created)), SnoozedUntil: instantOf(seed.SnoozedUntil),
+		CreatedAt: instantOf(created), LastActivityAt: instantOf(stampOr(seed.LastActivityAt, created)),
 		Unanswered: !seed.Answered, Source: d.source("email", address),
 		Labels: slices.Clone(seed.Labels), User: int64(seed.AssignedUserID), Team: int64(seed.AssignedTeamID), Archived: seed.Archived, Spam: seed.Spam, Trash: seed.Trash,
+	}
+	if copies := newCopies(cc(), nil); copies != nil {
+		t.own().Copies = copies
+	}
+	if !seed.SnoozedUntil.IsZero() {
+		t.own().SnoozedUntil = instantOf(seed.SnoozedUntil)
 	}
 	d.addTicket(t)
 	s.emit(c, "ticket.created", t, nil)

@@ -137,18 +137,40 @@ type ticket struct {
 	Labels         []string `json:"labels,omitempty"`
 	LastActivityAt instant  `json:"last_activity_at"`
 	CreatedAt      instant  `json:"created_at"`
-	SnoozedUntil   instant  `json:"snoozed_until,omitzero"`
 
 	Subject  string  `json:"subject"`
-	Copies   *copies `json:"copies,omitempty"`
 	Content  content `json:"content"`
 	Source   *source `json:"source"`
 	Comments []*post `json:"comments,omitempty"`
-	Draft    *draft  `json:"draft,omitempty"`
-	Audit    []audit `json:"audit,omitempty"` // without what desk.trail derives
+	Rare     *rare   `json:"rare,omitempty"`
+}
 
-	Submitter       int64 `json:"submitter,omitempty"` // who opened it; 0 for the requester
-	NotifyRequester bool  `json:"notify_requester,omitempty"`
+// rare is what most tickets do not have, kept apart to save memory.
+type rare struct {
+	Copies          *copies `json:"copies,omitempty"`
+	SnoozedUntil    instant `json:"snoozed_until,omitzero"`
+	Draft           *draft  `json:"draft,omitempty"`
+	Audit           []audit `json:"audit,omitempty"`     // without what desk.trail derives
+	Submitter       int64   `json:"submitter,omitempty"` // who opened it; 0 for the requester
+	NotifyRequester bool    `json:"notify_requester,omitempty"`
+}
+
+// rare returns what the ticket has of it, for reading.
+func (t *ticket) rare() *rare {
+	if t.Rare == nil {
+		return &none
+	}
+	return t.Rare
+}
+
+var none rare
+
+// own returns what the ticket has of it, for writing.
+func (t *ticket) own() *rare {
+	if t.Rare == nil {
+		t.Rare = &rare{}
+	}
+	return t.Rare
 }
 
 // source is where a ticket came from, such as {"email", "help@acme.example"}. Tickets share them.
@@ -334,14 +356,15 @@ func (d *desk) touch(t *ticket, now time.Time) {
 
 // note adds an entry to the audit trail of a ticket. See [desk.trail].
 func (d *desk) note(t *ticket, action string, actor int64, now time.Time) {
-	t.Audit = append(t.Audit, audit{Action: action, Actor: actor, URL: "#ticket", At: now, Posts: len(t.Replies) + len(t.Comments)})
+	own := t.own()
+	own.Audit = append(own.Audit, audit{Action: action, Actor: actor, URL: "#ticket", At: now, Posts: len(t.Replies) + len(t.Comments)})
 }
 
 // trail returns the audit trail of a ticket. That it was created, and its replies and comments, are
 // derived from them, which saves memory.
 func (d *desk) trail(t *ticket) []audit {
-	list := []audit{{Action: "Created", Actor: cmp.Or(t.Submitter, t.Requester), URL: "#ticket", At: t.CreatedAt.time()}}
-	noted, replies, comments := t.Audit, t.Replies, t.Comments
+	list := []audit{{Action: "Created", Actor: cmp.Or(t.rare().Submitter, t.Requester), URL: "#ticket", At: t.CreatedAt.time()}}
+	noted, replies, comments := t.rare().Audit, t.Replies, t.Comments
 	for posts := 0; ; posts++ {
 		for len(noted) > 0 && noted[0].Posts <= posts {
 			list, noted = append(list, noted[0]), noted[1:]

@@ -261,15 +261,19 @@ func createTicket(s *Desk, c *call) response {
 	}
 	address, _ := c.desk.address(in.ForwardingAddressID)
 	t := &ticket{
-		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID, Copies: newCopies(cc(), bcc()),
+		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID,
 		Content: in.Content.content(), CreatedAt: instantOf(c.now), LastActivityAt: instantOf(c.now), Unanswered: true, Source: c.desk.source("web", address),
+	}
+	if copies := newCopies(cc(), bcc()); copies != nil {
+		t.own().Copies = copies
 	}
 	c.desk.addTicket(t)
 	actor := t.Requester
 	if c.user != nil {
 		actor = c.user.ID
 	}
-	t.Submitter, t.NotifyRequester = actor, in.NotifyRequester
+	own := t.own()
+	own.Submitter, own.NotifyRequester = actor, in.NotifyRequester
 	s.emit(c, "ticket.created", t, nil)
 	s.applyFilters(c, t)
 	s.mailTicket(t, in.NotifyRequester)
@@ -403,7 +407,7 @@ func setRequester(s *Desk, c *call) response {
 	if !isEmail(in.Email) {
 		return invalidInput("Email is invalid")
 	}
-	t.Submitter = cmp.Or(t.Submitter, t.Requester)
+	t.own().Submitter = cmp.Or(t.rare().Submitter, t.Requester)
 	c.desk.change(t, func() { t.Requester = c.desk.person(in.Email, "").ID })
 	c.note(t, "Changed the requester")
 	p := c.person(t.Requester)
