@@ -28,9 +28,9 @@
 //   - Admins may do everything.
 //   - Agents may do everything except to delete tickets and to get reports.
 //   - Collaborators may read what agents read, create tickets and comments, and upload files.
-//   - Customers may read, search and download their own tickets and the replies, which are those
-//     that they requested and those of a customer group that shares them. They may create tickets,
-//     reply to their own tickets, and upload files.
+//   - Customers may read and search their own tickets and the replies, which are those that they
+//     requested and those of a customer group that shares them. They may create tickets, reply to
+//     their own tickets, and upload and download files.
 //
 // The desk does not send mail: [Desk.Outbox] lists what the service would have sent. It does not
 // evaluate HTML, and its search is a plain search for a text. Its responses have the

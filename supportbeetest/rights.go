@@ -8,8 +8,8 @@ import "slices"
 //	admin         everything
 //	agent         everything except Tickets.Delete and Reports
 //	collaborator  reads what an agent reads; creates tickets, comments and uploads
-//	customer      reads and searches own tickets and their replies, downloads; creates tickets,
-//	              replies to own tickets, and uploads
+//	customer      reads and searches own tickets and their replies; creates tickets, replies to own
+//	              tickets; uploads, and downloads whatever file it has the URL of
 //
 // The own tickets of customers are those that they requested, and those of their customer groups
 // whose members may see them. Other tickets do not exist for them (404). What a role may not do is
