@@ -19,6 +19,9 @@ import (
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
+// sdkAgent is the User-Agent header by default.
+const sdkAgent = "supportbee-go/" + Version
+
 const (
 	defaultTimeout         = 30 * time.Second
 	defaultMaxResponseSize = 32 << 20
@@ -45,8 +48,8 @@ type Client struct {
 	Reports             *ReportsService
 
 	config config
-	http   *resty.Client
-	err    error // an option of With that was rejected; all calls return it
+	chain  http.RoundTripper // what sends requests
+	err    error             // an option of With that was rejected; all calls return it
 }
 
 // service is embedded in each service.
@@ -59,8 +62,9 @@ type config struct {
 	token       transport.Token
 	httpClient  http.Client
 	insecure    bool
-	userAgent   string
-	header      http.Header // never changed in place
+	engine      *resty.Client // nil after httpClient has changed
+	userAgent   []string      // the value of the header
+	header      http.Header   // never changed in place
 	maxResponse int64
 	prefetch    int
 	timeout     time.Duration
@@ -71,8 +75,12 @@ type config struct {
 	gate        *transport.Gate // closed by status 429
 	createGate  *transport.Gate // closed by status 429 for Tickets.Create
 	drift       *drifts
-	hearsDrift  bool // whether anybody is told of drift
-	observesEnd bool // whether an observer has End
+	once        *onces // of the calls of CreateOnce
+	hearsDrift  bool   // whether an observer or logger reports drift
+	observesEnd bool   // whether an observer has End
+
+	dryRun func(ctx context.Context, request PlannedRequest) // nil unless in a dry run
+	allow  func(address string) bool                         // nil if all recipients are allowed
 }
 
 // New returns a client for the help desk at https://{company}.supportbee.com.
@@ -82,13 +90,14 @@ type config struct {
 // [ErrTokenRequired]. The errors of New are of type [*ArgumentError].
 func New(company, token string, opts ...Option) (*Client, error) {
 	cfg := config{
-		userAgent:   "supportbee-go/" + Version,
+		userAgent:   []string{sdkAgent},
 		maxResponse: defaultMaxResponseSize,
 		prefetch:    defaultPrefetch,
 		timeout:     defaultTimeout,
 		gate:        new(transport.Gate),
 		createGate:  new(transport.Gate),
 		drift:       new(drifts),
+		once:        newOnces(),
 	}
 	cfg.httpClient.Transport = NewTransport()
 	if company != "" {
@@ -193,19 +202,14 @@ func newClient(cfg config) *Client {
 		cfg.observesEnd = cfg.observesEnd || o.End != nil
 	}
 	cfg.hearsDrift = cfg.listensToDrift()
+	if cfg.engine == nil {
+		cfg.engine = newEngine(cfg.httpClient)
+	}
 	c.config = cfg
-	engine := cfg.httpClient // a copy of our own: resty changes the one it is given
-	engine.Jar = nil
-	engine.CheckRedirect = cfg.checkRedirect
-	engine.Transport = transport.Chain(cfg.httpClient.Transport, transport.Config{
+	c.chain = transport.Chain(cfg.httpClient.Transport, transport.Config{
 		Origin: cfg.base, Token: cfg.token, Header: cfg.header, PerAttempt: cfg.timeout, Policy: transport.Policy(cfg.retry),
 		Limiter: cfg.limiter, Gate: cfg.gate, Hooks: hooks,
 	})
-	c.http = resty.NewWithClient(&engine).
-		SetHeader("Accept", "application/json").
-		SetHeader("User-Agent", cfg.userAgent).
-		SetLogger(silent{}).
-		SetPreRequestHook(attachBody)
 
 	s := service{c}
 	a.tickets, c.Tickets = TicketsService{s}, &a.tickets
@@ -243,8 +247,10 @@ func (cfg *config) checkRedirect(req *http.Request, via []*http.Request) error {
 // checkScheme rejects a URL whose requests would not be encrypted.
 func (cfg *config) checkScheme(u *url.URL) error {
 	switch {
-	case u.Scheme == "https", u.Scheme == "http" && (cfg.insecure || isLoopback(u.Hostname())):
+	case u.Scheme == "https", u.Scheme == "http" && (cfg.insecure || isLoopback(u.Hostname()) && cfg.base.Scheme == "http"):
 		return nil
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+		return errors.New("plain HTTP is not allowed with a base URL of https: use https, or WithInsecureHTTP")
 	case u.Scheme == "http":
 		return errors.New("plain HTTP is allowed for loopback addresses only: use https, or WithInsecureHTTP")
 	}
@@ -258,10 +264,3 @@ func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
 }
-
-// silent keeps resty from writing to standard error.
-type silent struct{}
-
-func (silent) Errorf(string, ...any) {}
-func (silent) Warnf(string, ...any)  {}
-func (silent) Debugf(string, ...any) {}

@@ -63,6 +63,12 @@
 // [AttachmentsService.Upload] and [AttachmentsService.Download] stream files, which are never held
 // in memory.
 //
+// # Webhooks
+//
+// [WebhookHandler] is an [http.Handler] that receives the events that the service posts. It checks
+// a secret, drops repeated deliveries, and waits for the events in progress when it shuts down.
+// [ParseWebhook] parses an event without it.
+//
 // # Logging and metrics
 //
 // [WithLogger] logs each attempt. [WithObserver] calls functions for each operation and attempt.

@@ -86,18 +86,21 @@ func (p DraftParams) Validate() error {
 }
 
 // wire returns the draft as the server takes it: addresses in one string.
-func (p DraftParams) wire() any {
+func (p DraftParams) wire() draftBody {
 	join := func(addresses []string) *string {
 		if addresses == nil {
 			return nil
 		}
 		return new(strings.Join(addresses, ", "))
 	}
-	return struct {
-		Content ContentParams `json:"content"`
-		CC      *string       `json:"cc,omitzero"`
-		BCC     *string       `json:"bcc,omitzero"`
-	}{p.Content, join(p.CC), join(p.BCC)}
+	return draftBody{Content: p.Content, CC: join(p.CC), BCC: join(p.BCC), params: p}
+}
+
+type draftBody struct {
+	Content ContentParams `json:"content"`
+	CC      *string       `json:"cc,omitzero"`
+	BCC     *string       `json:"bcc,omitzero"`
+	params  DraftParams   // for dry runs
 }
 
 // Create saves the first draft of a ticket.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,10 @@ var (
 	// ErrTokenRequired is the error of a call that requires a token, by a client without one.
 	// Only [TicketsService.Create] works without a token.
 	ErrTokenRequired = errors.New("token required")
+
+	// ErrRecipientNotAllowed is the error of a call that could send mail to an address that is not
+	// allowed. See [WithAllowedRecipients].
+	ErrRecipientNotAllowed = errors.New("recipient not allowed")
 
 	// ErrValidation is status 400 or 422: the server rejected the request.
 	ErrValidation = errors.New("validation failed")
@@ -44,7 +49,7 @@ var (
 	ErrServer = errors.New("server error")
 
 	// ErrOutcomeUnknown is the error of a create that was sent and may have happened: there was
-	// no response that says whether it did. It is not retried.
+	// no response that says whether it did. It is not retried. See [RepliesService.CreateOnce].
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 
 	// ErrMalformedResponse is the error of a response that is not one of this API's, such as an
@@ -198,7 +203,7 @@ type ArgumentError struct {
 	Op     string // such as "Tickets.Create", "New" or "WithHeader"; empty from Validate
 	Field  string // such as "RequesterEmail" or "Content.AttachmentIDs"
 	Reason string // such as "is required"
-	Err    error  // such as [ErrTokenRequired]; nil if Reason says it all
+	Err    error  // such as [ErrTokenRequired] or [ErrRecipientNotAllowed]; nil if Reason says it all
 }
 
 // Error returns the operation, the field and the reason.
@@ -271,3 +276,8 @@ type shortError struct {
 
 func (e *shortError) Error() string { return e.text }
 func (e *shortError) Unwrap() error { return e.err }
+
+// isAny reports whether err is one of the targets.
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}

@@ -83,6 +83,74 @@ func ExampleCollect() {
 	// Output: 2 tickets, the newest: It stopped working after the update
 }
 
+func ExampleForEach() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+
+	bugs := client.Tickets.All(ctx, &supportbee.TicketListOptions{Label: "bug"})
+	err = supportbee.ForEach(ctx, bugs, func(ctx context.Context, ticket *supportbee.Ticket) error {
+		return client.Tickets.Archive(ctx, ticket.ID)
+	}, &supportbee.ForEachOptions{
+		Progress: func(done, total int) { fmt.Println("archived", done, "of", total) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// archived 1 of 2
+	// archived 2 of 2
+}
+
+func ExampleWithDryRun() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(supportbee.WithDryRun(func(_ context.Context, request supportbee.PlannedRequest) {
+		fmt.Println(request.Method, request.Path, string(request.Body))
+	})), context.Background()
+
+	ticket, err := client.Tickets.Create(ctx, supportbee.TicketParams{
+		RequesterEmail: "ann@example.com",
+		Content:        supportbee.Text("Hello, can I get a refund?"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.Labels.Add(ctx, ticket.ID, "refund"); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// POST /tickets {"ticket":{"requester_email":"ann@example.com","content":{"text":"Hello, can I get a refund?"}}}
+	// POST /tickets/0/labels/refund
+}
+
+func ExampleWithAllowedRecipients() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(supportbee.WithAllowedRecipients(func(address string) bool {
+		return strings.HasSuffix(address, "@acme.example")
+	})), context.Background()
+
+	for ticket, err := range client.Tickets.All(ctx, &supportbee.TicketListOptions{RequesterEmails: []string{supportbeetest.CustomerEmail}}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		_, err = client.Replies.Create(ctx, ticket.ID, supportbee.ReplyParams{Content: supportbee.Text("Just a test")})
+		fmt.Println(err)
+		break
+	}
+	// Output: supportbee: Replies.Create: invalid argument: ticket has a requester that is not allowed: recipient not allowed
+}
+
 func ExampleError() {
 	desk, err := supportbeetest.Start()
 	if err != nil {
@@ -206,6 +274,60 @@ func ExampleWithObserver() {
 	// attempt 1 of Labels.List got 502
 	// attempt 2 of Labels.List got 200
 	// Labels.List ended after 2 attempts, error: <nil>
+}
+
+func ExampleWithHeader() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client := desk.Client(supportbee.WithHeader("X-Job", "export"))
+	if _, err := client.Labels.List(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(desk.Requests()[0].Header.Get("X-Job"))
+	// Output: export
+}
+
+// Parts of responses that this version does not know are reported once, without their values.
+func ExampleObserver() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	desk.Inject(supportbeetest.Match{Op: "Labels.List"}, supportbeetest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"labels":[{"id":1,"name":"refund","mood":"angry"},{"id":2,"name":"bug","mood":"calm"}]}`)
+	})))
+	client := desk.Client(supportbee.WithObserver(supportbee.Observer{
+		Drift: func(_ context.Context, drift supportbee.Drift) { fmt.Println(drift.Op, drift.Pointer, drift.Found) },
+	}))
+	if _, err := client.Labels.List(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	// Output: Labels.List /labels/*/mood string
+}
+
+// A logged error has no message of the server, which can hold personal data, and a logged client
+// has no token.
+func ExampleError_LogValue() {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	client, err := supportbee.New("acme", "secret")
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = &supportbee.Error{Op: "Users.Get", Method: "GET", Path: "/users/7", StatusCode: 404, Message: "no ann@example.com", RequestID: "5c1f", Attempts: 1}
+	logger.Error("failed", "client", client, "err", err)
+	// Output:
+	// level=ERROR msg=failed client=https://acme.supportbee.com err.op=Users.Get err.method=GET err.attempts=1 err.status=404 err.request_id=5c1f
 }
 
 // createLimiter delays the creation of tickets only.
@@ -372,6 +494,45 @@ func ExampleParseWebhook() {
 	// Output: new: The kettle leaks
 }
 
+func ExampleWebhookHandler() {
+	webhooks := &supportbee.WebhookHandler{
+		Secret: "s3cret",
+		Handle: func(_ context.Context, event *supportbee.Webhook) error {
+			switch event.Action {
+			case supportbee.WebhookTicketCreated:
+				fmt.Println("new:", event.Ticket.Subject)
+			case supportbee.WebhookCustomerReplyCreated:
+				fmt.Println("reply:", event.Reply.Content.Text)
+			}
+			return nil
+		},
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /supportbee/{secret}", webhooks)
+	server := httptest.NewServer(mux) // in a program: http.ListenAndServe
+	defer server.Close()
+
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	desk.AddWebhook(supportbeetest.Webhook{URL: server.URL + "/supportbee/s3cret"})
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "The kettle leaks"})
+	desk.AddCustomerReply(id, "It is getting worse.")
+
+	ctx := context.Background()
+	if err := desk.FlushWebhooks(ctx); err != nil {
+		log.Fatal(err)
+	}
+	if err := webhooks.Shutdown(ctx); err != nil { // waits for events that are being handled
+		log.Fatal(err)
+	}
+	// Output:
+	// new: The kettle leaks
+	// reply: It is getting worse.
+}
+
 func Example_testing() {
 	desk, err := supportbeetest.Start() // in a test: supportbeetest.New(t), which closes it at the end
 	if err != nil {
@@ -453,6 +614,23 @@ func readmeFiles(ctx context.Context, client *supportbee.Client, ticketID suppor
 		Content: supportbee.Text("Here it is.").Attach(file.ID),
 	})
 	return err
+}
+
+func readmeWebhooks(mux *http.ServeMux, notify func(ctx context.Context, text string) error) *supportbee.WebhookHandler {
+	webhooks := &supportbee.WebhookHandler{
+		Secret: os.Getenv("WEBHOOK_SECRET"), // https://hooks.example.com/supportbee/SECRET
+		Handle: func(ctx context.Context, event *supportbee.Webhook) error {
+			switch event.Action {
+			case supportbee.WebhookTicketCreated:
+				return notify(ctx, "New: "+event.Ticket.Subject)
+			case supportbee.WebhookCustomerReplyCreated:
+				return notify(ctx, event.Reply.Replier.Name+" replied to "+event.Ticket.Subject)
+			}
+			return nil
+		},
+	}
+	mux.Handle("POST /supportbee/{secret}", webhooks)
+	return webhooks
 }
 
 func readmeDo(ctx context.Context, client *supportbee.Client) error {

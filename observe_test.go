@@ -126,6 +126,61 @@ func TestObserversSeeOperationsAndAttempts(t *testing.T) {
 	})
 }
 
+// What observers are given can be stored, whatever fails: of the end of an operation, that is the
+// error's LogValue.
+func TestObserversGetNothingPersonal(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t)
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Kettle", Text: "It leaks.", RequesterEmail: "ann@example.com", RequesterName: "Ann"})
+	var seen journal
+	client := desk.Client(supportbee.WithoutRetry(), supportbee.WithHeader("X-Secret", "secret"), supportbee.WithObserver(supportbee.Observer{
+		Start:   func(ctx context.Context, op supportbee.Operation) context.Context { seen.add(op); return ctx },
+		Attempt: func(_ context.Context, attempt supportbee.Attempt) { seen.add(fmt.Sprintf("%+v", attempt)) },
+		End: func(_ context.Context, op supportbee.Operation, response supportbee.Response, err error) {
+			seen.add(op)
+			seen.add(response.RequestID)
+			if failed, ok := errors.AsType[*supportbee.Error](err); ok {
+				seen.add(failed.LogValue().String())
+			}
+		},
+		Drift: func(_ context.Context, drift supportbee.Drift) { seen.add(drift) },
+	}))
+	ctx := t.Context()
+	calls := func() {
+		_, _ = client.Tickets.List(ctx, &supportbee.TicketListOptions{RequesterEmails: []string{"ann@example.com"}, Label: "hush"})
+		_, _ = client.Tickets.Search(ctx, "kettle", nil)
+		_, _ = client.Tickets.Get(ctx, id)
+		_, _ = client.Tickets.Create(ctx, supportbee.TicketParams{Subject: "Kettle", RequesterEmail: "ann@example.com", Content: supportbee.Text("It leaks.")})
+		_, _ = client.Replies.Create(ctx, id, supportbee.ReplyParams{Content: supportbee.Text("It leaks.")})
+		_ = client.Labels.Remove(ctx, id, "hush")
+		_ = client.Do(ctx, http.MethodGet, "/users/ann@example.com?secret=1", nil, nil)
+		_, _ = client.Attachments.Upload(ctx, "secret.txt", strings.NewReader("secret"), nil)
+	}
+	calls()
+	respond := func(status int, body string) supportbeetest.Fault {
+		return supportbeetest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}))
+	}
+	for _, fault := range []supportbeetest.Fault{
+		respond(http.StatusUnprocessableEntity, `{"error":"ann@example.com is Ann, with `+desk.Token+`"}`),
+		respond(http.StatusOK, `{"error":"ann@example.com"}`),
+		respond(http.StatusOK, `{"tickets":[{"new":"ann@example.com","cc":"secret"}],"ticket":{"new":"ann@example.com","id":"secret"}}`),
+		respond(http.StatusOK, "<html>ann@example.com"),
+		supportbeetest.Drop(), supportbeetest.Corrupt(), supportbeetest.Truncate(), supportbeetest.Redirect(http.StatusFound, "https://secret.example.com/ann"),
+	} {
+		injection := desk.Inject(supportbeetest.Match{}, fault)
+		calls()
+		injection.Remove()
+	}
+	text := strings.ToLower(fmt.Sprintf("%+v", seen.events))
+	for _, private := range []string{"ann", "hush", "kettle", "leaks", "secret", desk.Token} {
+		assert.NotContains(t, text, strings.ToLower(private))
+	}
+	assert.Contains(t, text, "/tickets/*/new")
+}
+
 // Each part that differs is reported once for a client and its copies, and at most 1,000 of them.
 func TestDriftIsReportedOnce(t *testing.T) {
 	t.Parallel()
@@ -201,7 +256,7 @@ func TestDriftIsLogged(t *testing.T) {
 	assert.Equal(t, `level=WARN msg="response differs from the SDK's types" op=Labels.List pointer=/labels/*/new found=string expected=""`+"\n", logs.String())
 }
 
-// Transports and limiters see the operation of a request.
+// Transports, limiters and observers of attempts see the operation of a request.
 func TestOperationFrom(t *testing.T) {
 	t.Parallel()
 	var seen []supportbee.Operation
@@ -211,6 +266,7 @@ func TestOperationFrom(t *testing.T) {
 		seen = append(seen, op)
 	}
 	client := newClient(t, supportbee.WithLimiter(limiterFunc(func(ctx context.Context) error { look(ctx); return nil })),
+		supportbee.WithObserver(supportbee.Observer{Attempt: func(ctx context.Context, _ supportbee.Attempt) { look(ctx) }}),
 		supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
 			look(req.Context())
 			return respond(req, http.StatusNoContent, ""), nil
@@ -219,7 +275,7 @@ func TestOperationFrom(t *testing.T) {
 	require.NoError(t, client.Do(t.Context(), http.MethodPatch, "/users/ann@example.com", nil, nil))
 	remove := supportbee.Operation{Name: "Labels.Remove", Method: "DELETE", Route: "/tickets/{id}/labels/{name}"}
 	do := supportbee.Operation{Name: "Do", Method: "PATCH"}
-	assert.Equal(t, []supportbee.Operation{remove, remove, do, do}, seen)
+	assert.Equal(t, []supportbee.Operation{remove, remove, remove, do, do, do}, seen)
 
 	_, ok := supportbee.OperationFrom(t.Context())
 	assert.False(t, ok)
@@ -279,7 +335,7 @@ func TestWithHeader(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Labels.List(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, client.Attachments.Download(t.Context(), photo, new(bytes.Buffer), nil))
+	require.NoError(t, client.Attachments.Download(t.Context(), supportbee.Attachment{URL: photo.URL}, new(bytes.Buffer), nil))
 	assert.Equal(t, []string{
 		"acme.supportbee.com [1] application/json",
 		"acme.supportbee.com [2] application/vnd.x+json",
@@ -344,6 +400,63 @@ func TestZeroErrors(t *testing.T) {
 type limiterFunc func(context.Context) error
 
 func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
+
+// pacer lets one operation pass at regular times, and all others at once.
+type pacer struct {
+	op    string
+	every time.Duration
+
+	mu   sync.Mutex
+	next time.Time
+}
+
+func (p *pacer) Wait(ctx context.Context) error {
+	if op, ok := supportbee.OperationFrom(ctx); !ok || op.Name != p.op {
+		return nil
+	}
+	p.mu.Lock()
+	wait := max(0, time.Until(p.next))
+	p.next = time.Now().Add(wait + p.every)
+	p.mu.Unlock()
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A limiter that several clients share, as those of several processes do, keeps them within the
+// rate limit of one operation. It does not delay the others.
+func TestALimiterCanPaceOneOperation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithRateLimits())
+		shared := &pacer{op: "Tickets.Create", every: time.Minute / 8}
+		begin := time.Now()
+		var clients sync.WaitGroup
+		for range 3 {
+			client := desk.Client(supportbee.WithLimiter(shared))
+			clients.Go(func() {
+				for range 8 {
+					_, err := create(client)
+					assert.NoError(t, err)
+				}
+			})
+			for range 100 {
+				_, err := client.Labels.List(t.Context())
+				assert.NoError(t, err)
+			}
+			assert.Equal(t, begin, time.Now())
+		}
+		clients.Wait()
+		assert.Equal(t, 23*time.Minute/8, time.Since(begin))
+		desk.AssertRequests(t, "Tickets.Create", 24)
+		for _, request := range desk.Requests("Tickets.Create") {
+			assert.Equal(t, http.StatusCreated, request.Status)
+		}
+	})
+}
 
 func TestTheLimiterIsCalledBeforeEachAttempt(t *testing.T) {
 	t.Parallel()

@@ -75,6 +75,7 @@ func WithToken(token string) Option {
 // its Timeout limits a whole call, retries included. If client is nil, the default is used.
 func WithHTTPClient(client *http.Client) Option {
 	return func(cfg *config) error {
+		cfg.engine = nil
 		if client == nil {
 			cfg.httpClient = http.Client{Transport: NewTransport()}
 			return nil
@@ -166,6 +167,47 @@ func WithLimiter(limiter Limiter) Option {
 	}
 }
 
+// WithDryRun makes the client send reads only, which are GET and HEAD. Each write is passed to
+// report, which may be nil and may be called concurrently, and succeeds without being sent. It
+// waits for no limiter and no rate limit.
+//
+// The result of a write holds the given parameters and zero IDs. Calls that use such an ID are
+// accepted: writes are planned, and reads return [ErrNotFound]. All other arguments are checked as
+// usual. [Client.Do] leaves out unchanged, and uploads read their source to its end.
+func WithDryRun(report func(ctx context.Context, request PlannedRequest)) Option {
+	return func(cfg *config) error {
+		if report == nil {
+			report = func(context.Context, PlannedRequest) {}
+		}
+		cfg.dryRun = report
+		return nil
+	}
+}
+
+// WithAllowedRecipients rejects, before the write is sent, calls that could send mail to an
+// address for which allow returns false. Their error is an [*ArgumentError] that matches
+// [ErrRecipientNotAllowed] and has no address in its text. It is meant for test systems that use a
+// real help desk.
+//
+// Checked are the requester, CC and BCC of [TicketsService.Create], the address of
+// [UsersService.Create], [UsersService.Update] and [ForwardingAddressesService.Create], and for
+// [RepliesService.Create] its own CC and BCC and those of the ticket, and the requester, or the
+// members of a customer group, which it looks up first. Calls whose recipients cannot be found out
+// are rejected, and so are all writes of [Client.Do]. Notifications that the help desk sends to its
+// own agents are not covered.
+//
+// The address that allow gets has no display name, and A to Z are in lower case. Allow may be
+// called concurrently. It must not be nil. The option replaces an earlier one.
+func WithAllowedRecipients(allow func(address string) bool) Option {
+	return func(cfg *config) error {
+		if allow == nil {
+			return invalid("allow", "must not be nil")
+		}
+		cfg.allow = allow
+		return nil
+	}
+}
+
 // WithPrefetch sets how many pages iterators fetch ahead, at most 16. The default is 2; 0 disables
 // prefetching.
 func WithPrefetch(pages int) Option {
@@ -196,7 +238,7 @@ func WithUserAgent(product string) Option {
 		if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return invalid("user agent", "must be printable ASCII")
 		}
-		cfg.userAgent = product + " supportbee-go/" + Version
+		cfg.userAgent = []string{product + " " + sdkAgent}
 		return nil
 	}
 }

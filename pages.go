@@ -215,3 +215,6 @@ func (s *idSet) add(id TicketID) bool {
 	(*s)[word] |= bit
 	return true
 }
+
+// has reports whether the ID was added.
+func (s idSet) has(id TicketID) bool { return s[id>>6]&(1<<(id&63)) != 0 }

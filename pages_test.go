@@ -158,7 +158,7 @@ func TestIterators(t *testing.T) {
 		{name: "two pages that take turns", page: func(n int) page {
 			return page{total: 1000, number: n, size: 3, pages: 334, ids: numbers(1+n%2*3, 3+n%2*3)}
 		}, want: []int{4, 5, 6, 1, 2, 3}, lost: "got 6 of 1000 tickets"},
-		{name: "the same page for ever", page: func(n int) page {
+		{name: "the same page again and again", page: func(n int) page {
 			return page{total: -1, number: n, size: 3, pages: -1, ids: []int{1, 2, 3}}
 		}, want: []int{1, 2, 3}},
 		{name: "tickets that leave meanwhile", page: func(n int) page { // two of three leave before each page

@@ -24,13 +24,35 @@ import (
 
 // resourceTypes are all types of responses.
 var resourceTypes = []any{
-	supportbee.Ticket{}, supportbee.TicketPage{}, supportbee.TicketCounts{}, supportbee.Source{}, supportbee.Content{},
-	supportbee.UserAssignment{}, supportbee.TeamAssignment{}, supportbee.AuditEntry{}, supportbee.AuditActor{},
-	supportbee.Reply{}, supportbee.Comment{}, supportbee.Label{}, supportbee.Labeling{}, supportbee.Draft{},
-	supportbee.Person{}, supportbee.User{}, supportbee.CustomerGroup{}, supportbee.Picture{}, supportbee.Team{},
-	supportbee.Snippet{}, supportbee.Attachment{}, supportbee.AttachmentURL{}, supportbee.ForwardingAddress{},
-	supportbee.Filter{}, supportbee.Rule{}, supportbee.Consequence{}, supportbee.DataPoint{},
-	supportbee.Webhook{}, supportbee.WebhookCompany{},
+	supportbee.Ticket{},
+	supportbee.TicketPage{},
+	supportbee.TicketCounts{},
+	supportbee.Source{},
+	supportbee.Content{},
+	supportbee.UserAssignment{},
+	supportbee.TeamAssignment{},
+	supportbee.AuditEntry{},
+	supportbee.AuditActor{},
+	supportbee.Reply{},
+	supportbee.Comment{},
+	supportbee.Label{},
+	supportbee.Labeling{},
+	supportbee.Draft{},
+	supportbee.Person{},
+	supportbee.User{},
+	supportbee.CustomerGroup{},
+	supportbee.Picture{},
+	supportbee.Team{},
+	supportbee.Snippet{},
+	supportbee.Attachment{},
+	supportbee.AttachmentURL{},
+	supportbee.ForwardingAddress{},
+	supportbee.Filter{},
+	supportbee.Rule{},
+	supportbee.Consequence{},
+	supportbee.DataPoint{},
+	supportbee.Webhook{},
+	supportbee.WebhookCompany{},
 }
 
 // Each field is named in its tag and in its type's reader. Both must know all of them: each type
@@ -45,14 +67,14 @@ func TestTypesReadWhatTheyWrite(t *testing.T) {
 				if fields == "all" {
 					fill(want.Elem(), new(int), 0)
 				}
-				if event, ok := want.Interface().(*supportbee.Webhook); ok && fields == "all" {
+				if event, ok := reflect.TypeAssert[*supportbee.Webhook](want); ok && fields == "all" {
 					event.Action, event.Raw = supportbee.WebhookCommentCreated, nil
 				}
 				written, err := json.Marshal(want.Interface())
 				require.NoError(t, err)
 				got := reflect.New(want.Elem().Type())
 				require.NoError(t, json.Unmarshal(written, got.Interface()), "%s", written)
-				if event, ok := got.Interface().(*supportbee.Webhook); ok {
+				if event, ok := reflect.TypeAssert[*supportbee.Webhook](got); ok {
 					event.Raw = nil
 				}
 				assert.Equal(t, want.Interface(), got.Interface(), "%s", written)
@@ -342,7 +364,7 @@ func TestRandomResponsesSurvive(t *testing.T) {
 		data, err := os.ReadFile("testdata/" + name)
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal(data, &fixture))
-		for range 300 {
+		for range 50 {
 			mutated, err := json.Marshal(mutate(fixture, random))
 			require.NoError(t, err)
 			for _, zero := range resourceTypes {

@@ -2,6 +2,10 @@ package supportbee_test
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"testing"
@@ -20,11 +24,17 @@ func TestReadmeShowsCodeThatCompiles(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	examples, err := os.ReadFile("example_test.go")
-	require.NoError(t, err)
-	compiled := flush.ReplaceAllString(string(examples), "")
+	var compiled string
+	for _, path := range []string{"example_test.go", "supportbeeotel/example_test.go"} {
+		examples, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			t.Skip("a module that was downloaded has no nested ones: ", path)
+		}
+		require.NoError(t, err)
+		compiled += flush.ReplaceAllString(string(examples), "")
+	}
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	require.Len(t, blocks, 6)
+	require.Len(t, blocks, 8)
 	for _, block := range blocks {
 		assert.Contains(t, compiled, flush.ReplaceAllString(block[1], ""))
 	}
@@ -44,6 +54,22 @@ func TestReadmeCodeRuns(t *testing.T) {
 	require.NoError(t, readmeFiles(t.Context(), client, id))
 	require.ErrorIs(t, readmeDo(t.Context(), client), supportbee.ErrNotFound)
 	desk.AssertReplies(t, id, "Here it is.")
+
+	t.Setenv("WEBHOOK_SECRET", "s3cret")
+	mux := http.NewServeMux()
+	var notes []string
+	webhooks := readmeWebhooks(mux, func(_ context.Context, text string) error {
+		notes = append(notes, text)
+		return nil
+	})
+	receiver := httptest.NewServer(mux)
+	t.Cleanup(receiver.Close)
+	desk.AddWebhook(supportbeetest.Webhook{URL: receiver.URL + "/supportbee/s3cret"})
+	id = desk.AddTicket(supportbeetest.TicketSeed{Subject: "Toaster"})
+	desk.AddCustomerReply(id, "Hello?")
+	require.NoError(t, desk.FlushWebhooks(t.Context()))
+	require.NoError(t, webhooks.Shutdown(t.Context()))
+	assert.Equal(t, []string{"New: Toaster", "Eve Evans replied to Toaster"}, notes)
 }
 
 // readmeFirstCallOffline makes the first call with a context that has ended, since it names a

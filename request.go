@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -81,22 +83,14 @@ func valueOf[T any](opts *T) T {
 
 // run runs an operation. A nil body is made of the operation's.
 func (c *Client) run(ctx context.Context, rt *roundTrip, body requestBody) error {
-	if rt.body != nil && rt.invalid == nil {
-		encoded, err := encodeBody(rt.wrap, rt.body)
-		if err != nil {
-			field := "params"
-			if rt.route == "" {
-				field = "in"
-			}
-			return rejected(rt.name, invalid(field, "cannot be written as JSON: %s", describeEncoding(err)))
-		}
-		body = jsonBody(encoded)
-	}
 	ctx, err := c.begin(ctx, rt)
 	if err != nil {
 		return err
 	}
 	defer rt.report.Release()
+	if rt.body != nil {
+		body = rt.encoded
+	}
 	err = c.send(ctx, rt, body)
 	if err != nil && rt.isGone != nil && rt.status == http.StatusNotFound && rt.report.Unanswered && rt.isGone(withoutResponse(ctx)) {
 		err = nil // an earlier attempt, whose response was lost, has done it
@@ -125,39 +119,36 @@ func (b jsonBody) attach(req *http.Request) error {
 // roundTrip is one run of an operation.
 type roundTrip struct {
 	operation
-	path   string          // such as "/tickets/7"; made from the route unless set
-	target string          // the URL; made from the route and the query unless set
-	stream bool            // leaves the response's body to be read from res
-	out    result          // what the response is read into
-	any    any             // the same for Client.Do
-	ctx    context.Context // of the operation, while it is sent
-	client *Client
-	report transport.Report // what the transport reports, and the body of the response
-	res    *http.Response
-	status int
-	header http.Header
-	start  time.Time
-	redact func(string) string
+	path    string      // such as "/tickets/7"; made from the route unless set
+	target  string      // the URL; made from the route and the query unless set
+	zeroID  bool        // whether the path has an ID of 0, which only a dry run accepts
+	stream  bool        // leaves the response's body to be read from res, and retries to the caller
+	extra   http.Header // further headers of the request
+	upload  *upload     // the request's body, nil if it is another
+	out     result      // what the response is read into
+	any     any         // the same for Client.Do
+	encoded jsonBody    // the operation's body
+	sending sending     // the context of its requests
+	client  *Client
+	report  transport.Report // what the transport reports, and the body of the response
+	res     *http.Response
+	status  int
+	header  http.Header
+	start   time.Time
 }
 
-// begin checks everything that can be checked without sending a request, and tells observers that
+// begin checks everything that can be checked before the request is sent, and tells observers that
 // the operation starts. It returns the context to go on with.
 func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, error) {
 	if rt.method == "" {
 		rt.method = http.MethodGet
 	}
-	var err error
-	switch {
-	case c == nil || c.http == nil:
-		return nil, rejected(rt.name, invalid("client", "must be made by New"))
-	case ctx == nil:
-		return nil, rejected(rt.name, invalid("ctx", "must not be nil"))
-	case c.err != nil:
-		return nil, c.err
-	case rt.invalid != nil:
-		return nil, rejected(rt.name, rt.invalid)
-	case c.config.token.IsZero() && !rt.anonymous:
-		return nil, &ArgumentError{Op: rt.name, Field: "token", Reason: "must be given to New", Err: ErrTokenRequired}
+	err := c.check(ctx, rt.name, rt.invalid, rt.anonymous)
+	if err != nil {
+		return nil, err
+	}
+	if c.config.dryRun != nil {
+		rt.acceptZeroIDs()
 	}
 	if rt.target == "" {
 		if rt.target, err = fillRoute(c.config.baseText, rt.route, rt.args); err != nil {
@@ -168,8 +159,22 @@ func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, err
 			rt.target += "?" + rt.query.Encode()
 		}
 	}
+	if rt.body != nil {
+		if rt.encoded, err = encodeBody(rt.wrap, rt.body); err != nil {
+			field := "params"
+			if rt.route == "" {
+				field = "in"
+			}
+			return nil, rejected(rt.name, invalid(field, "cannot be written as JSON: %s", describeEncoding(err)))
+		}
+	}
+	if c.config.allow != nil && rt.class() != transport.Read {
+		if err := c.checkRecipients(ctx, rt); err != nil {
+			return nil, rejected(rt.name, err)
+		}
+	}
 	rt.start = time.Now()
-	rt.redact = c.config.token.Redact
+	rt.client = c
 	for _, o := range c.config.observers {
 		if o.Start == nil {
 			continue
@@ -179,6 +184,23 @@ func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, err
 		}
 	}
 	return ctx, nil
+}
+
+// check returns the error of a call that is rejected whatever its route is.
+func (c *Client) check(ctx context.Context, name string, reason error, anonymous bool) error {
+	switch {
+	case c == nil || c.chain == nil:
+		return rejected(name, invalid("client", "must be made by New"))
+	case ctx == nil:
+		return rejected(name, invalid("ctx", "must not be nil"))
+	case c.err != nil:
+		return c.err
+	case reason != nil && !(c.config.dryRun != nil && isZeroID(reason)):
+		return rejected(name, reason)
+	case c.config.token.IsZero() && !anonymous:
+		return &ArgumentError{Op: name, Field: "token", Reason: "must be given to New", Err: ErrTokenRequired}
+	}
+	return nil
 }
 
 func (rt *roundTrip) observed() Operation {
@@ -210,49 +232,113 @@ func (c *Client) end(ctx context.Context, rt *roundTrip, err error) error {
 
 // send sends the request. Everything but a response of this API that reports success is an error.
 func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) error {
-	_, isUpload := body.(*upload)
-	rt.report = transport.Report{
-		Op: rt.name, Method: rt.method, Route: rt.route, Class: rt.class(), Streaming: isUpload || rt.stream,
+	if c.config.dryRun != nil && (rt.class() != transport.Read || rt.zeroID) {
+		return c.plan(ctx, rt, body)
 	}
+	rt.upload, _ = body.(*upload)
+	rt.status, rt.header = 0, nil
+	rt.report.Op, rt.report.Method, rt.report.Route, rt.report.Class = rt.name, rt.method, rt.route, rt.class()
+	rt.report.Streaming, rt.report.Once = rt.upload != nil || rt.stream, rt.stream
 	if !rt.stream {
 		rt.report.MaxBody, rt.report.Reader = c.config.maxResponse, rt
 	}
-	rt.ctx, rt.client = ctx, c
 	if rt.ownLimit {
 		rt.report.Gate = c.config.createGate
 	}
-	ctx = transport.WithReport(ctx, &rt.report)
-	req := c.http.R().SetDoNotParseResponse(true)
-	if rt.stream {
-		req.SetHeader("Accept-Encoding", "identity") // the file as it is, with its length
+	with := &rt.sending
+	if rt.stream { // is sent more than once, and net/http may still use the context of an earlier request
+		with = new(sending)
 	}
-	if body != nil {
-		req.SetHeader("Content-Type", body.contentType())
-		ctx = context.WithValue(ctx, bodyKey{}, body)
+	*with = sending{ctx, rt, body}
+	response, err := c.config.engine.R().SetDoNotParseResponse(true).SetContext(with).Execute(rt.method, rt.target)
+	if err == nil {
+		rt.res = response.RawResponse
+		rt.status, rt.header = rt.res.StatusCode, rt.res.Header
 	}
-	response, err := req.SetContext(ctx).Execute(rt.method, rt.target)
+	if rt.upload != nil {
+		rt.upload.close()
+		if rt.upload.failure != nil {
+			err = rt.upload.failure // whatever the response: it is not that to the whole file
+		}
+	}
 	if err != nil {
 		return rt.failed(err)
 	}
-	rt.res = response.RawResponse
-	rt.status, rt.header = rt.res.StatusCode, rt.res.Header
 	if rt.status/100 == 2 {
 		return nil
 	}
 	defer rt.res.Body.Close()
-	return rt.refused(c.config.base)
+	return rt.statusError(c.config.base)
 }
 
-type bodyKey struct{}
+// sending is the context of the requests of an operation. It is a part of the roundTrip, because a
+// context for each of its values would be allocated for each call.
+type sending struct {
+	context.Context
+	rt   *roundTrip
+	body requestBody // nil if there is none
+}
 
-// attachBody is resty's last hook before a request is sent.
-func attachBody(_ *resty.Client, req *http.Request) error {
-	if body, ok := req.Context().Value(bodyKey{}).(requestBody); ok {
-		return body.attach(req)
+type sendingKey struct{}
+
+func (s *sending) Value(key any) any {
+	switch key {
+	case transport.ReportKey:
+		return &s.rt.report
+	case sendingKey{}:
+		return s
 	}
-	req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0 // not chunked
-	return nil
+	return s.Context.Value(key)
 }
+
+func sendingFrom(ctx context.Context) *sending { return ctx.Value(sendingKey{}).(*sending) }
+
+// newEngine returns a resty client that clients with the same http.Client share. What else differs
+// between them is in the context of a request.
+func newEngine(client http.Client) *resty.Client {
+	client.Jar = nil
+	client.Transport = dispatcher{}
+	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		return sendingFrom(req.Context()).rt.client.config.checkRedirect(req, via)
+	}
+	return resty.NewWithClient(&client).SetLogger(silent{}).SetPreRequestHook(prepare)
+}
+
+// dispatcher sends a request through the chain of its client.
+type dispatcher struct{}
+
+func (dispatcher) RoundTrip(req *http.Request) (*http.Response, error) {
+	return sendingFrom(req.Context()).rt.client.chain.RoundTrip(req)
+}
+
+var (
+	acceptJSON     = []string{"application/json"}
+	acceptIdentity = []string{"identity"} // the file as it is, with its length
+)
+
+// prepare is resty's last hook before a request is sent.
+func prepare(_ *resty.Client, req *http.Request) error {
+	s := sendingFrom(req.Context())
+	req.Header["Accept"] = acceptJSON
+	req.Header["User-Agent"] = s.rt.client.config.userAgent
+	if s.rt.stream {
+		req.Header["Accept-Encoding"] = acceptIdentity
+	}
+	maps.Copy(req.Header, s.rt.extra)
+	if s.body == nil {
+		req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0 // not chunked
+		return nil
+	}
+	req.Header["Content-Type"] = []string{s.body.contentType()}
+	return s.body.attach(req)
+}
+
+// silent keeps resty from writing to standard error.
+type silent struct{}
+
+func (silent) Errorf(string, ...any) {}
+func (silent) Warnf(string, ...any)  {}
+func (silent) Debugf(string, ...any) {}
 
 // fillRoute appends the route to base, with the escaped arguments in place of its {…}.
 func fillRoute(base, route string, args []segment) (string, error) {
@@ -291,13 +377,19 @@ func (op *operation) class() transport.Class {
 // newError returns the error of a request that was sent.
 func (rt *roundTrip) newError(cause error) *Error {
 	// A repeatable write can be made again, whether it happened or not.
-	if rt.report.OutcomeUnknown && rt.class() == transport.Create {
+	if rt.report.OutcomeUnknown && rt.class() == transport.Create && !rt.sentInPart() {
 		cause = unknownOutcome(cause)
+		rt.client.config.once.doubt(rt.client.config.baseText + rt.path)
 	}
 	return &Error{
 		Op: rt.name, Method: rt.method, Path: rt.path, StatusCode: rt.status, RequestID: rt.requestID(),
 		Attempts: rt.report.Attempts, Err: cause,
 	}
+}
+
+// sentInPart reports whether a file was certainly not sent as a whole, so that it was not accepted.
+func (rt *roundTrip) sentInPart() bool {
+	return rt.upload != nil && (rt.upload.failure != nil || rt.status == 0 && !rt.upload.whole)
 }
 
 // unknownOutcome returns [ErrOutcomeUnknown], with its cause if there is one.
@@ -307,6 +399,9 @@ func unknownOutcome(cause error) error {
 	}
 	return fmt.Errorf("%w: the server may have processed the request: %w", ErrOutcomeUnknown, cause)
 }
+
+// redact returns text without the token.
+func (rt *roundTrip) redact(text string) string { return rt.client.config.token.Redact(text) }
 
 func (rt *roundTrip) requestID() string {
 	if rt.header == nil {
@@ -320,8 +415,8 @@ func (rt *roundTrip) requestID() string {
 func (rt *roundTrip) safeHeader() http.Header {
 	header := make(http.Header, len(rt.header))
 	for key, values := range rt.header {
-		if strings.EqualFold(key, "Set-Cookie") {
-			continue
+		if strings.EqualFold(key, "Set-Cookie") || rt.stream && strings.EqualFold(key, "Location") {
+			continue // the URL of a file can be signed
 		}
 		safe := make([]string, len(values))
 		for i, value := range values {
@@ -336,13 +431,14 @@ func (rt *roundTrip) safeHeader() http.Header {
 func (rt *roundTrip) failed(cause error) error {
 	original := cause
 	cause = withoutURL(cause)
-	if text := cause.Error(); rt.redact(text) != text {
-		cause = &redactedError{text: rt.redact(text), isCause: func(target error) bool { return errors.Is(original, target) }}
+	if text := cause.Error(); rt.redact(rt.withoutAddress(text, original)) != text {
+		text = rt.redact(rt.withoutAddress(text, original))
+		cause = &redactedError{text: text, isCause: func(target error) bool { return errors.Is(original, target) }}
 	}
 	unusable, hasResponse := errors.AsType[*transport.ResponseError](original)
 	if hasResponse {
 		rt.status, rt.header = unusable.StatusCode, unusable.Header
-		if !errors.Is(original, ErrResponseTooLarge) && !errors.Is(original, context.Canceled) && !errors.Is(original, context.DeadlineExceeded) {
+		if !isAny(original, ErrResponseTooLarge, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded) {
 			cause = fmt.Errorf("%w: %w", ErrMalformedResponse, cause)
 		}
 	}
@@ -357,6 +453,25 @@ func (rt *roundTrip) failed(cause error) error {
 		e.RetryAfter = wait.Wait
 	}
 	return e
+}
+
+// withoutAddress returns text without the address of a file, which can be signed.
+func (rt *roundTrip) withoutAddress(text string, err error) string {
+	if !rt.stream {
+		return text
+	}
+	text = transport.WithoutAddress(text, rt.target)
+	if rt.res != nil && rt.res.Request != nil && rt.res.Request.URL != nil {
+		text = transport.WithoutAddress(text, rt.res.Request.URL.String())
+	}
+	for {
+		outer, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return text
+		}
+		text = transport.WithoutAddress(text, outer.URL)
+		err = outer.Err
+	}
 }
 
 // withoutURL returns err without the URLs that errors of net/http have in their texts: their
@@ -390,8 +505,8 @@ func (rt *roundTrip) safeBody(body []byte) ([]byte, string) {
 	return body, printable(errorMessage(body), maxErrorMessage)
 }
 
-// refused returns the error of a response with another status than 2xx.
-func (rt *roundTrip) refused(base *url.URL) error {
+// statusError returns the error of a response with another status than 2xx.
+func (rt *roundTrip) statusError(base *url.URL) error {
 	e := rt.newError(redirectError(rt, base))
 	e.Header = rt.safeHeader()
 	if !rt.stream {
@@ -451,13 +566,15 @@ func (rt *roundTrip) Read(res *http.Response) (broken bool, err error) {
 		}
 		return false, nil
 	}
-	if rt.wantsNothing() {
+	if rt.wantsNothing() || rt.mayBeHollow {
 		var failure failureBody
 		if _, ok := failure.read(body); !ok {
 			return true, errors.New("the body is not JSON")
 		} else if failure.reports() {
 			return false, errors.New("the response reports an error")
 		}
+	}
+	if rt.wantsNothing() {
 		return false, nil
 	}
 	if rt.out.one != nil && rt.report.Attempts > 1 {
@@ -466,7 +583,7 @@ func (rt *roundTrip) Read(res *http.Response) (broken bool, err error) {
 	r := newReader(body)
 	defer r.release()
 	if rt.client.config.hearsDrift {
-		r.drift.ctx, r.drift.client, r.drift.op = rt.ctx, rt.client, rt.name
+		r.drift.ctx, r.drift.client, r.drift.op = rt.sending.Context, rt.client, rt.name
 	}
 	if err := r.readResult(&rt.operation, rt.out); err != nil {
 		syntactic, isSyntactic := errors.AsType[*jsontext.SyntacticError](err)

@@ -428,7 +428,7 @@ func (s *TicketsService) list(ctx context.Context, name string, opts TicketListO
 //
 // Pages are counted from the newest ticket, so they move while tickets change. The iterator yields
 // [ErrIncomplete] if it notices that it missed tickets, and cannot notice all cases. If the loop
-// body changes what opts selects, such as archiving tickets, collect them first with [Collect].
+// body changes what opts selects, such as archiving tickets, use [ForEach].
 func (s *TicketsService) All(ctx context.Context, opts *TicketListOptions) iter.Seq2[*Ticket, error] {
 	selected := valueOf(opts)
 	selected.RequesterEmails = slices.Clone(selected.RequesterEmails)
@@ -671,7 +671,7 @@ func (a *UserAssignment) readMember(r *reader, name []byte) error {
 	case "ticket":
 		return readTicketID(r, &a.TicketID)
 	case "assignee", "asignee":
-		return a.readUser(r)
+		return readAssignee(r, &a.User, "user")
 	}
 	return r.extra(&a.Extra, name)
 }
@@ -681,19 +681,10 @@ func (a *UserAssignment) readBeside(r *reader, name []byte) error {
 	switch string(name) {
 	case "assignee", "asignee":
 		if !a.User.usable() {
-			return a.readUser(r)
+			return readAssignee(r, &a.User, "user")
 		}
 	}
 	return r.unknown()
-}
-
-func (a *UserAssignment) readUser(r *reader) error {
-	var user *Person
-	err := readEnveloped(r, &user, "user")
-	if user != nil {
-		a.User = *user
-	}
-	return err
 }
 
 // MarshalJSON implements [json.Marshaler]. See [Content.MarshalJSON].
@@ -722,7 +713,7 @@ func (a *TeamAssignment) readMember(r *reader, name []byte) error {
 	case "ticket":
 		return readTicketID(r, &a.TicketID)
 	case "assignee", "asignee":
-		return a.readTeam(r)
+		return readAssignee(r, &a.Team, "team")
 	}
 	return r.extra(&a.Extra, name)
 }
@@ -732,19 +723,10 @@ func (a *TeamAssignment) readBeside(r *reader, name []byte) error {
 	switch string(name) {
 	case "assignee", "asignee":
 		if !a.Team.usable() {
-			return a.readTeam(r)
+			return readAssignee(r, &a.Team, "team")
 		}
 	}
 	return r.unknown()
-}
-
-func (a *TeamAssignment) readTeam(r *reader) error {
-	var team *Team
-	err := readEnveloped(r, &team, "team")
-	if team != nil {
-		a.Team = *team
-	}
-	return err
 }
 
 // MarshalJSON implements [json.Marshaler]. See [Content.MarshalJSON].
@@ -752,6 +734,16 @@ func (a TeamAssignment) MarshalJSON() ([]byte, error) { return marshalObject(a, 
 
 // UnmarshalJSON implements [json.Unmarshaler]. It is as tolerant as the client.
 func (a *TeamAssignment) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+
+// readAssignee reads the assignee of an assignment. It leaves *v alone where nobody is named.
+func readAssignee[T any, P resourceOf[T]](r *reader, v *T, key string) error {
+	var named *T
+	err := readEnveloped[T, P](r, &named, key)
+	if named != nil {
+		*v = *named
+	}
+	return err
+}
 
 // ticketRef is a ticket of which only the ID is given.
 type ticketRef struct{ id TicketID }

@@ -25,13 +25,13 @@ type Person struct {
 	LastName                       string                     `json:"last_name,omitzero"`
 	Role                           Role                       `json:"role,omitzero"`
 	Agent                          bool                       `json:"agent"` // whether the person works in the help desk
-	Picture                        Picture                    `json:"picture,omitzero"`
-	ActiveTicketsCount             int                        `json:"active_tickets_count,omitzero"` // not sent for most people in 2026
 	TwoFactorAuthenticationEnabled bool                       `json:"two_factor_authentication_enabled,omitzero"`
 	CanMembersAccessGroupTickets   bool                       `json:"can_members_access_group_tickets,omitzero"` // customer groups only
-	EmailDomains                   []string                   `json:"email_domains,omitzero"`                    // customer groups only
-	MembersCount                   int                        `json:"members_count,omitzero"`                    // customer groups only
-	Extra                          map[string]json.RawMessage `json:"-"`                                         // see Ticket.Extra
+	Picture                        Picture                    `json:"picture,omitzero"`
+	ActiveTicketsCount             int                        `json:"active_tickets_count,omitzero"` // not sent for most people in 2026
+	MembersCount                   int                        `json:"members_count,omitzero"`        // customer groups only
+	EmailDomains                   []string                   `json:"email_domains,omitzero"`        // customer groups only
+	Extra                          map[string]json.RawMessage `json:"-"`                             // see Ticket.Extra
 }
 
 func (p *Person) usable() bool { return p.ID > 0 || p.Email != "" || p.Name != "" }

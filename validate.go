@@ -1,6 +1,7 @@
 package supportbee
 
 import (
+	"errors"
 	"fmt"
 	"net/mail"
 	"net/url"
@@ -24,21 +25,38 @@ func rejected(op string, err error) error {
 	return &ArgumentError{Op: op, Reason: "cannot be used", Err: err}
 }
 
-// firstError returns the first error that is not nil.
+// firstError returns the first error that is not nil. An ID of 0, which a dry run accepts, comes
+// after all others.
 func firstError(errs ...error) error {
+	var zeroID error
 	for _, err := range errs {
-		if err != nil {
+		switch {
+		case err != nil && !isZeroID(err):
 			return err
+		case zeroID == nil:
+			zeroID = err
 		}
 	}
-	return nil
+	return zeroID
 }
+
+// errZeroID is why an ID of 0 is rejected.
+var errZeroID = errors.New("must be positive, got 0")
+
+// isZeroID reports whether err rejects the ID of a resource that was not created, which a dry run
+// accepts.
+func isZeroID(err error) bool {
+	argument, ok := err.(*ArgumentError) //nolint:errorlint // it is never wrapped before this
+	return ok && (argument.Reason == errZeroID.Error() || argument.Reason == isRequired && strings.HasSuffix(argument.Field, "ID"))
+}
+
+const isRequired = "is required"
 
 func isBlank(s string) bool { return strings.TrimSpace(s) == "" }
 
 func required[T ~string](field string, value T) error {
 	if isBlank(string(value)) {
-		return invalid(field, "is required")
+		return invalid(field, isRequired)
 	}
 	return nil
 }
@@ -52,12 +70,11 @@ func positive[ID ~int64](field string, id ID) error {
 }
 
 func allPositive[ID ~int64](field string, ids []ID) error {
+	var err error
 	for _, id := range ids {
-		if err := positive(field, id); err != nil {
-			return err
-		}
+		err = firstError(err, positive(field, id))
 	}
-	return nil
+	return err
 }
 
 // notNegative rejects an ID that is given and that no resource has.
@@ -149,7 +166,10 @@ type segment interface{ segment() (string, error) }
 
 // idSegment is the [segment] of a numeric ID.
 func idSegment(id int64) (string, error) {
-	if id <= 0 {
+	switch {
+	case id == 0:
+		return "", errZeroID
+	case id < 0:
 		return "", fmt.Errorf("must be positive, got %d", id)
 	}
 	return strconv.FormatInt(id, 10), nil

@@ -155,14 +155,16 @@ func parseWebhook(body []byte) (*Webhook, error) {
 	defer r.release()
 	event := new(Webhook)
 	err := r.readEnvelope(&operation{key: "payload"}, result{one: event})
-	if err == nil {
+	missing, isCheck := errors.AsType[missingError](err)
+	isCheck = isCheck && missing.null
+	if err == nil || isCheck {
 		err = r.end()
 	}
-	if missing, ok := errors.AsType[missingError](err); ok && missing.null {
-		return &Webhook{Raw: body}, nil
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, errors.New(r.describe(err))
+	case isCheck:
+		return &Webhook{Raw: body}, nil
 	}
 	if part := event.missingPart(); part != "" {
 		return nil, fmt.Errorf("the event has no %s", part)
@@ -200,16 +202,18 @@ func (w *Webhook) missingPart() string {
 	return ""
 }
 
-// Key returns a string that is equal for repeated deliveries of the same event.
+// Key returns a string that is equal for repeated deliveries of the same event, and differs between
+// companies.
 //
-// Events that name a new ticket, reply or comment have keys of their own. For all others the key
-// is of the action and the ticket's state, as the event has neither an ID nor a time: archiving a
-// ticket, restoring it and archiving it again gives two events with equal keys.
+// Events that name a new ticket, reply or comment have keys of their own, and so have assignments
+// with an ID. All other keys are of the action, the ticket and the time of its last activity, since
+// events have neither an ID nor a time: archiving a ticket, restoring it and archiving it again can
+// give two events with equal keys.
 func (w *Webhook) Key() string {
 	if w.Ticket == nil {
 		return string(w.Action)
 	}
-	key := fmt.Sprintf("%s ticket %d", w.Action, w.Ticket.ID)
+	key := fmt.Sprintf("%s %s ticket %d", w.Company.Subdomain, w.Action, w.Ticket.ID)
 	switch {
 	case w.Reply != nil:
 		return fmt.Sprintf("%s reply %d", key, w.Reply.ID)
@@ -226,7 +230,7 @@ func (w *Webhook) Key() string {
 }
 
 // Unescaped returns a copy of w with HTML entities in subjects, summaries and texts replaced. The
-// server sometimes escapes them.
+// server sometimes escapes them; nothing says whether it did. Content.HTML and Raw are not changed.
 func (w *Webhook) Unescaped() *Webhook {
 	event := *w
 	if w.Ticket != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -60,7 +61,7 @@ func (c *call) readFile() (*attachment, response) {
 
 // filename returns a file name. It may be unquoted, have escaped quotes and backslashes as package
 // mime/multipart and older versions of curl write them, or be an extended parameter ("filename*").
-// Browsers and curl percent-encode quotes and line ends.
+// Browsers and curl percent-encode quotes and line ends, and other clients backslashes, too.
 func filename(disposition string) string {
 	_, parameters, err := mime.ParseMediaType(disposition)
 	if err != nil {
@@ -70,7 +71,7 @@ func filename(disposition string) string {
 	if strings.Contains(disposition, "filename*=") {
 		return name // which is decoded already
 	}
-	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n").Replace(name)
+	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n", "%5C", `\`).Replace(name)
 }
 
 // links are the URLs of the storage origin. Each can be used once.
@@ -104,18 +105,62 @@ func (l *links) take(key string) int64 {
 	return id
 }
 
-// download redirects to the storage origin.
+// storagePath is the path of files at their origin.
+const storagePath = "/files/"
+
+// storageBase returns the URL that the paths of files are added to, for a client that reaches the
+// desk at base. It is of another origin, so that clients must not send the token there. It is empty
+// if the desk has none.
+func (s *Desk) storageBase(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	host, port := u.Hostname(), u.Port()
+	switch {
+	case s.storage != nil:
+		addr := s.storage.addr.String()
+		if own, number, err := net.SplitHostPort(addr); err == nil && net.ParseIP(own).IsUnspecified() {
+			addr = net.JoinHostPort(host, number)
+		}
+		return "http://" + addr
+	case host == "localhost":
+		host = s.loopback
+	case isLoopback(host):
+		host = "localhost"
+	case s.config.publicURL != "" && net.ParseIP(host) == nil:
+		host = "storage." + host
+	default:
+		return ""
+	}
+	u.Host = host
+	if strings.Contains(host, ":") {
+		u.Host = "[" + host + "]"
+	}
+	if port != "" {
+		u.Host = net.JoinHostPort(host, port)
+	}
+	return u.String()
+}
+
+// isLoopback reports whether the host is a name or an address of loopback.
+func isLoopback(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
+}
+
+// download redirects to the storage origin. If there is none, it sends the file itself.
 func download(s *Desk, c *call) response {
 	id := c.number("id")
-	if c.desk.Attachments[id] == nil {
+	file := c.desk.Attachments[id]
+	if file == nil {
 		return notFound("Attachment", c.PathValue("id"))
 	}
-	origin := "http://" + memoryStorage
-	if s.storage != nil {
-		origin = s.storage.url
+	base := s.storageBase(c.base)
+	if base == "" {
+		return response{status: http.StatusOK, header: fileHeader(file), body: raw(file.Data)}
 	}
 	return response{status: http.StatusFound, header: map[string]string{
-		"Location":     origin + "/files/" + s.links.add(id) + "/" + url.PathEscape(c.desk.Attachments[id].Filename),
+		"Location":     base + storagePath + s.links.add(id) + "/" + url.PathEscape(file.Filename),
 		"Content-Type": "text/html; charset=utf-8",
 	}, body: raw("<html><body>You are being redirected.</body></html>")}
 }
@@ -131,7 +176,7 @@ func (s *Desk) sendFile(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
 		return
 	}
-	key, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/files/"), "/")
+	key, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, storagePath), "/")
 	id := s.links.take(key)
 	s.mu.RLock()
 	file := s.state.Attachments[id] // never changes
@@ -140,7 +185,15 @@ func (s *Desk) sendFile(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The link has expired", http.StatusForbidden)
 		return
 	}
-	w.Header().Set("Content-Type", file.ContentType)
+	for name, value := range fileHeader(file) {
+		w.Header().Set(name, value)
+	}
 	w.Header().Set("Content-Length", fmt.Sprint(len(file.Data)))
 	_, _ = w.Write(file.Data)
+}
+
+// fileHeader returns the header of a response that is a file. The file may be a page with scripts,
+// which must not act as one of the desk's own.
+func fileHeader(file *attachment) map[string]string {
+	return map[string]string{"Content-Type": file.ContentType, "Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 }

@@ -1,6 +1,7 @@
 package supportbeetest
 
 import (
+	"net"
 	"net/http"
 	"strconv"
 	"testing"
@@ -71,7 +72,9 @@ func TestWebhooksAreLimited(t *testing.T) {
 
 func TestClientsMustSendTheirHeaders(t *testing.T) {
 	t.Parallel()
-	desk := New(t)
+	storage, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	desk := New(t, WithStorageListener(storage))
 	assert.Equal(t, headerTimeout, desk.api.http.ReadHeaderTimeout)
 	assert.Equal(t, headerTimeout, desk.storage.http.ReadHeaderTimeout)
 }

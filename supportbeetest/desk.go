@@ -40,7 +40,9 @@ type Desk struct {
 	transport http.RoundTripper
 	lifetime  *lifetime // of the desk's goroutines
 	api       *server   // nil in memory
-	storage   *server   // serves the files behind downloads from an origin of its own; nil in memory
+	storage   *server   // nil unless there is a storage listener
+	loopback  string    // the address of loopback that the listener has
+	keeper    *keeper   // nil unless the state is kept in a file
 
 	changes  *changes
 	mu       stateLock
@@ -51,25 +53,30 @@ type Desk struct {
 	webhooks *webhookSender
 	links    links
 	serial   atomic.Int64 // numbers the requests
-	tb       testing.TB   // nil if the desk was not made for a test
+	quirks   atomic.Pointer[quirkSet]
+	tb       testing.TB // nil if the desk was not made for a test
 }
 
 // Option configures a desk. See [New] and [Start].
 type Option func(*config)
 
 type config struct {
-	dialect    Dialect
-	empty      bool
-	inMemory   bool
-	listener   net.Listener
-	publicURL  string
-	token      string
-	denied     int
-	limits     bool
-	lenient    bool
-	history    int64 // bytes
-	retryAfter RetryAfter
-	logger     *slog.Logger
+	dialect         Dialect
+	empty           bool
+	inMemory        bool
+	listener        net.Listener
+	storageListener net.Listener
+	publicURL       string
+	token           string
+	stateFile       string
+	control         *string // the token of the control API; nil without it
+	cors            bool
+	denied          int
+	limits          bool
+	lenient         bool
+	history         int64 // bytes
+	retryAfter      RetryAfter
+	logger          *slog.Logger
 }
 
 // InMemory makes the desk serve its clients and its transport without a socket, as
@@ -81,11 +88,47 @@ func InMemory() Option { return func(c *config) { c.inMemory = true } }
 func WithListener(l net.Listener) Option { return func(c *config) { c.listener = l } }
 
 // WithPublicURL sets the URL under which clients reach the desk, such as that of a server which
-// passes requests on to [Desk.ServeHTTP]. The default is the address of the listener.
+// passes requests on to [Desk.ServeHTTP]. The default is the address of the listener, with the host
+// localhost if it listens on all addresses; the URLs in a response then have the Host that the
+// request was sent to.
+//
+// The files behind downloads are under /files/ of another host name for the same port, so that they
+// are of another origin than the API: localhost for a loopback address, a loopback address for
+// localhost, and storage.desk.example for the public URL http://desk.example. If there is no such
+// name, since the public URL or, without one, the Host is an address or a name that is not known to
+// have a second one, a download is not redirected: its response is the file. See
+// [WithStorageListener].
 func WithPublicURL(rawURL string) Option { return func(c *config) { c.publicURL = rawURL } }
+
+// WithStorageListener sets a listener for the files behind downloads, which the desk closes. They
+// are then under its port of the host that clients use, or under its address unless it listens on
+// all addresses. By default, they are served by the listener of the API; see [WithPublicURL].
+func WithStorageListener(l net.Listener) Option {
+	return func(c *config) { c.storageListener = l }
+}
 
 // WithToken sets the admin's token. The default is random.
 func WithToken(token string) Option { return func(c *config) { c.token = token } }
+
+// WithStateFile keeps the state in a file. If the file exists, its state replaces the one of a new
+// desk, and the token in it is kept, unless [WithToken] replaces it. The file is written at the
+// start and soon after each change: a new file with mode 600 is renamed to path, so that what is
+// there is whole even if the program is killed. [Start] returns an error if the file cannot be read
+// or written.
+func WithStateFile(path string) Option { return func(c *config) { c.stateFile = path } }
+
+// WithControl serves the control API, which does over HTTP what the methods of the desk do, and a
+// page that shows the desk, both under /_desk/. The control API is described by the OpenAPI document
+// at /_desk/openapi.yaml, and the API of the desk by the one at /openapi.yaml.
+//
+// Requests must have the token, as a bearer token or as the password of basic authentication. If
+// token is empty, they must come from loopback and be sent to a name of it. Requests of web pages of
+// other origins are rejected. If the desk listens on loopback, all requests for a Host that is
+// neither a name of loopback nor of the public URL are rejected.
+func WithControl(token string) Option { return func(c *config) { c.control = &token } }
+
+// WithCORS allows POST /tickets from web pages of other origins.
+func WithCORS() Option { return func(c *config) { c.cors = true } }
 
 // WithoutSeed starts with an empty desk, which has only the admin.
 func WithoutSeed() Option { return func(c *config) { c.empty = true } }
@@ -124,7 +167,7 @@ func WithLogger(logger *slog.Logger) Option { return func(c *config) { c.logger 
 // check returns an error if the options cannot be used, alone or together.
 func (c *config) check() error {
 	switch {
-	case c.inMemory && c.listener != nil:
+	case c.inMemory && (c.listener != nil || c.storageListener != nil):
 		return errors.New("a desk in memory cannot have a listener")
 	case strings.ContainsFunc(c.token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return errors.New("the token has white space or characters that no token has")
@@ -142,6 +185,7 @@ func (c *config) check() error {
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			return fmt.Errorf("the public URL %q must consist of http or https, a host and a path", c.publicURL)
 		}
+		c.publicURL = strings.TrimRight(c.publicURL, "/")
 	}
 	return nil
 }
@@ -166,21 +210,23 @@ func Start(opts ...Option) (*Desk, error) {
 	for _, opt := range opts {
 		opt(&cfg)
 	}
-	if err := cfg.check(); err != nil {
-		return nil, fmt.Errorf("supportbeetest: %w", err)
+	s := &Desk{Token: cmp.Or(cfg.token, newToken()), Clock: new(Clock), config: cfg, lifetime: newLifetime(), loopback: "127.0.0.1"}
+	err := s.config.check()
+	if err == nil {
+		s.changes = new(changes)
+		s.mu.changes = s.changes
+		s.history = &history{limit: cfg.history, changes: s.changes}
+		s.webhooks = newWebhookSender(s.lifetime, s.history)
+		s.state = s.newState()
+		err = s.keepState()
 	}
-	s := &Desk{Token: cmp.Or(cfg.token, newToken()), Clock: new(Clock), config: cfg, lifetime: newLifetime()}
-	s.changes = new(changes)
-	s.mu.changes = s.changes
-	s.history = &history{limit: cfg.history, changes: s.changes}
-	s.webhooks = newWebhookSender(s.lifetime, s.history)
-	s.mux = s.routes()
-	s.state = s.newState()
-	if err := s.listen(); err != nil {
-		return nil, fmt.Errorf("supportbeetest: %w", err)
+	if err == nil {
+		s.mux = s.routes()
+		err = s.listen()
 	}
-	if cfg.publicURL != "" {
-		s.URL = strings.TrimRight(cfg.publicURL, "/")
+	if err != nil {
+		s.keeper.close()
+		return nil, fmt.Errorf("supportbeetest: %w", err)
 	}
 	return s, nil
 }
@@ -190,44 +236,57 @@ func (s *Desk) newState() *desk {
 	state := newDesk()
 	state.seedPeople(s.Token)
 	if !s.config.empty {
-		state.seedWorld(s.now())
+		state.seedWorld(s.Token, s.now())
 	}
 	return state
 }
 
-// listen starts to serve, and sets the URL and the transport.
+// listen sets the URL and the transport, and starts to serve.
 func (s *Desk) listen() error {
 	if s.config.inMemory {
-		s.URL, s.transport = "http://desk.localhost", memoryTransport{http.HandlerFunc(s.serveMemory), s.lifetime}
+		s.URL, s.transport = cmp.Or(s.config.publicURL, "http://desk.localhost"), memoryTransport{s, s.lifetime}
 		return nil
-	}
-	storage, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
 	}
 	listener := s.config.listener
 	if listener == nil {
+		var err error
 		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			_ = storage.Close()
 			return err
 		}
 	}
-	s.URL, s.transport = "http://"+listener.Addr().String(), &http.Transport{MaxIdleConnsPerHost: 128}
-	s.storage = serve(storage, http.HandlerFunc(s.serveStorage), s.lifetime)
-	s.api = serve(listener, s, s.lifetime)
+	own, handler := "http://"+listener.Addr().String(), http.Handler(s)
+	if addr, isTCP := listener.Addr().(*net.TCPAddr); isTCP {
+		switch {
+		case addr.IP.IsUnspecified(): // not an address to connect to, though some systems allow it
+			own = fmt.Sprintf("http://localhost:%d", addr.Port)
+		case addr.IP.IsLoopback():
+			s.loopback = addr.IP.String()
+			if s.config.control != nil {
+				handler = http.HandlerFunc(s.serveKnownHost)
+			}
+		}
+	}
+	s.URL, s.transport = cmp.Or(s.config.publicURL, own), &http.Transport{MaxIdleConnsPerHost: 128}
+	if s.config.storageListener != nil {
+		s.storage = serve(s.config.storageListener, http.HandlerFunc(s.serveStorage), s.lifetime)
+	}
+	s.api = serve(listener, handler, s.lifetime)
 	return nil
 }
 
 // Close stops the desk. It closes all connections at once, drops webhooks that have not been
 // delivered, and waits for the desk's goroutines to end, which takes no time. It does not wait for
-// handlers of webhooks and faults that the desk did not make; the contexts of their requests end.
+// handlers of webhooks and faults that the desk did not make; the contexts of their requests end. At
+// last it writes the file of [WithStateFile].
 func (s *Desk) Close() {
 	s.lifetime.interrupt()
-	if s.api != nil {
-		s.api.close()
-		s.storage.close()
+	for _, server := range []*server{s.api, s.storage} {
+		if server != nil {
+			server.close()
+		}
 	}
 	s.lifetime.wait()
+	s.keeper.close()
 	s.webhooks.client.CloseIdleConnections()
 	if transport, ok := s.transport.(*http.Transport); ok {
 		transport.CloseIdleConnections()
@@ -249,17 +308,6 @@ func (s *Desk) Client(opts ...supportbee.Option) *supportbee.Client {
 // [InMemory].
 func (s *Desk) Transport() http.RoundTripper { return s.transport }
 
-const memoryStorage = "storage.localhost"
-
-// serveMemory serves both origins of a desk in memory.
-func (s *Desk) serveMemory(w http.ResponseWriter, r *http.Request) {
-	if r.Host == memoryStorage {
-		s.serveStorage(w, r)
-		return
-	}
-	s.ServeHTTP(w, r)
-}
-
 // Reset restores the state of a new desk and removes faults, webhooks and the history. The URL,
 // the token and the clock do not change.
 func (s *Desk) Reset() {
@@ -270,6 +318,7 @@ func (s *Desk) Reset() {
 	s.links.reset()
 	s.faults.reset()
 	s.webhooks.reset()
+	s.quirks.Store(nil)
 	s.ClearHistory()
 }
 

@@ -211,6 +211,7 @@ type encoder struct {
 	dialect Dialect
 	base    string // the desk's URL
 	now     time.Time
+	quirks  *quirkSet
 }
 
 // null is the value of a member that is present without one.
@@ -402,6 +403,7 @@ func (e encoder) content(c content) contentJSON {
 		out.HTML = &html
 	}
 	out.Text = &c.Text
+	e.quirks.shape(&out)
 	return out
 }
 

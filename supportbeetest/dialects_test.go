@@ -3,6 +3,7 @@ package supportbeetest_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -30,12 +31,8 @@ type object = map[string]any
 
 // with returns a copy of an object with more members.
 func with(o object, more object) object {
-	merged := object{}
-	for _, part := range []object{o, more} {
-		for name, value := range part {
-			merged[name] = value
-		}
-	}
+	merged := maps.Clone(o)
+	maps.Copy(merged, more)
 	return merged
 }
 

@@ -11,3 +11,12 @@ func Routes() []Route {
 	}
 	return list
 }
+
+// ControlRoutes returns the desk's list of operations of the control API, each as in "GET /path".
+func ControlRoutes() []string {
+	var list []string
+	for _, route := range controlRoutes {
+		list = append(list, route.method+" "+route.path)
+	}
+	return list
+}

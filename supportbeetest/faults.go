@@ -61,6 +61,7 @@ func (s *Desk) Inject(match Match, faults ...Fault) *Injection {
 	faults = slices.Clone(faults)
 	return s.faults.add(&Injection{
 		match: match,
+		names: names(faults),
 		choose: func(random *rand.Rand) ([]Fault, bool) {
 			return faults, match.Probability == 0 || random.Float64() < match.Probability
 		},
@@ -84,6 +85,8 @@ func (s *Desk) InjectChaos(share float64, seed uint64) *Injection {
 		{Delay(2 * time.Second)},
 	}
 	return s.faults.add(&Injection{
+		match: Match{Probability: share, Seed: seed},
+		names: []string{"chaos"},
 		choose: func(random *rand.Rand) ([]Fault, bool) {
 			if random.Float64() >= share {
 				return nil, false
@@ -97,7 +100,9 @@ func (s *Desk) InjectChaos(share float64, seed uint64) *Injection {
 // Injection is an active injection of faults. See [Desk.Inject].
 type Injection struct {
 	set    *faultSet
+	id     int64
 	match  Match
+	names  []string
 	choose func(*rand.Rand) ([]Fault, bool) // false if the request is spared
 
 	// Guarded by set.mu.
@@ -140,15 +145,24 @@ func (m Match) selects(op operation, r *http.Request) bool {
 // faultSet holds the active injections of a desk.
 type faultSet struct {
 	mu     sync.Mutex
+	lastID int64
 	active []*Injection // replaced, never changed
 }
 
 func (s *faultSet) add(i *Injection) *Injection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i.set = s
+	s.lastID++
+	i.set, i.id = s, s.lastID
 	s.active = append(slices.Clip(s.active), i)
 	return i
+}
+
+// list returns the active injections, oldest first.
+func (s *faultSet) list() []*Injection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.active
 }
 
 // reset removes all injections.
@@ -160,10 +174,7 @@ func (s *faultSet) reset() {
 
 // pick returns the faults of the first injection that applies to the request, or nil.
 func (s *faultSet) pick(op operation, r *http.Request) *application {
-	s.mu.Lock()
-	active := s.active
-	s.mu.Unlock()
-	for _, i := range active {
+	for _, i := range s.list() {
 		if i.match.selects(op, r) { // without the lock, since it calls Match.Func
 			if faults, hit := i.take(); hit {
 				return newApplication(i, faults)
@@ -206,13 +217,9 @@ func newApplication(i *Injection, faults []Fault) *application {
 	return a
 }
 
-// names returns the names of the faults.
-func (a *application) names() string {
-	names := make([]string, len(a.faults))
-	for i, f := range a.faults {
-		names[i] = f.name()
-	}
-	return strings.Join(names, ", ")
+// names returns the names of faults.
+func names(faults []Fault) []string {
+	return each(faults, Fault.name)
 }
 
 // serve serves a request with the faults around next. It calls missed if none could be applied.

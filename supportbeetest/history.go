@@ -30,8 +30,8 @@ type Request struct {
 }
 
 // Requests returns the recorded requests, oldest first: those of the given operations, such as
-// "Tickets.Get", or all if none is given. [WithHistoryLimit] limits how many are recorded. A download is two requests, "Attachments.Download" and
-// "Attachments.Storage".
+// "Tickets.Get", or all if none is given. [WithHistoryLimit] limits how many are recorded. A download
+// is two requests, "Attachments.Download" and "Attachments.Storage".
 //
 // If one of ops is not an operation of the API, Requests fails the test that the desk was made for,
 // or panics if there is none.
@@ -47,12 +47,14 @@ func (s *Desk) Requests(ops ...string) []Request {
 
 // Mail is a mail to one recipient. See [Desk.Outbox].
 type Mail struct {
-	To                  string // an e-mail address
-	Reason              MailReason
-	Subject, Text, HTML string
-	TicketID            supportbee.TicketID
-	ReplyID             supportbee.ReplyID // 0 if it is not a reply
-	Time                time.Time          // by the desk's clock
+	To       string              `json:"to"` // an e-mail address
+	Reason   MailReason          `json:"reason"`
+	Subject  string              `json:"subject"`
+	Text     string              `json:"text"`
+	HTML     string              `json:"html"`
+	TicketID supportbee.TicketID `json:"ticket_id"`
+	ReplyID  supportbee.ReplyID  `json:"reply_id,omitzero"` // 0 if it is not a reply
+	Time     time.Time           `json:"time"`              // by the desk's clock
 }
 
 // MailReason is the reason for a mail.

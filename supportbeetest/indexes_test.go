@@ -108,7 +108,7 @@ func TestLoadOfNull(t *testing.T) {
 	t.Parallel()
 	s := New(t, InMemory())
 	for _, snapshot := range []string{"null", " null\n"} {
-		require.EqualError(t, s.Load(strings.NewReader(snapshot)), "supportbeetest: Load: the snapshot is null")
+		require.EqualError(t, s.Load(strings.NewReader(snapshot)), "supportbeetest: Load: null is no state of a desk")
 	}
 	assert.Len(t, s.Tickets(), 10)
 }

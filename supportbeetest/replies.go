@@ -72,7 +72,11 @@ func createReply(s *Desk, c *call) response {
 			return notFound("User", in.OnBehalfOf.ID)
 		}
 	}
-	p := &post{ID: c.desk.id(), CreatedAt: instantOf(c.now), Author: author.ID, Copies: newCopies(cc(), bcc()), Content: in.Content.content()}
+	content := in.Content.content()
+	if author.agent() {
+		content = c.quirks.sign(content)
+	}
+	p := &post{ID: c.desk.id(), CreatedAt: instantOf(c.now), Author: author.ID, Copies: newCopies(cc(), bcc()), Content: content}
 	s.addReply(c, t, p)
 	if author.agent() {
 		s.mailReply(t, p)

@@ -2,6 +2,8 @@ package supportbeetest
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
 	"time"
 )
 
@@ -12,10 +14,20 @@ func (d *desk) seedPeople(token string) {
 	d.Tokens[token] = admin.ID
 }
 
+// admin returns the first admin, or nil if there is none.
+func (d *desk) admin() *user {
+	for _, u := range d.sortedUsers() {
+		if u.Role == "admin" {
+			return u
+		}
+	}
+	return nil
+}
+
 func newToken() string { return "desk-" + rand.Text() }
 
 // seedWorld adds the people, teams, labels, snippets and tickets of a new desk.
-func (d *desk) seedWorld(now time.Time) {
+func (d *desk) seedWorld(token string, now time.Time) {
 	admin := d.byEmail[AdminEmail]
 	person := func(email, name, role string) *user {
 		return d.addUser(&user{ID: d.id(), Type: "user", Email: email, Name: name, Role: role})
@@ -25,6 +37,11 @@ func (d *desk) seedWorld(now time.Time) {
 	person(CollaboratorEmail, "Dana Diaz", "collaborator")
 	d.addUser(&user{ID: d.id(), Type: "user", Email: "finn@acme.example", Name: "Finn Faber", Role: "agent", Invited: true})
 	eve := person(CustomerEmail, "Eve Evans", "customer")
+	for _, email := range []string{AgentEmail, CollaboratorEmail, CustomerEmail} {
+		// These follow from the admin's token, so that they are the same after a reset.
+		sum := sha256.Sum256([]byte(token + " " + email))
+		d.Tokens[fmt.Sprintf("desk-%x", sum[:13])] = d.byEmail[email].ID
+	}
 	gus := person("gus@example.net", "Gus Green", "customer")
 	d.addUser(&user{ID: d.id(), Type: "customer_group", Name: "Example Ltd", Role: "customer", SharedGroup: true, EmailDomains: []string{"example.com"}, Members: []int64{eve.ID}})
 

@@ -36,6 +36,9 @@ func (s *Desk) routes() http.Handler {
 	mux.HandleFunc("GET /pictures/{kind}/{id}/{file}", func(w http.ResponseWriter, r *http.Request) {
 		s.dispatch(operation{}, w, r, sendPicture)
 	})
+	if s.config.control != nil {
+		s.routeControl(mux)
+	}
 	unknown := operation{anonymous: true, handle: func(_ *Desk, c *call) response { return unknownRoute(mux, c) }}
 	handle("/", unknown)
 	return exactPaths(mux, func(w http.ResponseWriter, r *http.Request) {
@@ -43,13 +46,51 @@ func (s *Desk) routes() http.Handler {
 	})
 }
 
-// ServeHTTP implements [http.Handler]. It serves the API.
-func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+// ServeHTTP implements [http.Handler]. It serves the API, and the files behind downloads.
+func (s *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasPrefix(r.URL.Path, storagePath):
+		s.serveStorage(w, r)
+	case s.config.cors && r.URL.Path == "/tickets" && r.Header.Get("Origin") != "":
+		s.serveCORS(w, r)
+	default:
+		s.mux.ServeHTTP(w, r)
+	}
+}
+
+// serveCORS serves requests for /tickets that a page of another origin may have made.
+func (s *Desk) serveCORS(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	switch method := r.Header.Get("Access-Control-Request-Method"); {
+	case r.Method == http.MethodPost:
+		header.Set("Access-Control-Allow-Origin", "*")
+	case r.Method == http.MethodOptions && method == http.MethodPost:
+		header.Set("Access-Control-Allow-Origin", "*")
+		header.Set("Access-Control-Allow-Methods", http.MethodPost)
+		header.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type")
+		header.Set("Access-Control-Max-Age", "600")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 func (s *Desk) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Second) }
 
 func (s *Desk) encoder() encoder {
-	return encoder{s.state, s.config.dialect, s.URL, s.now()}
+	return encoder{s.state, s.config.dialect, s.URL, s.now(), s.quirk()}
+}
+
+// baseFor returns the URL under which the client that sent the request reaches the desk.
+func (s *Desk) baseFor(r *http.Request) string {
+	switch {
+	case s.config.publicURL != "" || r.Host == "":
+		return s.URL
+	case r.TLS != nil:
+		return "https://" + r.Host
+	default:
+		return "http://" + r.Host
+	}
 }
 
 // operation is an operation of the API.
@@ -142,9 +183,11 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 				"status", entry.Status, "duration", time.Since(start).Round(time.Microsecond), "fault", entry.Fault)
 		}
 	}()
+	handle, served := s.carryOut(op, logged, r, handle)
+	defer served()
 	if op.op != "" {
 		if injected := s.faults.pick(op, r); injected != nil {
-			update(func() { entry.Fault = injected.names() })
+			update(func() { entry.Fault = strings.Join(names(injected.faults), ", ") })
 			injected.serve(s.lifetime.ctx, logged, r, handle, func() { update(func() { entry.Fault = "" }) })
 			return
 		}
@@ -233,6 +276,10 @@ func (s *Desk) respond(op operation, w http.ResponseWriter, r *http.Request) res
 		defer s.mu.RUnlock()
 	}
 	c.encoder = s.encoder()
+	if !op.write {
+		c.desk = c.quirks.view(s.state, s.Clock.Now())
+	}
+	c.base = s.baseFor(r)
 	c.strict = !s.config.lenient
 	if rejected, bad := s.authenticate(op, c); bad { // again: the state may have been replaced
 		return rejected
@@ -341,13 +388,13 @@ const headerTimeout = 10 * time.Second
 // server serves a handler on a listener. Its goroutines are counted by a lifetime: the connections,
 // and the one that accepts them.
 type server struct {
-	url      string
+	addr     net.Addr
 	http     *http.Server
 	lifetime *lifetime
 }
 
 func serve(l net.Listener, handler http.Handler, lifetime *lifetime) *server {
-	s := &server{url: "http://" + l.Addr().String(), lifetime: lifetime}
+	s := &server{addr: l.Addr(), lifetime: lifetime}
 	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, ConnState: s.track, ConnContext: lifetime.join}
 	lifetime.add()
 	go func() {

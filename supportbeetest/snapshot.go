@@ -28,33 +28,37 @@ func (s *Desk) Save(w io.Writer) error {
 // fails, the state does not change.
 func (s *Desk) Load(r io.Reader) error {
 	data, err := io.ReadAll(r)
-	read := newDesk()
+	var read *desk
 	if err == nil {
-		err = json.Unmarshal(data, read)
-	}
-	if err == nil && string(bytes.TrimSpace(data)) == "null" {
-		err = errors.New("the snapshot is null")
-	}
-	if err == nil {
-		err = read.check()
+		read, err = decodeState(data)
 	}
 	if err != nil {
 		return fmt.Errorf("supportbeetest: Load: %w", err)
 	}
-	read.reindex()
-	read.NextID = max(read.NextID, read.highestID())
-	if read.Tokens[s.Token] == 0 {
-		for _, u := range read.sortedUsers() {
-			if u.Role == "admin" {
-				read.Tokens[s.Token] = u.ID
-				break
-			}
-		}
+	if admin := read.admin(); admin != nil && read.Tokens[s.Token] == 0 {
+		read.Tokens[s.Token] = admin.ID
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = read
 	return nil
+}
+
+// decodeState reads a state that [Desk.Save] has written.
+func decodeState(data []byte) (*desk, error) {
+	if string(bytes.TrimSpace(data)) == "null" { // which would be read as an empty state
+		return nil, errors.New("null is no state of a desk")
+	}
+	read := newDesk()
+	if err := json.Unmarshal(data, read); err != nil {
+		return nil, err
+	}
+	if err := read.check(); err != nil {
+		return nil, err
+	}
+	read.reindex()
+	read.NextID = max(read.NextID, read.highestID())
+	return read, nil
 }
 
 // check returns an error if the state lacks parts, or refers to something that it does not have.

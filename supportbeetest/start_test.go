@@ -99,7 +99,8 @@ func TestResetRestoresANewDesk(t *testing.T) {
 		open(t, client, "x")
 	}
 	desk.AddLabel("new", "#000000")
-	agents := desk.AddToken(desk.User(supportbeetest.AgentEmail).ID)
+	seeded := desk.AddToken(desk.User(supportbeetest.AgentEmail).ID)
+	added := desk.AddToken(desk.AddUser(supportbeetest.UserSeed{Email: "kim@acme.example", Role: supportbee.RoleAgent}))
 	require.NoError(t, desk.FlushWebhooks(t.Context()))
 	assert.Len(t, desk.Deliveries(), 8)
 	fault := desk.Inject(supportbeetest.Match{}, supportbeetest.Status(http.StatusBadGateway))
@@ -116,8 +117,9 @@ func TestResetRestoresANewDesk(t *testing.T) {
 	assert.Zero(t, fault.Hits())
 	require.NoError(t, desk.FlushWebhooks(t.Context()))
 	assert.Empty(t, desk.Deliveries())
-	_, err := desk.Client(supportbee.WithToken(agents)).Labels.List(t.Context())
+	_, err := desk.Client(supportbee.WithToken(added)).Labels.List(t.Context())
 	require.ErrorIs(t, err, supportbee.ErrAccessDenied)
+	assert.Equal(t, seeded, desk.AddToken(desk.User(supportbeetest.AgentEmail).ID), "the first users keep their tokens")
 }
 
 func TestClearHistoryKeepsTheState(t *testing.T) {

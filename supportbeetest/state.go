@@ -13,34 +13,34 @@ import (
 
 // TicketSeed describes a ticket for [Desk.AddTicket].
 type TicketSeed struct {
-	Subject        string
-	Text           string
-	HTML           string                    // default Text
-	AttachmentIDs  []supportbee.AttachmentID // of [Desk.AddFile]
-	RequesterEmail string                    // default [CustomerEmail]
-	RequesterName  string
-	CC             []string // addresses, each "a@example.com" or "Name <a@example.com>"
-	Labels         []string // names of labels that the desk has; see [Desk.AddLabel]
-	AssignedUserID supportbee.UserID
-	AssignedTeamID supportbee.TeamID
-	Archived       bool
-	Spam           bool
-	Trash          bool
-	Answered       bool
-	SnoozedUntil   time.Time
-	CreatedAt      time.Time // default now
-	LastActivityAt time.Time // default CreatedAt
+	Subject        string                    `json:"subject"`
+	Text           string                    `json:"text"`
+	HTML           string                    `json:"html"`            // default Text
+	AttachmentIDs  []supportbee.AttachmentID `json:"attachment_ids"`  // of [Desk.AddFile]
+	RequesterEmail string                    `json:"requester_email"` // default [CustomerEmail]
+	RequesterName  string                    `json:"requester_name"`
+	CC             []string                  `json:"cc"`     // addresses, each "a@example.com" or "Name <a@example.com>"
+	Labels         []string                  `json:"labels"` // names of labels that the desk has; see [Desk.AddLabel]
+	AssignedUserID supportbee.UserID         `json:"assigned_user_id"`
+	AssignedTeamID supportbee.TeamID         `json:"assigned_team_id"`
+	Archived       bool                      `json:"archived"`
+	Spam           bool                      `json:"spam"`
+	Trash          bool                      `json:"trash"`
+	Answered       bool                      `json:"answered"`
+	SnoozedUntil   time.Time                 `json:"snoozed_until"`
+	CreatedAt      time.Time                 `json:"created_at"`       // default now
+	LastActivityAt time.Time                 `json:"last_activity_at"` // default CreatedAt
 }
 
 // UserSeed describes a user for [Desk.AddUser].
 type UserSeed struct {
-	Type      supportbee.UserType // default [supportbee.UserTypeUser]
-	Email     string
-	Name      string
-	Role      supportbee.Role // default [supportbee.RoleCustomer]
-	TeamIDs   []supportbee.TeamID
-	MemberIDs []supportbee.UserID // of a customer group
-	Invited   bool                // the user has not accepted the invitation
+	Type      supportbee.UserType `json:"type"` // default [supportbee.UserTypeUser]
+	Email     string              `json:"email"`
+	Name      string              `json:"name"`
+	Role      supportbee.Role     `json:"role"` // default [supportbee.RoleCustomer]
+	TeamIDs   []supportbee.TeamID `json:"team_ids"`
+	MemberIDs []supportbee.UserID `json:"member_ids"` // of a customer group
+	Invited   bool                `json:"invited"`    // the user has not accepted the invitation
 }
 
 // AddTicket adds a ticket as if it was received by mail, and returns its ID. Filters apply, and
@@ -272,12 +272,20 @@ func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
 	return supportbee.UserID(added.ID)
 }
 
-// AddToken returns a new token of a user, for [supportbee.WithToken].
+// AddToken returns the token of a user, for [supportbee.WithToken]. It is a new one unless the user
+// has a token.
 func (s *Desk) AddToken(user supportbee.UserID) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	token := newToken()
-	s.state.Tokens[token] = s.mustUser("AddToken", user).ID
+	id := s.mustUser("AddToken", user).ID
+	if s.state.Tokens[s.Token] == id {
+		return s.Token
+	}
+	token := s.state.token(id)
+	if token == "" {
+		token = newToken()
+		s.state.Tokens[token] = id
+	}
 	return token
 }
 

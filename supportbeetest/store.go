@@ -27,6 +27,7 @@ type desk struct {
 	byCreation index
 	byEmail    map[string]*user // by the address in lower case
 	sources    map[source]*source
+	onID       func(int64) // called with each new ID; may be nil
 	indexes
 }
 
@@ -306,6 +307,9 @@ func (d *desk) recount() {
 
 func (d *desk) id() int64 {
 	d.NextID++
+	if d.onID != nil {
+		d.onID(d.NextID)
+	}
 	return d.NextID
 }
 
@@ -398,6 +402,17 @@ func (d *desk) addUser(u *user) *user {
 		d.byEmail[strings.ToLower(u.Email)] = u
 	}
 	return u
+}
+
+// token returns the first token of a user, or an empty string if there is none.
+func (d *desk) token(user int64) string {
+	first := ""
+	for token, id := range d.Tokens {
+		if id == user && (first == "" || token < first) {
+			first = token
+		}
+	}
+	return first
 }
 
 func (d *desk) team(id int64) *team {

@@ -63,10 +63,15 @@ func searchTickets(s *Desk, c *call) response {
 // the order.
 func (c *call) selection() (func(*ticket) bool, *index, response) {
 	q := c.query
-	order, at := &c.desk.byActivity, func(t *ticket) time.Time { return t.LastActivityAt.time() }
+	order := &c.desk.byActivity
 	if q.Get("sort_by") == "creation_time" {
-		order, at = &c.desk.byCreation, func(t *ticket) time.Time { return t.CreatedAt.time() }
+		order = &c.desk.byCreation
 	}
+	key := order.key
+	if c.quirks.UntilByActivity {
+		key = c.desk.byActivity.key
+	}
+	at := func(t *ticket) time.Time { return key(t).time() }
 	var tests []func(*ticket) bool
 	test := func(f func(*ticket) bool) { tests = append(tests, f) }
 
@@ -77,11 +82,17 @@ func (c *call) selection() (func(*ticket) bool, *index, response) {
 	default:
 		test(func(t *ticket) bool { return !t.Archived })
 	}
-	if !c.flag("spam") {
+	switch {
+	case !c.flag("spam"):
 		test(func(t *ticket) bool { return !t.Spam })
+	case c.quirks.OnlySpamTrash:
+		test(func(t *ticket) bool { return t.Spam })
 	}
-	if !c.flag("trash") {
+	switch {
+	case !c.flag("trash"):
 		test(func(t *ticket) bool { return !t.Trash })
+	case c.quirks.OnlySpamTrash:
+		test(func(t *ticket) bool { return t.Trash })
 	}
 	if replies := q.Get("replies"); replies != "" {
 		with := replies == "true"
@@ -127,10 +138,11 @@ func (c *call) selection() (func(*ticket) bool, *index, response) {
 		if err != nil {
 			return nil, nil, fail(http.StatusInternalServerError, "Sorry. Something seems to have gone wrong. argument out of range")
 		}
-		if bound == "since" {
-			test(func(t *ticket) bool { return !at(t).Before(limit) })
-		} else {
-			test(func(t *ticket) bool { return !at(t).After(limit) })
+		switch bound, exclusive := bound, c.quirks.ExclusiveEnds; {
+		case bound == "since":
+			test(func(t *ticket) bool { return at(t).After(limit) || !exclusive && at(t).Equal(limit) })
+		case !c.quirks.IgnoreUntil:
+			test(func(t *ticket) bool { return at(t).Before(limit) || !exclusive && at(t).Equal(limit) })
 		}
 	}
 	if list := q.Get("requester_emails"); list != "" {
@@ -152,6 +164,15 @@ func (c *call) selection() (func(*ticket) bool, *index, response) {
 	}, order, response{}
 }
 
+// listJSON is a page of a list.
+type listJSON struct {
+	Total       *int         `json:"total,omitempty"`
+	CurrentPage int          `json:"current_page"`
+	PerPage     int          `json:"per_page"`
+	TotalPages  *int         `json:"total_pages,omitempty"`
+	Tickets     []ticketJSON `json:"tickets"`
+}
+
 // page returns a page of the tickets for which keep returns true, newest first.
 func (c *call) page(order *index, keep func(*ticket) bool) response {
 	number, _ := strconv.Atoi(c.query.Get("page"))
@@ -160,11 +181,16 @@ func (c *call) page(order *index, keep func(*ticket) bool) response {
 	if perPage <= 0 {
 		perPage = defaultPerPage
 	}
-	perPage = min(perPage, maxPerPage)
+	perPage = min(perPage, maxPerPage, cmp.Or(c.quirks.MaxPerPage, maxPerPage))
 	number = min(number, math.MaxInt/maxPerPage)
 	first := (number - 1) * perPage
 	total, list, totalOnly := 0, []ticketJSON{}, c.flag("total_only")
-	for _, t := range slices.Backward(order.tickets) {
+	tickets := order.tickets
+	if c.quirks.UnstableOrder {
+		tickets = slices.Clone(tickets)
+		c.quirks.shuffle(tickets, order.key)
+	}
+	for _, t := range slices.Backward(tickets) {
 		if !keep(t) || !c.visible(t) {
 			continue
 		}
@@ -176,13 +202,12 @@ func (c *call) page(order *index, keep func(*ticket) bool) response {
 	if totalOnly {
 		return ok(object{"total": total})
 	}
-	return ok(struct {
-		Total       int          `json:"total"`
-		CurrentPage int          `json:"current_page"`
-		PerPage     int          `json:"per_page"`
-		TotalPages  int          `json:"total_pages"`
-		Tickets     []ticketJSON `json:"tickets"`
-	}{total, number, perPage, (total + perPage - 1) / perPage, list})
+	pages := (total + perPage - 1) / perPage
+	page := listJSON{&total, number, perPage, &pages, list}
+	if c.quirks.NoTotals {
+		page.Total, page.TotalPages = nil, nil
+	}
+	return ok(page)
 }
 
 func getTicket(s *Desk, c *call) response {

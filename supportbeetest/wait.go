@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Wait waits until cond returns true. It calls cond at once and then after each request, delivery of
@@ -57,9 +58,11 @@ func (c *changes) notify() {
 type stateLock struct {
 	sync.RWMutex
 	changes *changes
+	version atomic.Int64 // of the state; each change increments it
 }
 
 func (l *stateLock) Unlock() {
+	l.version.Add(1) // before others can read the change
 	l.RWMutex.Unlock()
 	l.changes.notify()
 }

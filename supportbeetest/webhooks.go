@@ -23,16 +23,16 @@ var errQueueFull = errors.New("supportbeetest: webhook dropped: 10,000 events ar
 
 // Webhook is a receiver of events: a URL, or a handler that is called without a socket.
 type Webhook struct {
-	URL         string
-	Handler     http.Handler
-	Check       bool // first send a check of the URL, as the service once did
-	MaxAttempts int  // deliveries of an event, until the status of a response is 2xx; default 1
-	EscapeHTML  bool // escape subjects, summaries and contents, as the service sometimes does
+	URL         string       `json:"url"`
+	Handler     http.Handler `json:"-"`
+	Check       bool         `json:"check"`        // first send a check of the URL, as the service once did
+	MaxAttempts int          `json:"max_attempts"` // deliveries of an event, until the status of a response is 2xx; default 1
+	EscapeHTML  bool         `json:"escape_html"`  // escape subjects, summaries and contents, as the service sometimes does
 }
 
 // AddWebhook delivers each event from now on to a receiver, in the order in which they happen and
-// one at a time. A slow receiver does not delay others. If MaxAttempts is greater than 1, a failed delivery is repeated at once. A check
-// is a request with the payload null.
+// one at a time. A slow receiver does not delay others. If MaxAttempts is greater than 1, a failed
+// delivery is repeated at once. A check is a request with the payload null.
 //
 // At most 10,000 events wait for a receiver; the others are dropped, which is an error in
 // [Desk.Deliveries]. AddWebhook panics if the receiver has not exactly one of URL and Handler.
@@ -69,6 +69,7 @@ func (s *Desk) emit(c *call, event supportbee.WebhookAction, t *ticket, parts ob
 		return
 	}
 	e := c.encoder.webhook()
+	e.base = s.URL // whatever the name that this request was sent to
 	body := e.ticket(t)
 	body.URL = s.URL + "/tickets/" + itoa(t.ID)
 	payload := object{

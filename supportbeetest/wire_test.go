@@ -149,7 +149,8 @@ func TestEveryOperationIsServed(t *testing.T) {
 		assert.Equal(t, http.StatusUnauthorized, send(t, desk, route.Method, path, "", "Authorization", "Bearer wrong").StatusCode, route)
 		requests := desk.Requests()
 		require.Len(t, requests, 1)
-		assert.Equal(t, route, supportbeetest.Route{Method: requests[0].Method, Path: requests[0].Route, Op: requests[0].Op})
+		got := supportbeetest.Route{Method: requests[0].Method, Path: requests[0].Route, Op: requests[0].Op}
+		assert.Equal(t, route, got)
 		if strings.HasPrefix(route.Path, "/tickets/{id}") {
 			missing := send(t, desk, route.Method, path, "{}")
 			assert.Equal(t, http.StatusNotFound, missing.StatusCode, route)

@@ -1,9 +1,9 @@
-// Command quickstart walks through the life of a ticket: it opens one with an attachment, lists
-// and searches, replies, comments, labels, assigns and archives, and shows a typed error.
+// Command quickstart shows the SDK at work: it lists and searches tickets, creates one with an
+// attachment, labels and assigns it, comments, replies and archives it, and prints a typed error.
 //
-// Without an account it starts an embedded help desk. With SUPPORTBEE_TOKEN and
-// SUPPORTBEE_COMPANY (or SUPPORTBEE_BASE_URL) set it works on that desk, and only reads unless
-// -write is given: a reply mails a real customer.
+// Without an account it starts an embedded help desk. If SUPPORTBEE_TOKEN and SUPPORTBEE_COMPANY
+// (or SUPPORTBEE_BASE_URL) are set, it uses that help desk, and only reads unless -write is given,
+// since a reply sends mail to a customer.
 package main
 
 import (
@@ -35,8 +35,8 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(out)
-	write := flags.Bool("write", false, "also write to the desk of the environment; this mails the requester")
-	requester := flags.String("requester", "ann@example.com", "`address` that the ticket is opened for")
+	write := flags.Bool("write", false, "also write to the help desk of the environment; this sends mail to the requester")
+	requester := flags.String("requester", "ann@example.com", "`address` of the requester of the new ticket")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if client, err = supportbee.FromEnv(); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "Working on the desk of your environment: %v\n\n", client)
+		fmt.Fprintf(out, "Using the help desk at %v\n\n", client)
 	} else {
 		desk, err := supportbeetest.Start()
 		if err != nil {
@@ -55,16 +55,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		defer desk.Close()
 		client, *write = desk.Client(), true
-		fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: working on an embedded desk at %s\n\n", desk.URL)
+		fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: using an embedded help desk at %s\n\n", desk.URL)
 	}
 
 	tour := tour{client: client, out: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0), requester: *requester}
 	err := tour.walk(ctx, *write)
-	return errors.Join(err, tour.out.Flush()) // also what came before an error
+	return errors.Join(err, tour.out.Flush()) // also what was printed before an error
 }
 
-// accountIsSet tells whether the environment names a desk, be it incompletely: FromEnv then says
-// what is missing, where falling back to the embedded desk would hide it.
+// accountIsSet reports whether the environment names a help desk, even incompletely: FromEnv then
+// returns what is missing, which using the embedded desk would hide.
 func accountIsSet() bool {
 	for _, name := range []string{"SUPPORTBEE_COMPANY", "SUPPORTBEE_TOKEN", "SUPPORTBEE_BASE_URL"} {
 		if os.Getenv(name) != "" {
@@ -74,7 +74,7 @@ func accountIsSet() bool {
 	return false
 }
 
-// tour goes through the API and tells of each step in aligned columns.
+// tour calls the API and prints each step in aligned columns.
 type tour struct {
 	client    *supportbee.Client
 	out       *tabwriter.Writer
@@ -94,12 +94,12 @@ func (t tour) walk(ctx context.Context, write bool) error {
 			return err
 		}
 	} else {
-		t.step("write", "left out: give -write to open a ticket on this desk")
+		t.step("write", "skipped: -write creates a ticket on this help desk")
 	}
 	return t.fail(ctx)
 }
 
-// look reads.
+// look only reads.
 func (t tour) look(ctx context.Context) error {
 	open, err := t.client.Tickets.Count(ctx, nil)
 	if err != nil {
@@ -126,7 +126,7 @@ func (t tour) look(ctx context.Context) error {
 	return nil
 }
 
-// work opens a ticket and brings it to its end.
+// work creates a ticket and handles it until it is archived.
 func (t tour) work(ctx context.Context) error {
 	photo := bytes.NewReader(bytes.Repeat([]byte("pretend that this is a photo\n"), 1000))
 	file, err := t.client.Attachments.Upload(ctx, "kettle.jpg", photo, nil)
@@ -147,13 +147,13 @@ func (t tour) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.step("open", "#%d\t%s\t%s\t%s", ticket.ID, ticket.CreatedAt.Format("2006-01-02 15:04"), ticket.Requester.Email, ticket.Subject)
+	t.step("create", "#%d\t%s\t%s\t%s", ticket.ID, ticket.CreatedAt.Format("2006-01-02 15:04"), ticket.Requester.Email, ticket.Subject)
 
 	var back bytes.Buffer
 	if err := t.client.Attachments.Download(ctx, ticket.Content.Attachments[0], &back, nil); err != nil {
 		return err
 	}
-	t.step("download", "%d bytes came back", back.Len())
+	t.step("download", "%d bytes", back.Len())
 
 	labels, err := t.client.Labels.List(ctx)
 	if err != nil {
@@ -201,13 +201,13 @@ func (t tour) work(ctx context.Context) error {
 	return nil
 }
 
-// fail shows what an error tells.
+// fail shows a typed error.
 func (t tour) fail(ctx context.Context) error {
 	_, err := t.client.Tickets.Get(ctx, 999_999_999)
 	var apiErr *supportbee.Error
 	if !errors.Is(err, supportbee.ErrNotFound) || !errors.As(err, &apiErr) {
 		return fmt.Errorf("want an unknown ticket to be not found, got %w", err)
 	}
-	t.step("error", "%s got %d, as ErrNotFound (request %s)", apiErr.Op, apiErr.StatusCode, apiErr.RequestID)
+	t.step("error", "%s returned status %d, which is ErrNotFound (request %s)", apiErr.Op, apiErr.StatusCode, apiErr.RequestID)
 	return nil
 }

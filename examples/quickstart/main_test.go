@@ -27,20 +27,20 @@ func TestTourOnTheEmbeddedDesk(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
 	text := out.String()
-	assert.Contains(t, text, "SUPPORTBEE_TOKEN is not set: working on an embedded desk at http://127.0.0.1:")
+	assert.Contains(t, text, "SUPPORTBEE_TOKEN is not set: using an embedded help desk at http://127.0.0.1:")
 	for _, line := range []string{
 		`(?m)^count +open tickets: 6$`,
 		`(?m)^list +#\d+ +\d{4}-\d\d-\d\d \d\d:\d\d +\S+@example\.(com|net) +\S.*$`,
 		`(?m)^search +tickets that mention an invoice: 1$`,
 		`(?m)^upload +#\d+ +kettle\.jpg +image/jpeg +29000 bytes$`,
-		`(?m)^open +#\d+ +\d{4}-\d\d-\d\d \d\d:\d\d +ann@example\.com +The kettle leaks$`,
-		`(?m)^download +29000 bytes came back$`,
+		`(?m)^create +#\d+ +\d{4}-\d\d-\d\d \d\d:\d\d +ann@example\.com +The kettle leaks$`,
+		`(?m)^download +29000 bytes$`,
 		`(?m)^label +"bug"$`,
 		`(?m)^assign +to Ada Adams$`,
 		`(?m)^comment +Ada Adams: The third leak this week\.$`,
 		`(?m)^reply +Ada Adams: Dear Ann, a refund is on its way\.$`,
 		`(?m)^archive +archived: true, replies: 1, comments: 1$`,
-		`(?m)^error +Tickets\.Get got 404, as ErrNotFound \(request \S+\)$`,
+		`(?m)^error +Tickets\.Get returned status 404, which is ErrNotFound \(request \S+\)$`,
 	} {
 		assert.Regexp(t, line, text)
 	}
@@ -53,7 +53,7 @@ func TestTourOnADeskOfTheEnvironment(t *testing.T) {
 	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
-	assert.Contains(t, out.String(), "left out: give -write")
+	assert.Contains(t, out.String(), "skipped: -write")
 	assert.NotContains(t, out.String(), desk.Token)
 	desk.AssertNoWrites(t)
 

@@ -148,8 +148,12 @@ func TestTokenNeverPrints(t *testing.T) {
 	}
 	inside := hidden{token, &token, token, transport.Chain(http.DefaultTransport, transport.Config{Token: token}), token}
 	values := []any{
-		token, &token, inside, &inside, []transport.Token{token}, []any{token, &token}, [1]hidden{inside},
-		map[string]any{"t": token, "p": &token, "in": &inside}, map[string]transport.Token{"t": token},
+		token, &token, inside, &inside,
+		[]transport.Token{token},
+		[]any{token, &token},
+		[1]hidden{inside},
+		map[string]any{"t": token, "p": &token, "in": &inside},
+		map[string]transport.Token{"t": token},
 	}
 	leaks := []string{
 		secret, "Bearer", hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),

@@ -337,12 +337,13 @@ func TestACanceledRequestPassesItsTurnOn(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Second, cancel)
 		done := make(chan error)
+		canceled := within(ctx, request(t, http.MethodGet, nil, ""))
 		go func() {
-			_, err := rt.RoundTrip(within(ctx, request(t, http.MethodGet, nil, ""))) //nolint:bodyclose // there is none
+			_, err := rt.RoundTrip(canceled) //nolint:bodyclose // there is none
 			done <- err
 		}()
 		synctest.Wait()
-		go func() { sendAll(t, rt, 1); close(done) }()
+		go func() { sendAll(t, rt, 1); close(done) }() //nolint:testifylint // it reports with assert only
 		require.ErrorIs(t, <-done, context.Canceled)
 		<-done
 		assert.Equal(t, []string{"10s a"}, server.got)

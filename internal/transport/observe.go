@@ -36,7 +36,7 @@ func (t *Observe) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		attempt.StatusCode, attempt.RequestID = resp.StatusCode, t.requestID(resp.Header)
 	} else {
-		attempt.Err = t.redact(withoutURL(ctx, err))
+		attempt.Err = t.redact(withoutURL(ctx, err), req.URL)
 		if unusable, ok := errors.AsType[*ResponseError](err); ok {
 			attempt.StatusCode, attempt.RequestID = unusable.StatusCode, t.requestID(unusable.Header)
 		}
@@ -51,12 +51,25 @@ func (t *Observe) requestID(h http.Header) string {
 	return printable(t.Token.Redact(h.Get("X-Request-Id")), maxRequestID)
 }
 
-func (t *Observe) redact(err error) error {
+func (t *Observe) redact(err error, address *url.URL) error {
 	text := err.Error()
-	if clean := t.Token.Redact(text); clean != text {
-		return errors.New(clean) // the wrapped errors still hold the token
+	if clean := t.Token.Redact(WithoutAddress(text, address.String())); clean != text {
+		return errors.New(clean) // the wrapped errors still hold it
 	}
 	return err
+}
+
+// WithoutAddress returns text without the URL address and without the query of it, which can be
+// signed.
+func WithoutAddress(text, address string) string {
+	if address == "" {
+		return text
+	}
+	text = strings.ReplaceAll(text, address, "(address)")
+	if _, query, _ := strings.Cut(address, "?"); query != "" {
+		text = strings.ReplaceAll(text, query, "(query)")
+	}
+	return text
 }
 
 // Log returns a hook that logs attempts: at Debug if the status is below 400 or the caller

@@ -76,7 +76,28 @@ type Report struct {
 	// zero if there was none or none that makes sense.
 	RetryAfter time.Duration
 
-	waited time.Duration // before the current attempt
+	// Once leaves further attempts to the caller, who must begin at the operation's own URL:
+	// that of a redirect may work only once. Round is the number of the caller's attempt.
+	Once  bool
+	Round int
+
+	// Again reports, if Once is set, whether the operation may be attempted again, after Wait.
+	Again bool
+	Wait  time.Duration
+
+	waited  time.Duration // before the current attempt
+	earlier history       // of the attempts before it, if Once is set
+}
+
+// Pause waits before another attempt of an operation with Once. It returns the error of ctx if
+// that is done first.
+func (r *Report) Pause(ctx context.Context, wait time.Duration) error {
+	start := time.Now()
+	if err := sleep(ctx, wait); err != nil {
+		return err
+	}
+	r.waited = time.Since(start)
+	return nil
 }
 
 // Reader reads the body of responses. If Read returns an error, the response cannot be used, and
@@ -95,14 +116,17 @@ func (r *Report) Release() {
 
 type reportKey struct{}
 
+// ReportKey is the key of the Report in a context, for contexts that carry it themselves.
+var ReportKey any = reportKey{}
+
 // WithReport returns a context that carries report.
 func WithReport(ctx context.Context, report *Report) context.Context {
-	return context.WithValue(ctx, reportKey{}, report)
+	return context.WithValue(ctx, ReportKey, report)
 }
 
 // ReportFrom returns the Report of ctx. It returns nil if there is none.
 func ReportFrom(ctx context.Context) *Report {
-	report, _ := ctx.Value(reportKey{}).(*Report)
+	report, _ := ctx.Value(ReportKey).(*Report)
 	return report
 }
 

@@ -51,6 +51,12 @@ func (p Policy) backoff(attempt int, random float64) time.Duration {
 	return shortest + time.Duration(random*float64(longest-shortest))
 }
 
+// Next returns the wait after the given attempt, and reports whether another may follow.
+func (p Policy) Next(attempt int) (time.Duration, bool) {
+	p = p.withDefaults()
+	return p.backoff(attempt, rand.Float64()), attempt < p.MaxAttempts
+}
+
 // Retry sends a request, waits for gates and the limiter before each attempt, limits its
 // duration, and sends it again where decide says so.
 type Retry struct {
@@ -76,7 +82,10 @@ type Retry struct {
 func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	report := ReportFrom(ctx)
-	report.OutcomeUnknown, report.RetryAfter, report.waited = false, 0, 0
+	report.OutcomeUnknown, report.RetryAfter, report.Again, report.Wait = false, 0, false, 0
+	if !report.Once {
+		report.waited = 0
+	}
 	if ctx.Err() != nil {
 		closeBody(req)
 		return nil, withContextError(ctx, nil)
@@ -86,8 +95,12 @@ func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		replayable: req.Body == nil || req.Body == http.NoBody || req.GetBody != nil,
 	}
 	r.deadline, _ = ctx.Deadline()
+	r.attempt = 1
+	if report.Once {
+		r.attempt, r.earlier = max(report.Round, 1), report.earlier
+	}
 	var gates passage
-	for r.attempt = 1; ; r.attempt++ {
+	for ; ; r.attempt++ {
 		err := t.wait(req, report, &gates, r.policy.MaxWait)
 		if err != nil {
 			if r.attempt == 1 {
@@ -112,6 +125,13 @@ func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		report.OutcomeUnknown, report.RetryAfter = d.outcomeUnknown, d.retryAfter
 		paused := d.pause > 0 && t.pause(req, report, r.now.Add(d.pause))
 		gates.leave(err == nil && r.status != http.StatusTooManyRequests)
+		if report.Once {
+			report.Again, report.Wait, report.earlier, report.waited = d.again, d.wait, d.history, 0
+			if paused {
+				report.Wait = 0 // the gate waits
+			}
+			d.again = false
+		}
 		if !d.again || ctx.Err() != nil {
 			if err != nil && ctx.Err() != nil {
 				err = withContextError(ctx, err)

@@ -772,3 +772,41 @@ func TestRetryAfterPlainTextInTLS(t *testing.T) {
 		})
 	}
 }
+
+// With Once, each RoundTrip is one attempt, and the Report tells the caller of another.
+func TestOnceLeavesAttemptsToTheCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		status, requests := http.StatusInternalServerError, 0
+		rt := &transport.Retry{
+			Policy: transport.Policy{MaxAttempts: 3, MinBackoff: time.Second}, Rand: func() float64 { return 1 },
+			Next: roundTrip(func(req *http.Request) (*http.Response, error) {
+				requests++
+				return &http.Response{StatusCode: status, Body: http.NoBody, Header: http.Header{}, Request: req}, nil
+			}),
+		}
+		report := &transport.Report{Class: transport.Read, Once: true, Streaming: true}
+		ctx := transport.WithReport(t.Context(), report)
+		send := func(round int) (bool, time.Duration) {
+			report.Round = round
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://acme.example/x", nil)
+			require.NoError(t, err)
+			res, err := rt.RoundTrip(req)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			assert.Equal(t, round, requests)
+			return report.Again, report.Wait
+		}
+		again, wait := send(1)
+		assert.True(t, again)
+		assert.Equal(t, time.Second, wait)
+		start := time.Now()
+		require.NoError(t, report.Pause(ctx, wait))
+		assert.Equal(t, time.Second, time.Since(start))
+		again, _ = send(2)
+		assert.False(t, again, "500 is retried once")
+		status = http.StatusBadGateway
+		again, _ = send(3)
+		assert.False(t, again, "there are three attempts")
+	})
+}

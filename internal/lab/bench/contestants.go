@@ -435,13 +435,13 @@ func ogen(url string, rt http.RoundTripper) Contestant {
 	}
 }
 
-// want checks the type of an answer.
+// want checks the type of a response.
 func want[T any](res any, err error) error {
 	if err != nil {
 		return err
 	}
 	if _, ok := res.(T); !ok {
-		return fmt.Errorf("unexpected answer %T", res)
+		return fmt.Errorf("unexpected response %T", res)
 	}
 	return nil
 }

@@ -44,10 +44,10 @@ func Page(number, n, pages int) []byte {
 	return fmt.Appendf(nil, `{"total":%d,"current_page":%d,"per_page":%d,"total_pages":%d,"tickets":[%s]}`, n*pages, number, n, pages, strings.Join(tickets, ","))
 }
 
-// OneTicket is the answer to getting a ticket.
+// OneTicket is the response to getting a ticket.
 var OneTicket = []byte(`{"ticket":` + ticket(7) + `}`)
 
-// oneReply is the answer to creating a reply.
+// oneReply is the response to creating a reply.
 var oneReply = []byte(`{"reply":{"id":41,"created_at":"2026-03-01T10:30:00Z","summary":"On its way","merged":false,"cc":[],"bcc":[],` +
 	`"ticket":{"replies_count":3,"agent_replies_count":2,"comments_count":1},"replier":{"id":12,"email":"ben@acme.example","name":"Ben Bauer"},` +
 	`"content":{"html":"<p>A new one is on its way.</p>","text":"A new one is on its way.","truncated":false,"attachments":[]}}}`)
@@ -125,10 +125,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Canned answers without a network: what is left is the client's own cost.
+// Canned responds without a network: what is left is the client's own cost.
 type Canned struct{ Pages int }
 
-// RoundTrip answers as the server does.
+// RoundTrip responds as the server does.
 func (c Canned) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)

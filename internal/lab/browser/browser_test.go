@@ -116,7 +116,7 @@ func TestThePageShowsWhatAnIntegrationDoes(t *testing.T) {
 	do(ctx, t, chromedp.WaitVisible(".message.comment"))
 	conversation := do(ctx, t, chromedp.Text("main"))
 	wideOne := do(ctx, t, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`))
-	do(ctx, t, chromedp.Navigate(url+"/?page=3"))
+	do(ctx, t, chromedp.Navigate(url+"/_desk/?page=3"))
 	older := do(ctx, t, chromedp.Text("main"))
 	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, "desk.png"), picture, 0o600))

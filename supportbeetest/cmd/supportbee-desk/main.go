@@ -1,15 +1,33 @@
 // Command supportbee-desk runs the help desk of package supportbeetest as a program, to develop an
-// integration against it.
+// integration in any language against it.
 //
-//	go run github.com/supportbee-go/supportbee/supportbeetest/cmd/supportbee-desk -addr 127.0.0.1:8080 -seed 500 -chaos 0.05
+//	go run github.com/supportbee-go/supportbee/supportbeetest/cmd/supportbee-desk -seed 500 -chaos 0.05
 //
-// It prints the URL and the token to use, logs each request, and serves a page at the same URL that
-// shows the tickets, their conversations and the last requests. Its state is in memory; with -state,
-// it is loaded from a file and saved to it at the end.
+// It prints its URL, a token for each role, and commands to try, and logs each request. A page at
+// /_desk/ shows the tickets, their conversations and the last requests. The control API under
+// /_desk/ changes and reads what the API does not: it adds messages of customers, injects faults,
+// moves the clock, and lists the requests and mails so far. It is described at /_desk/openapi.yaml,
+// and the API at /openapi.yaml.
+//
+// On an address of loopback, the page and the control API need no token, but accept requests from
+// loopback only. On another address, or with a public URL that is not one of loopback, they need the
+// control token, which is printed; in a browser, it is the password, and the user name is ignored.
+//
+// A download is redirected to another origin, as by the service. It has the same port and another
+// host name: localhost for 127.0.0.1, 127.0.0.1 for localhost, and storage.desk.example for the
+// -public-url http://desk.example, which must then resolve, too. Where there is no such name, as for
+// http://192.0.2.7, the download is not redirected, unless -storage-addr serves files at a port of
+// their own.
+//
+// The desk rejects parameters and JSON keys that the service would ignore; with -lenient, it ignores
+// them, too.
+//
+// The state is in memory. With -state, it is kept in a file, tokens included.
 package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,11 +35,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
-	"time"
+	_ "time/tzdata" // the program may run where no time zones are installed
 
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
@@ -29,26 +48,30 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "supportbee-desk:", err)
-		}
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "supportbee-desk:", err)
 		os.Exit(2)
 	}
 }
 
 // run serves a desk until ctx is done.
-func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
+func run(ctx context.Context, args []string, out, logs io.Writer) error {
 	flags := flag.NewFlagSet("supportbee-desk", flag.ContinueOnError)
 	flags.SetOutput(logs)
-	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; whoever reaches it can read the page")
-	seed := flags.Int("seed", 0, "`number` of tickets to add")
+	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on")
+	storageAddr := flags.String("storage-addr", "", "`address` to serve files on (default: the same port under a second host name)")
+	publicURL := flags.String("public-url", "", "`URL` under which clients reach the desk (default: the Host of each request)")
+	token := flags.String("token", "", "the admin's `token` (default: the one in the -state, or a random one)")
+	controlToken := flags.String("control-token", "", "`token` of the page and the control API (default: none on loopback, else a random one)")
+	cors := flags.Bool("cors", true, "allow POST /tickets from web pages of other origins")
+	seed := flags.Int("seed", 0, "`number` of tickets to add, unless there is a -state already")
 	chaos := flags.Float64("chaos", 0, "`share` of all API requests that fail, 0 to 1")
 	chaosSeed := flags.Uint64("chaos-seed", 1, "`number` that determines which requests fail")
 	limits := flags.Bool("rate-limits", false, "enforce the rate limits of creating tickets")
+	lenient := flags.Bool("lenient", false, "ignore unknown parameters, values and JSON keys, as the service does (default: reject them)")
 	dialect := flags.String("dialect", string(supportbeetest.DialectCurrent), "`form` of responses: current, recorded or documented")
 	webhook := flags.String("webhook", "", "send webhooks to this `URL`")
-	state := flags.String("state", "", "load the state from this `file` if it exists, and save it there at the end")
+	state := flags.String("state", "", "`file` to keep the state in")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -57,7 +80,7 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case *seed < 0:
 		return errors.New("-seed must not be negative")
-	case *chaos < 0 || *chaos > 1:
+	case !(*chaos >= 0 && *chaos <= 1): // not a number, too
 		return errors.New("-chaos must be 0 to 1")
 	}
 
@@ -65,81 +88,99 @@ func run(ctx context.Context, args []string, out, logs io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // if the desk does not start
+	private := onLoopback(listener) && (*publicURL == "" || loopbackURL(*publicURL))
+	if *controlToken == "" && !private {
+		*controlToken = rand.Text()
+	}
 	options := []supportbeetest.Option{
-		supportbeetest.WithPublicURL("http://" + listener.Addr().String()),
+		supportbeetest.WithListener(listener),
+		supportbeetest.WithPublicURL(*publicURL),
+		supportbeetest.WithToken(*token),
+		supportbeetest.WithControl(*controlToken),
+		supportbeetest.WithStateFile(*state),
 		supportbeetest.WithDialect(supportbeetest.Dialect(*dialect)),
 		supportbeetest.WithLogger(slog.New(slog.NewTextHandler(logs, nil))),
+	}
+	if *storageAddr != "" {
+		storage, err := net.Listen("tcp", *storageAddr)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = storage.Close() }()
+		options = append(options, supportbeetest.WithStorageListener(storage))
+	}
+	if *cors {
+		options = append(options, supportbeetest.WithCORS())
+	}
+	if *lenient {
+		options = append(options, supportbeetest.WithLenient())
 	}
 	if *limits {
 		options = append(options, supportbeetest.WithRateLimits())
 	}
+	_, missing := os.Stat(*state)
 	desk, err := supportbeetest.Start(options...)
 	if err != nil {
 		return err
 	}
 	defer desk.Close()
-	if err := load(desk, *state); err != nil {
-		return err
+	if *state == "" || errors.Is(missing, fs.ErrNotExist) {
+		desk.AddTickets(*seed)
 	}
-	desk.AddTickets(*seed)
 	if *chaos > 0 {
 		desk.InjectChaos(*chaos, *chaosSeed)
 	}
 	if *webhook != "" {
 		desk.AddWebhook(supportbeetest.Webhook{URL: *webhook})
 	}
-	fmt.Fprintf(out, "The desk is at  %s\nIts token is    %s\n\nexport SUPPORTBEE_COMPANY=acme SUPPORTBEE_BASE_URL=%s SUPPORTBEE_TOKEN=%s\n",
-		desk.URL, desk.Token, desk.URL, desk.Token)
-	return errors.Join(serve(ctx, listener, handler(desk)), save(desk, *state))
-}
-
-// handler serves the page and the API.
-func handler(desk *supportbeetest.Desk) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", desk)
-	mux.Handle("GET /{$}", page{desk})
-	mux.Handle("GET /desk/tickets/{id}", page{desk})
-	return mux
-}
-
-// serve serves handler until ctx is done or serving fails.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if !onLoopback(listener) {
+		fmt.Fprintf(logs, "warning: %s can be reached from other machines; tokens are sent to it unencrypted unless a proxy adds TLS\n", listener.Addr())
+	}
+	if _, err := io.WriteString(out, introduction(desk, *controlToken)); err != nil {
 		return err
 	}
+	<-ctx.Done()
 	return nil
 }
 
-func load(desk *supportbeetest.Desk, path string) error {
-	if path == "" {
-		return nil
+// introduction returns what a user of the desk needs to know.
+func introduction(desk *supportbeetest.Desk, controlToken string) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "The desk is at  %s\nIts token is    %s\nIts page is at  %s/_desk/\n\nTokens:\n", desk.URL, desk.Token, desk.URL)
+	for _, email := range []string{supportbeetest.AdminEmail, supportbeetest.AgentEmail, supportbeetest.CollaboratorEmail, supportbeetest.CustomerEmail} {
+		if user := desk.User(email); user != nil {
+			fmt.Fprintf(&text, "  %-12s  %-17s  %s\n", user.Role, user.Email, desk.AddToken(user.ID))
+		}
 	}
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	control := ""
+	if controlToken == "" {
+		fmt.Fprint(&text, "  control       none is needed from this machine\n")
+	} else {
+		fmt.Fprintf(&text, "  control       %-17s  %s\n", "", controlToken)
+		control = fmt.Sprintf(" -H 'Authorization: Bearer %s'", controlToken)
 	}
-	if err != nil {
-		return err
+	fmt.Fprintf(&text, "\ncurl -H 'Accept: application/json' -H 'Authorization: Bearer %s' %s/tickets\n", desk.Token, desk.URL)
+	fmt.Fprintf(&text, "curl%s %s/_desk/outbox\n", control, desk.URL)
+	fmt.Fprintf(&text, "\nexport SUPPORTBEE_COMPANY=%s SUPPORTBEE_BASE_URL=%s SUPPORTBEE_TOKEN=%s", supportbeetest.Company, desk.URL, desk.Token)
+	if strings.HasPrefix(desk.URL, "http://") && !loopbackURL(desk.URL) {
+		fmt.Fprint(&text, " SUPPORTBEE_INSECURE_HTTP=true")
 	}
-	defer file.Close()
-	return desk.Load(file)
+	return text.String() + "\n"
 }
 
-// save writes a new file and renames it, so that an interrupted write does not lose the old state.
-func save(desk *supportbeetest.Desk, path string) error {
-	if path == "" {
-		return nil
-	}
-	file, err := os.Create(path + ".tmp")
+// onLoopback reports whether only this machine can reach the listener.
+func onLoopback(l net.Listener) bool {
+	addr, ok := l.Addr().(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
+}
+
+// loopbackURL reports whether the host of a URL is loopback.
+func loopbackURL(rawURL string) bool {
+	u, err := url.Parse(rawURL)
 	if err != nil {
-		return err
+		return false
 	}
-	if err = errors.Join(desk.Save(file), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	host := u.Hostname()
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
 }

@@ -28,7 +28,7 @@ type growth struct {
 	walkHeld    []point // MiB that are in use, by pages
 	walkMemory  []point // MiB at most, what awaits collection included
 	calls       []point // a second by goroutines
-	bare        []point // the same of net/http alone, which throws the answers away
+	bare        []point // the same of net/http alone, which throws the responses away
 	uncollected []point // the same of the SDK with garbage collection off
 	capped      []point // the same of the SDK with at most inFlight calls at a time
 	canned      []point // the same of the SDK without a network: what its own code can do
@@ -234,7 +234,7 @@ func callsFrom(n int, long time.Duration, call func() error) (made int64, took t
 	return count.Load(), time.Since(start), err
 }
 
-// bareGet fetches the same answer with net/http and throws it away: what is left is what the
+// bareGet fetches the same response with net/http and throws it away: what is left is what the
 // machine and the standard library can do.
 func bareGet(ctx context.Context, url string) func() error {
 	transport := &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024}
@@ -254,7 +254,7 @@ func bareGet(ctx context.Context, url string) func() error {
 
 func check[T any](_ T, err error) error { return err }
 
-// onePage answers every request with the same page.
+// onePage responds to every request with the same page.
 type onePage []byte
 
 func (p onePage) RoundTrip(req *http.Request) (*http.Response, error) { return respond(req, p), nil }
@@ -306,7 +306,7 @@ func (g growth) markdown() string {
 	line("\nWhat a walk remembers is which tickets it has yielded, one bit for each where their IDs lie close together.")
 	head("goroutines", g.calls)
 	row("calls a second", "%.0f", g.calls)
-	row("net/http alone, answers thrown away", "%.0f", g.bare)
+	row("net/http alone, responses thrown away", "%.0f", g.bare)
 	row("with garbage collection off", "%.0f", g.uncollected)
 	row(fmt.Sprintf("at most %d calls at a time", inFlight), "%.0f", g.capped)
 	row("without a network", "%.0f", g.canned)
@@ -336,7 +336,7 @@ func (g growth) markdown() string {
 	line("\nThis is why calls a second fall, by the profiler. A call takes %.1f µs more, the largest part of it in %s. For each", grown, parts[most].name)
 	line("goroutine and its connection, client and server hold %.0f KiB, which the collector goes through and the processor's caches have to", 1024*many.memory/float64(many.goroutines))
 	line("hold. Of the growth, %.1f µs are in the SDK's own code and resty's. Net/http alone falls as well: that is the limit. To hold calls", own)
-	line("back by default would cost a program whose server answers slowly most of its speed, so that is left to it.")
+	line("back by default would cost a program whose server responds slowly most of its speed, so that is left to it.")
 	return b.String()
 }
 

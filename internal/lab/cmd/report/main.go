@@ -1,7 +1,7 @@
 // Command report measures the SDK beside its peers and writes what it found to
 // internal/lab/REPORT.md, with charts beside it. It exits with 1 where a target is missed.
 //
-//	go run ./internal/lab/cmd/report
+//	go run ./cmd/report
 //
 // Every figure is a ratio within one run: the contestants take turns, round after round, and the
 // machine's speed at the time is the same for all of them.
@@ -26,7 +26,7 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 8, "interleaved rounds, at least 8")
 	each := flag.Duration("each", 150*time.Millisecond, "time for each contestant, work and round")
-	folder := flag.String("out", "internal/lab", "folder of REPORT.md and its charts")
+	folder := flag.String("out", ".", "`folder` of REPORT.md and its charts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	missed, err := run(ctx, max(*rounds, 8), *each, *folder)
@@ -231,11 +231,11 @@ func (r *results) markdown(rounds int) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# The SDK beside its peers\n")
-	line("Written by `go run ./internal/lab/cmd/report`. One binary, one loopback server, one set of payloads; the contestants take")
+	line("Written by `go run ./cmd/report`. One binary, one loopback server, one set of payloads; the contestants take")
 	line("turns, %d rounds; medians, with how far the confidence interval of the median reaches. Absolute times are this machine's of", rounds)
 	line("that moment: the ratios are what counts. %s, %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	line("The server runs in the same process and takes part in what is allocated. The generated clients decode the recorded form only;")
-	line("the SDK decodes every form that is on record, and checks for duplicate keys and invalid UTF-8. On Linux, the server's latency")
+	line("the SDK decodes every form that is known, and keeps what it does not know. On Linux, the server's latency")
 	line("is timed by the kernel: the runtime's own timers end up to 1 ms late where the process is idle, which favours or harms by chance.\n")
 
 	line("## Targets\n\n| work, in proportion to the hand-written client | aim | measured | |\n|---|---|---|---|")

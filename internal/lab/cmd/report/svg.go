@@ -47,7 +47,7 @@ func (g growth) charts() string {
 	start(&b, 900, 560, "How the SDK's costs grow")
 	plot(&b, 20, 50, "ns a ticket, by tickets on a page", g.perTicket)
 	plot(&b, 470, 50, "Memory of a walk in MiB, by pages; gray: with what awaits collection", g.walkHeld, g.walkMemory)
-	plot(&b, 20, 310, "Calls a second, by goroutines; gray: net/http alone, answers thrown away", g.calls, g.bare)
+	plot(&b, 20, 310, "Calls a second, by goroutines; gray: net/http alone, responses thrown away", g.calls, g.bare)
 	plot(&b, 470, 310, "Connections opened, by goroutines", g.connections)
 	b.WriteString("</svg>\n")
 	return b.String()

@@ -1,0 +1,7 @@
+package supportbee
+
+// RecordedKeys is the store of a WebhookHandler without one.
+type RecordedKeys = recordedKeys
+
+// MaxRecordedKeys limits it.
+const MaxRecordedKeys = maxRecordedKeys

@@ -1,0 +1,2 @@
+// Package release proves that the modules can be used as they will be released.
+package release
