@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -79,5 +80,13 @@ func TestAllocationBudgets(t *testing.T) { //nolint:paralleltest // it counts th
 		})
 		t.Logf("%s: %.0f allocations", name, got)
 		assert.LessOrEqual(t, got, budgets[name], name)
+	}
+}
+
+func BenchmarkWith(b *testing.B) {
+	client := newClient(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = client.With(supportbee.WithTimeout(time.Second))
 	}
 }

@@ -69,11 +69,12 @@
 // a secret, drops repeated deliveries, and waits for the events in progress when it shuts down.
 // [ParseWebhook] parses an event without it.
 //
-// # Logging and metrics
+// # Logging, metrics and traces
 //
 // [WithLogger] logs each attempt. [WithObserver] calls functions for each operation and attempt.
 // [WithResponse] stores the status and the header of a response. None of them is given bodies,
-// query values or addresses.
+// query values or addresses. Package [github.com/supportbee-go/supportbee/supportbeeotel], a module
+// of its own, instruments a client with OpenTelemetry.
 //
 // # The token
 //
