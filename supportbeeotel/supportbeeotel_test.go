@@ -265,7 +265,7 @@ func TestSpans(t *testing.T) {
 		{
 			name: "Do",
 			call: func(ctx context.Context, client *supportbee.Client, _ supportbee.TicketID) error {
-				return client.Do(ctx, "ANN", "/users/ann@example.com", nil, nil)
+				return client.Do(ctx, "ANN", "/people/ann@example.com", nil, nil)
 			},
 			wantErr: supportbee.ErrNotFound,
 			want: []string{

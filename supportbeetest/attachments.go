@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -58,13 +59,18 @@ func (c *call) readFile() (*attachment, response) {
 	}
 }
 
-// filename returns a file name, which clients send with quotes, line ends and backslashes percent-encoded.
+// filename returns a file name. It may be unquoted, have escaped quotes and backslashes as package
+// mime/multipart and older versions of curl write them, or be an extended parameter ("filename*").
+// Browsers and curl percent-encode quotes and line ends, and other clients backslashes, too.
 func filename(disposition string) string {
-	_, rest, found := strings.Cut(disposition, `filename="`)
-	if !found {
+	_, parameters, err := mime.ParseMediaType(disposition)
+	if err != nil {
 		return ""
 	}
-	name, _, _ := strings.Cut(rest, `"`)
+	name := parameters["filename"]
+	if strings.Contains(disposition, "filename*=") {
+		return name // which is decoded already
+	}
 	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n", "%5C", `\`).Replace(name)
 }
 

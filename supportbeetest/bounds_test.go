@@ -1,7 +1,9 @@
 package supportbeetest
 
 import (
+	"net"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,15 +15,24 @@ import (
 
 func TestTheHistoryIsLimited(t *testing.T) {
 	t.Parallel()
-	var history ring[int]
-	for i := range maxHistory + 3 {
-		history.add(i)
+	kept := &history{limit: 4 * sizeOf(Mail{Text: "0"}), changes: new(changes)}
+	texts := func() []string { return recorded(kept, func(m Mail) (string, bool) { return m.Text, true }) }
+	for i := range 6 {
+		kept.add(Mail{Text: strconv.Itoa(i)})
 	}
-	var got []int
-	history.each(func(i int) { got = append(got, i) })
-	require.Len(t, got, maxHistory)
-	assert.Equal(t, 3, got[0])
-	assert.Equal(t, maxHistory+2, got[maxHistory-1])
+	assert.Equal(t, []string{"2", "3", "4", "5"}, texts())
+	assert.Equal(t, kept.limit, kept.size)
+	request := &Request{}
+	e := kept.add(request)
+	assert.Equal(t, []string{"5"}, texts(), "a request takes as much as two or three mails")
+	kept.update(e, func() { request.Body = make([]byte, kept.limit) })
+	assert.Empty(t, kept.entries)
+	kept.update(e, func() { request.Body = nil })
+	assert.Zero(t, kept.size)
+	kept.add(Mail{})
+	kept.reset()
+	assert.Zero(t, kept.size)
+	assert.Empty(t, texts())
 }
 
 func TestRecordedResponsesAreLimited(t *testing.T) {
@@ -38,7 +49,8 @@ func TestRecordedResponsesAreLimited(t *testing.T) {
 func TestWebhooksAreLimited(t *testing.T) {
 	t.Parallel()
 	life := newLifetime()
-	sender := newWebhookSender(life)
+	kept := &history{limit: 1 << 30, changes: new(changes)}
+	sender := newWebhookSender(life, kept)
 	release := make(chan struct{})
 	arrived := make(chan struct{}, maxQueuedWebhooks)
 	sender.add(Webhook{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -51,11 +63,18 @@ func TestWebhooksAreLimited(t *testing.T) {
 		sender.send("queued", nil)
 	}
 	sender.send("one too many", []byte("x"))
-	var dropped []Delivery
-	sender.sent.each(func(d Delivery) { dropped = append(dropped, d) })
+	dropped := recorded(kept, func(d Delivery) (Delivery, bool) { return d, true })
 	assert.Equal(t, []Delivery{{Action: "one too many", Body: []byte("x"), Err: errQueueFull}}, dropped)
-	sender.interrupt()
+	life.interrupt()
+	life.wait()
 	close(release)
-	sender.close()
-	life.end()
+}
+
+func TestClientsMustSendTheirHeaders(t *testing.T) {
+	t.Parallel()
+	storage, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	desk := New(t, WithStorageListener(storage))
+	assert.Equal(t, headerTimeout, desk.api.http.ReadHeaderTimeout)
+	assert.Equal(t, headerTimeout, desk.storage.http.ReadHeaderTimeout)
 }

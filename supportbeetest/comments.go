@@ -26,15 +26,18 @@ func createComment(s *Desk, c *call) response {
 	if problems := c.problems(in.Content); len(problems) > 0 {
 		return invalidInput(problems...)
 	}
-	p := &post{ID: c.desk.id(), CreatedAt: c.now, Author: c.user.ID, Content: in.Content.content()}
+	p := &post{ID: c.desk.id(), CreatedAt: instantOf(c.now), Author: c.user.ID, Content: in.Content.content()}
 	s.addComment(c, t, p)
 	return created(object{"comment": c.comment(t, p)})
 }
 
 func (s *Desk) addComment(c *call, t *ticket, p *post) {
 	t.Comments = append(t.Comments, p)
-	c.desk.touch(t, p.CreatedAt)
-	c.desk.note(t, "Commented", p.Author, "#comments/"+itoa(p.ID), p.CreatedAt)
+	c.desk.touch(t, p.CreatedAt.time())
+	s.emitComment(c, t, p)
+}
+
+func (s *Desk) emitComment(c *call, t *ticket, p *post) {
 	comment := c.webhook().comment(t, p)
 	comment.Ticket = nil
 	s.emit(c, "comment.created", t, object{"comment": comment})

@@ -36,20 +36,20 @@ type Desk struct {
 	Clock *Clock // the desk's time
 
 	config    config
-	mux       *http.ServeMux
+	mux       http.Handler
 	transport http.RoundTripper
-	lifetime  *lifetime // of the goroutines that serve requests without a socket
+	lifetime  *lifetime // of the desk's goroutines
 	api       *server   // nil in memory
 	storage   *server   // nil unless there is a storage listener
 	loopback  string    // the address of loopback that the listener has
 	keeper    *keeper   // nil unless the state is kept in a file
 
-	mu       stateMutex
+	changes  *changes
+	mu       stateLock
 	state    *desk
 	limiter  rateLimiter
 	faults   faultSet
-	requests ring[*Request]
-	mails    ring[Mail]
+	history  *history
 	webhooks *webhookSender
 	links    links
 	serial   atomic.Int64 // numbers the requests
@@ -73,6 +73,8 @@ type config struct {
 	cors            bool
 	denied          int
 	limits          bool
+	lenient         bool
+	history         int64 // bytes
 	retryAfter      RetryAfter
 	logger          *slog.Logger
 }
@@ -155,6 +157,10 @@ func WithRetryAfter(form RetryAfter) Option { return func(c *config) { c.retryAf
 // service has sent both.
 func WithDeniedStatus(status int) Option { return func(c *config) { c.denied = status } }
 
+// WithHistoryLimit limits the memory of the history in bytes: the requests, the deliveries and the
+// mails together. The oldest are removed first. The default is 64 MiB.
+func WithHistoryLimit(bytes int64) Option { return func(c *config) { c.history = bytes } }
+
 // WithLogger logs each request. If logger is nil, nothing is logged, which is the default.
 func WithLogger(logger *slog.Logger) Option { return func(c *config) { c.logger = logger } }
 
@@ -165,6 +171,8 @@ func (c *config) check() error {
 		return errors.New("a desk in memory cannot have a listener")
 	case strings.ContainsFunc(c.token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return errors.New("the token has white space or characters that no token has")
+	case c.history < 0:
+		return fmt.Errorf("the history cannot be limited to %d bytes", c.history)
 	case c.denied != http.StatusUnauthorized && c.denied != http.StatusForbidden:
 		return fmt.Errorf("the status for an invalid token must be 401 or 403, got %d", c.denied)
 	case c.dialect != DialectCurrent && c.dialect != DialectRecorded && c.dialect != DialectDocumented:
@@ -198,14 +206,17 @@ func New(tb testing.TB, opts ...Option) *Desk {
 // Start starts a desk for a program. [Desk.Close] stops it. Start returns an error if an option is
 // invalid or the desk cannot listen.
 func Start(opts ...Option) (*Desk, error) {
-	cfg := config{dialect: DialectCurrent, denied: http.StatusUnauthorized}
+	cfg := config{history: 64 << 20, dialect: DialectCurrent, denied: http.StatusUnauthorized}
 	for _, opt := range opts {
 		opt(&cfg)
 	}
 	s := &Desk{Token: cmp.Or(cfg.token, newToken()), Clock: new(Clock), config: cfg, lifetime: newLifetime(), loopback: "127.0.0.1"}
 	err := s.config.check()
 	if err == nil {
-		s.webhooks = newWebhookSender(s.lifetime)
+		s.changes = new(changes)
+		s.mu.changes = s.changes
+		s.history = &history{limit: cfg.history, changes: s.changes}
+		s.webhooks = newWebhookSender(s.lifetime, s.history)
 		s.state = s.newState()
 		err = s.keepState()
 	}
@@ -257,24 +268,26 @@ func (s *Desk) listen() error {
 	}
 	s.URL, s.transport = cmp.Or(s.config.publicURL, own), &http.Transport{MaxIdleConnsPerHost: 128}
 	if s.config.storageListener != nil {
-		s.storage = serve(s.config.storageListener, http.HandlerFunc(s.serveStorage))
+		s.storage = serve(s.config.storageListener, http.HandlerFunc(s.serveStorage), s.lifetime)
 	}
-	s.api = serve(listener, handler)
+	s.api = serve(listener, handler, s.lifetime)
 	return nil
 }
 
 // Close stops the desk. It closes all connections at once, drops webhooks that have not been
-// delivered, waits for the desk's goroutines to end, and writes the file of [WithStateFile].
+// delivered, and waits for the desk's goroutines to end, which takes no time. It does not wait for
+// handlers of webhooks and faults that the desk did not make; the contexts of their requests end. At
+// last it writes the file of [WithStateFile].
 func (s *Desk) Close() {
-	s.webhooks.interrupt() // before the lifetime ends, or the queued webhooks fail one by one
-	s.lifetime.end()
-	s.webhooks.close()
+	s.lifetime.interrupt()
 	for _, server := range []*server{s.api, s.storage} {
 		if server != nil {
 			server.close()
 		}
 	}
+	s.lifetime.wait()
 	s.keeper.close()
+	s.webhooks.client.CloseIdleConnections()
 	if transport, ok := s.transport.(*http.Transport); ok {
 		transport.CloseIdleConnections()
 	}
@@ -311,7 +324,5 @@ func (s *Desk) Reset() {
 
 // ClearHistory removes the recorded requests, deliveries and mails.
 func (s *Desk) ClearHistory() {
-	s.requests.reset()
-	s.mails.reset()
-	s.webhooks.sent.reset()
+	s.history.reset()
 }

@@ -176,7 +176,7 @@ func TestEveryOperationChangesTheDesk(t *testing.T) {
 		assert.Equal(t, []string{
 			"Created", "Archived", "Unarchived", "Marked as answered", "Marked as unanswered", "Marked as spam", "Unmarked as spam",
 			"Replied", "Commented", "Labeled very important", "Unlabeled very important", "Assigned to team Support", "Assigned to Ben Bauer",
-			"Assigned to team Billing", "Unassigned the team",
+			"Unassigned the user", "Assigned to team Billing", "Unassigned the team",
 		}, actions)
 
 		found, err := client.Tickets.Search(ctx, "ann archer", nil)

@@ -211,7 +211,6 @@ type encoder struct {
 	dialect Dialect
 	base    string // the desk's URL
 	now     time.Time
-	counts  func() (active, requested map[int64]int) // the tickets of each user, counted at most once
 	quirks  *quirkSet
 }
 
@@ -263,8 +262,8 @@ func (e encoder) person(id int64) personJSON {
 	case DialectCurrent:
 		p.accountJSON = e.account(u)
 	case DialectRecorded:
-		active, _ := e.counts()
-		p.ActiveTicketsCount = new(active[u.ID])
+		active, _ := e.desk.ticketsOf(u.ID)
+		p.ActiveTicketsCount = &active
 	}
 	return p
 }
@@ -314,8 +313,8 @@ func (e encoder) users(users []*user) []userJSON {
 		out := userJSON{personJSON: e.person(u.ID), Teams: []teamJSON{}}
 		out.accountJSON = e.account(u)
 		if !e.current() {
-			active, requested := e.counts()
-			out.ActiveTicketsCount, out.RequestedCount = new(active[u.ID]), new(requested[u.ID])
+			active, requested := e.desk.ticketsOf(u.ID)
+			out.ActiveTicketsCount, out.RequestedCount = &active, &requested
 		}
 		if u.Type == "customer_group" {
 			out.Role = nil
@@ -341,9 +340,9 @@ func (e encoder) userWithTickets(u *user, tickets []*ticket) object {
 	}
 	out.Tickets = list
 	if e.current() {
-		active, _ := e.counts()
-		out.Signature, out.CustomerGroups, out.ActiveTicketsCount = new(u.Signature), []nameJSON{}, new(active[u.ID])
-		for _, group := range e.desk.sortedUsers() {
+		active, _ := e.desk.ticketsOf(u.ID)
+		out.Signature, out.CustomerGroups, out.ActiveTicketsCount = new(u.Signature), []nameJSON{}, &active
+		for _, group := range e.desk.groups() {
 			if slices.Contains(group.Members, u.ID) {
 				out.CustomerGroups = append(out.CustomerGroups, nameJSON{group.ID, group.Name})
 			}
@@ -397,11 +396,11 @@ func (e encoder) attachment(id int64) attachmentJSON {
 
 func (e encoder) content(c content) contentJSON {
 	out := contentJSON{Attachments: []attachmentJSON{}}
-	for _, id := range c.Attachments {
+	for _, id := range c.attachments() {
 		out.Attachments = append(out.Attachments, e.attachment(id))
 	}
-	if c.HTML != "" {
-		out.HTML = &c.HTML
+	if html := c.html(); html != "" {
+		out.HTML = &html
 	}
 	out.Text = &c.Text
 	e.quirks.shape(&out)
@@ -415,9 +414,9 @@ func (e encoder) ticketCounts(t *ticket) *countsJSON {
 func (e encoder) ticket(t *ticket) ticketJSON {
 	out := ticketJSON{
 		ID: t.ID, Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: e.desk.agentReplies(t), CommentsCount: len(t.Comments),
-		LastActivityAt: stamp(t.LastActivityAt), CreatedAt: stamp(t.CreatedAt), Unanswered: t.Unanswered, Archived: t.Archived,
-		Spam: t.Spam, Private: t.Private, Trash: t.Trash, Draft: t.Draft != nil, Summary: summary(t.Content),
-		Source: map[string]string{t.Channel: t.Address}, CC: e.people(t.CC), BCC: e.people(t.BCC), Labels: []labelJSON{},
+		LastActivityAt: stamp(t.LastActivityAt.time()), CreatedAt: stamp(t.CreatedAt.time()), Unanswered: t.Unanswered, Archived: t.Archived,
+		Spam: t.Spam, Private: t.Private, Trash: t.Trash, Draft: t.rare().Draft != nil, Summary: summary(t.Content),
+		Source: map[string]string{t.Source.Channel: t.Source.Address}, CC: e.people(t.rare().Copies.cc()), BCC: e.people(t.rare().Copies.bcc()), Labels: []labelJSON{},
 		Requester: e.pictured(t.Requester), Content: e.content(t.Content),
 	}
 	for _, name := range t.Labels {
@@ -450,29 +449,29 @@ func (e encoder) ticket(t *ticket) ticketJSON {
 
 func (e encoder) currentTicket(t *ticket) *currentTicketJSON {
 	out := &currentTicketJSON{
-		Submitter: e.person(cmp.Or(t.Submitter, t.Requester)), AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
+		Submitter: e.person(cmp.Or(t.rare().Submitter, t.Requester)), AttachmentsCount: len(t.Content.attachments()), NotifyRequester: t.rare().NotifyRequester,
 	}
-	if t.SnoozedUntil.After(e.now) {
-		out.Snoozed, out.SnoozedUntil = true, new(stamp(t.SnoozedUntil))
+	if t.rare().SnoozedUntil.time().After(e.now) {
+		out.Snoozed, out.SnoozedUntil = true, new(stamp(t.rare().SnoozedUntil.time()))
 	}
 	if len(t.Replies) > 0 {
-		out.LastReplyAt = new(stamp(t.Replies[len(t.Replies)-1].CreatedAt))
+		out.LastReplyAt = new(stamp(t.Replies[len(t.Replies)-1].CreatedAt.time()))
 	}
 	return out
 }
 
 func (e encoder) reply(t *ticket, p *post) replyJSON {
 	out := replyJSON{
-		ID: p.ID, CreatedAt: stamp(p.CreatedAt), Summary: summary(p.Content), CC: e.people(p.CC), BCC: e.people(p.BCC),
+		ID: p.ID, CreatedAt: stamp(p.CreatedAt.time()), Summary: summary(p.Content), CC: e.people(p.Copies.cc()), BCC: e.people(p.Copies.bcc()),
 		Ticket: e.ticketCounts(t), Replier: e.person(p.Author), Content: e.content(p.Content),
 	}
 	if e.current() {
 		out.Ticket.ID = t.ID
-		out.currentReplyJSON = &currentReplyJSON{AttachmentsCount: len(p.Content.Attachments)}
+		out.currentReplyJSON = &currentReplyJSON{AttachmentsCount: len(p.Content.attachments())}
 	}
 	if e.documented() {
 		out.Content.Body, out.Content.Text = out.Content.Text, nil
-		if p.Content.HTML == p.Content.Text { // only text was sent
+		if p.Content.html() == p.Content.Text { // only text was sent
 			out.Content.HTML = nil
 		}
 	}
@@ -480,7 +479,7 @@ func (e encoder) reply(t *ticket, p *post) replyJSON {
 }
 
 func (e encoder) comment(t *ticket, p *post) commentJSON {
-	return commentJSON{ID: p.ID, CreatedAt: stamp(p.CreatedAt), Ticket: e.ticketCounts(t), Commenter: e.person(p.Author), Content: e.content(p.Content)}
+	return commentJSON{ID: p.ID, CreatedAt: stamp(p.CreatedAt.time()), Ticket: e.ticketCounts(t), Commenter: e.person(p.Author), Content: e.content(p.Content)}
 }
 
 func (e encoder) draft(d *draft) draftJSON {
@@ -500,7 +499,7 @@ func (e encoder) audit(a audit) auditJSON {
 }
 
 func (e encoder) snippet(s *snippet) object {
-	return object{"id": s.ID, "created_at": stamp(s.CreatedAt), "name": s.Name, "tags": s.Tags, "content": object{"text": s.Content.Text, "html": s.Content.HTML}}
+	return object{"id": s.ID, "created_at": stamp(s.CreatedAt), "name": s.Name, "tags": s.Tags, "content": object{"text": s.Content.Text, "html": s.Content.html()}}
 }
 
 func (e encoder) address(a *address) object {

@@ -239,7 +239,7 @@ func TestRepliesAndCommentsInEachDialect(t *testing.T) {
 		created = b.send(t, "POST", path+"/comments", `{"comment":{"content":{"html":"<p>hm"}}}`)
 		comment := object{
 			"id": created.at(t, "comment.id"), "created_at": "2026-03-10T12:00:00Z", "merged": false, "ticket": with(counts, object{"comments_count": 1.0}),
-			"commenter": b.person(b.admin), "content": object{"html": "<p>hm", "text": "", "truncated": false, "attachments": []any{}},
+			"commenter": b.person(b.admin), "content": object{"html": "<p>hm", "text": "hm", "truncated": false, "attachments": []any{}},
 		}
 		assert.Equal(t, object{"comment": comment}, created.json(t))
 		assert.Equal(t, object{"comments": []any{comment}}, b.send(t, "GET", path+"/comments", "").json(t))

@@ -19,6 +19,19 @@
 // in which a service on a network fails. With [InMemory], the desk needs no socket and works in a
 // [testing/synctest] bubble.
 //
+// The desk is strict: query parameters, values and JSON keys that the service would ignore are
+// rejected with status 400 and a sentence that names them. [WithLenient] turns this off.
+//
+// A token has the rights of its user's role. The service documents the operations for admins only;
+// the rest is inferred:
+//
+//   - Admins may do everything.
+//   - Agents may do everything except to delete tickets and to get reports.
+//   - Collaborators may read what agents read, create tickets and comments, and upload files.
+//   - Customers may read and search their own tickets and the replies, which are those that they
+//     requested and those of a customer group that shares them. They may create tickets, reply to
+//     their own tickets, and upload and download files.
+//
 // The desk does not send mail: [Desk.Outbox] lists what the service would have sent. It does not
 // evaluate HTML, and its search is a plain search for a text. Its responses have the
 // form seen in 2026; [WithDialect] selects an older one.

@@ -18,9 +18,9 @@ func getDraft(s *Desk, c *call) response {
 			return invalidInput("Time zone is invalid")
 		}
 	}
-	d := t.Draft
+	d := t.rare().Draft
 	if d == nil {
-		d = &draft{CC: t.CC, BCC: t.BCC}
+		d = &draft{CC: t.rare().Copies.cc(), BCC: t.rare().Copies.bcc()}
 		if c.query.Get("quote") != "false" {
 			d.Content = c.quote(t, zone)
 		}
@@ -30,10 +30,10 @@ func getDraft(s *Desk, c *call) response {
 
 // quote returns the content of a new draft, which quotes the last message.
 func (c *call) quote(t *ticket, zone *time.Location) content {
-	author, at, text := t.Requester, t.CreatedAt, t.Content.Text
+	author, at, text := t.Requester, t.CreatedAt.time(), t.Content.Text
 	if len(t.Replies) > 0 {
 		last := t.Replies[len(t.Replies)-1]
-		author, at, text = last.Author, last.CreatedAt, last.Content.Text
+		author, at, text = last.Author, last.CreatedAt.time(), last.Content.Text
 	}
 	u := c.desk.Users[author]
 	name := u.Name
@@ -63,8 +63,8 @@ func saveDraft(status int) func(*Desk, *call) response {
 			return invalidInput(problems...)
 		}
 		d := &draft{ID: c.desk.id(), SavedBy: c.user.ID, SavedAt: c.now, Content: in.Content.content()}
-		if t.Draft != nil {
-			d.ID, d.CC, d.BCC = t.Draft.ID, t.Draft.CC, t.Draft.BCC
+		if t.rare().Draft != nil {
+			d.ID, d.CC, d.BCC = t.rare().Draft.ID, t.rare().Draft.CC, t.rare().Draft.BCC
 		}
 		if in.CC != nil {
 			d.CC = cc()
@@ -72,7 +72,7 @@ func saveDraft(status int) func(*Desk, *call) response {
 		if in.BCC != nil {
 			d.BCC = bcc()
 		}
-		t.Draft = d
+		t.own().Draft = d
 		return response{status: status, body: object{"draft": c.draft(d)}}
 	}
 }
@@ -90,6 +90,6 @@ func deleteDraft(s *Desk, c *call) response {
 	if t == nil {
 		return missing
 	}
-	t.Draft = nil
+	t.own().Draft = nil
 	return done()
 }

@@ -134,7 +134,12 @@ func (m Match) selects(op operation, r *http.Request) bool {
 	if m.TicketID != 0 && (!strings.HasPrefix(op.route, "/tickets/{id}") || r.PathValue("id") != strconv.FormatInt(int64(m.TicketID), 10)) {
 		return false
 	}
-	return m.Func == nil || m.Func(r)
+	if m.Func == nil {
+		return true
+	}
+	matches := false
+	foreign(r.Context(), func() { matches = m.Func(r) })
+	return matches
 }
 
 // faultSet holds the active injections of a desk.
@@ -254,6 +259,8 @@ type Fault struct {
 	// Wrap returns a handler that serves requests with the failure. Calling next handles the
 	// request. If Wrap is nil, the request is served as usual.
 	Wrap func(next http.Handler) http.Handler
+
+	own bool // of this package, so that Close can wait for it
 }
 
 func (f Fault) name() string { return cmp.Or(f.Name, "unnamed") }
@@ -262,13 +269,16 @@ func (f Fault) wrap(next http.Handler) http.Handler {
 	if f.Wrap == nil {
 		return next
 	}
-	return f.Wrap(next)
+	if f.own {
+		return f.Wrap(next)
+	}
+	return foreignHandler{f.Wrap(next)}
 }
 
 // AfterHandling applies a fault after the desk has handled the request, in place of its response.
 // A fault that changes the response, such as [Truncate] or [Delay], changes the one of the desk.
 func AfterHandling(fault Fault) Fault {
-	return Fault{Name: fault.name() + " after handling", Wrap: func(next http.Handler) http.Handler {
+	return Fault{own: true, Name: fault.name() + " after handling", Wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			res := record(next, r)
 			fault.wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { res.send(w) })).ServeHTTP(w, r)
@@ -349,7 +359,7 @@ func DropBody() Fault {
 // Delay waits before it handles the request. If the client cancels the request or the desk is
 // closed meanwhile, the request is not handled.
 func Delay(d time.Duration) Fault {
-	return Fault{Name: "delay " + d.String(), Wrap: func(next http.Handler) http.Handler {
+	return Fault{own: true, Name: "delay " + d.String(), Wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			pause(r, d)
 			next.ServeHTTP(w, r)
@@ -360,7 +370,7 @@ func Delay(d time.Duration) Fault {
 // SlowBody sends the response body in pieces, usually eight, with a pause before each. If the
 // client cancels the request or the desk is closed meanwhile, it closes the connection.
 func SlowBody(pause time.Duration) Fault {
-	return Fault{Name: "slow body " + pause.String(), Wrap: func(next http.Handler) http.Handler {
+	return Fault{own: true, Name: "slow body " + pause.String(), Wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			slow := &slowWriter{ResponseWriter: w, request: r, pause: pause}
 			next.ServeHTTP(slow, r)
@@ -373,7 +383,7 @@ func SlowBody(pause time.Duration) Fault {
 
 // Header sets a header of the response.
 func Header(key, value string) Fault {
-	return Fault{Name: "header " + key, Wrap: func(next http.Handler) http.Handler {
+	return Fault{own: true, Name: "header " + key, Wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			setter := &headerWriter{ResponseWriter: w, key: key, value: value}
 			next.ServeHTTP(setter, r)
@@ -442,7 +452,7 @@ func reply(status int, contentType, body string) http.Handler {
 
 // bodyFault returns a fault of responses that have a body.
 func bodyFault(name string, send func(http.ResponseWriter, *http.Request, *recording)) Fault {
-	return Fault{Name: name, Wrap: func(next http.Handler) http.Handler {
+	return Fault{own: true, Name: name, Wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			res := record(next, r)
 			if len(res.body) == 0 {

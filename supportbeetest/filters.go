@@ -1,7 +1,6 @@
 package supportbeetest
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -58,17 +57,21 @@ func createConsequence(s *Desk, c *call) response {
 }
 
 func createFilter(s *Desk, c *call) response {
-	var in filter
-	if bad, fits := c.decode("", &in); !fits {
+	type ids struct {
+		RuleID        string `json:"rule_id"`
+		ConsequenceID string `json:"consequence_id"`
+	}
+	var given struct {
+		RuleID        string `json:"rule_id"`
+		ConsequenceID string `json:"consequence_id"`
+		Filter        *ids   `json:"filter"` // the form of earlier versions
+	}
+	if bad, fits := c.decode("", &given); !fits {
 		return bad
 	}
-	if in.RuleID == "" { // the form of earlier versions
-		var older struct {
-			Filter filter `json:"filter"`
-		}
-		if json.Unmarshal(c.body, &older) == nil {
-			in = older.Filter
-		}
+	in := filter{RuleID: given.RuleID, ConsequenceID: given.ConsequenceID}
+	if given.RuleID == "" && given.Filter != nil {
+		in = filter{RuleID: given.Filter.RuleID, ConsequenceID: given.Filter.ConsequenceID}
 	}
 	var problems []string
 	if _, known := c.desk.Rules[in.RuleID]; !known {
@@ -92,24 +95,33 @@ func createFilter(s *Desk, c *call) response {
 	return created(made)
 }
 
-// applyFilters applies the filters to a new ticket.
-func (d *desk) applyFilters(t *ticket) {
+// applyFilters applies the filters to a new ticket. What they do is in the audit trail, without an
+// actor, and webhooks are sent for it. An assignment that the API would reject is left out.
+func (s *Desk) applyFilters(c *call, t *ticket) {
+	d, by := c.desk, *c
+	by.user = nil
 	for _, f := range d.Filters {
 		rule, does := d.Rules[f.RuleID], d.Consequences[f.ConsequenceID]
 		if !d.fits(rule, t) {
 			continue
 		}
-		t.Archived = t.Archived || does.Archive
-		t.Spam = t.Spam || does.Spam
-		t.Trash = t.Trash || does.Trash
 		if does.Label != "" && !slices.Contains(t.Labels, does.Label) {
-			t.Labels = append(t.Labels, does.Label)
+			d.change(t, func() { t.Labels = append(t.Labels, does.Label) })
+			by.note(t, "Labeled "+does.Label)
 		}
-		if does.AssignTeam != 0 {
-			t.Team = does.AssignTeam
+		if team := d.team(does.AssignTeam); team != nil && t.Team != team.ID {
+			s.moveToTeam(&by, t, team)
 		}
-		if does.AssignUser != 0 {
-			t.User = does.AssignUser
+		if u := d.Users[does.AssignUser]; u != nil && t.User != u.ID && d.assignable(t.Team, u) {
+			s.giveToUser(&by, t, u)
+		}
+		for _, action := range []struct {
+			flag flagOf
+			on   bool
+		}{{archived, does.Archive}, {spam, does.Spam}, {trash, does.Trash}} {
+			if action.on {
+				s.setFlag(&by, t, action.flag, true)
+			}
 		}
 	}
 }
@@ -118,6 +130,6 @@ func (d *desk) fits(rule ruleBody, t *ticket) bool {
 	in := func(text, part string) bool {
 		return part == "" || strings.Contains(strings.ToLower(text), strings.ToLower(part))
 	}
-	return in(d.Users[t.Requester].Email, rule.RequesterEmail) && in(t.Address, rule.DeliveredTo) &&
+	return in(d.Users[t.Requester].Email, rule.RequesterEmail) && in(t.Source.Address, rule.DeliveredTo) &&
 		in(t.Subject, rule.Subject) && in(t.Content.Text, rule.Body)
 }

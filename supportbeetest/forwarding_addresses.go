@@ -17,27 +17,40 @@ func listAddresses(s *Desk, c *call) response {
 }
 
 func createAddress(s *Desk, c *call) response {
-	var in address
+	var in struct {
+		Email        string `json:"email"`
+		Name         string `json:"name"`
+		FilterSpam   bool   `json:"filter_spam"`
+		UseAgentName bool   `json:"use_agent_name"`
+	}
 	if bad, fits := c.decode("forwarding_address", &in); !fits {
 		return bad
 	}
-	if !strings.Contains(in.Email, "@") {
+	switch {
+	case strings.TrimSpace(in.Email) == "":
 		return invalidInput("Email can't be blank")
+	case !isEmail(in.Email):
+		return invalidInput("Email is invalid")
 	}
-	in.ID = c.desk.id()
-	c.desk.Addresses = append(c.desk.Addresses, &in)
-	return created(object{"forwarding_address": c.address(&in)})
+	made := &address{ID: c.desk.id(), Email: in.Email, Name: in.Name, FilterSpam: in.FilterSpam, UseAgentName: in.UseAgentName}
+	c.desk.Addresses = append(c.desk.Addresses, made)
+	return created(object{"forwarding_address": c.address(made)})
 }
 
-// address returns the address to which a ticket was sent.
-func (d *desk) address(id any) string {
+// address returns the address to which a ticket was sent: the one with the ID, a string or a number,
+// or otherwise the first. It reports whether the desk has the ID, if there is one.
+func (d *desk) address(id any) (email string, known bool) {
+	text, _ := id.(string)
+	if number, isNumber := id.(float64); isNumber {
+		text = strconv.FormatFloat(number, 'f', -1, 64)
+	}
 	for _, a := range d.Addresses {
-		if text, _ := id.(string); text == strconv.FormatInt(a.ID, 10) {
-			return a.Email
+		if text == itoa(a.ID) {
+			return a.Email, true
 		}
 	}
 	if len(d.Addresses) > 0 {
-		return d.Addresses[0].Email
+		return d.Addresses[0].Email, text == ""
 	}
-	return "help@" + Company + ".example"
+	return "help@" + Company + ".example", text == ""
 }

@@ -11,10 +11,8 @@ import (
 	"github.com/supportbee-go/supportbee"
 )
 
-const (
-	maxHistory     = 10_000 // requests, mails and deliveries, of each
-	maxRequestBody = 64 << 10
-)
+// maxRequestBody is how much of a request's body the history keeps, in bytes.
+const maxRequestBody = 64 << 10
 
 // Request is a request that the desk received. See [Desk.Requests].
 type Request struct {
@@ -31,9 +29,9 @@ type Request struct {
 	Duration time.Duration
 }
 
-// Requests returns the last 10,000 requests, oldest first: those of the given operations, such as
-// "Tickets.Get", or all if none is given. A download is two requests, "Attachments.Download" and
-// "Attachments.Storage".
+// Requests returns the recorded requests, oldest first: those of the given operations, such as
+// "Tickets.Get", or all if none is given. [WithHistoryLimit] limits how many are recorded. A download
+// is two requests, "Attachments.Download" and "Attachments.Storage".
 //
 // If one of ops is not an operation of the API, Requests fails the test that the desk was made for,
 // or panics if there is none.
@@ -44,13 +42,7 @@ func (s *Desk) Requests(ops ...string) []Request {
 	for _, op := range ops {
 		s.checkOperation("Requests", op)
 	}
-	var list []Request
-	s.requests.each(func(r *Request) {
-		if len(ops) == 0 || slices.Contains(ops, r.Op) {
-			list = append(list, *r)
-		}
-	})
-	return list
+	return recorded(s.history, func(r *Request) (Request, bool) { return *r, len(ops) == 0 || slices.Contains(ops, r.Op) })
 }
 
 // Mail is a mail to one recipient. See [Desk.Outbox].
@@ -78,29 +70,27 @@ const (
 )
 
 // Outbox returns the mails that the service would have sent for the API requests so far, oldest
-// first, at most the last 10,000. A recipient gets one mail of a message. The Add methods of the
+// first, as far as they are recorded. A recipient gets one mail of a message. The Add methods of the
 // desk send no mail.
 func (s *Desk) Outbox() []Mail {
-	var list []Mail
-	s.mails.each(func(m Mail) { list = append(list, m) })
-	return list
+	return recorded(s.history, func(m Mail) (Mail, bool) { return m, true })
 }
 
 // mailReply sends a reply to the requester and to those who get copies.
 func (s *Desk) mailReply(t *ticket, p *post) {
 	m := Mail{
-		Subject: "Re: " + t.Subject, Text: p.Content.Text, HTML: p.Content.HTML,
-		TicketID: supportbee.TicketID(t.ID), ReplyID: supportbee.ReplyID(p.ID), Time: p.CreatedAt,
+		Subject: "Re: " + t.Subject, Text: p.Content.Text, HTML: p.Content.html(),
+		TicketID: supportbee.TicketID(t.ID), ReplyID: supportbee.ReplyID(p.ID), Time: p.CreatedAt.time(),
 	}
-	s.send(m, MailReply, t.Requester, p.CC, p.BCC)
+	s.send(m, MailReply, t.Requester, p.Copies.cc(), p.Copies.bcc())
 }
 
 // mailTicket sends a new ticket to the requester and to those who get copies, or the
 // auto-response to the requester alone.
 func (s *Desk) mailTicket(t *ticket, notify bool) {
-	m := Mail{Subject: t.Subject, Text: t.Content.Text, HTML: t.Content.HTML, TicketID: supportbee.TicketID(t.ID), Time: t.CreatedAt}
+	m := Mail{Subject: t.Subject, Text: t.Content.Text, HTML: t.Content.html(), TicketID: supportbee.TicketID(t.ID), Time: t.CreatedAt.time()}
 	if notify {
-		s.send(m, MailNotify, t.Requester, t.CC, t.BCC)
+		s.send(m, MailNotify, t.Requester, t.rare().Copies.cc(), t.rare().Copies.bcc())
 		return
 	}
 	const text = "We have received your message and will reply soon."
@@ -115,7 +105,7 @@ func (s *Desk) send(m Mail, reason MailReason, to int64, cc, bcc []int64) {
 		if address := s.state.Users[id].Email; address != "" && !sent[id] {
 			sent[id] = true
 			m.To, m.Reason = address, reason
-			s.mails.add(m)
+			s.history.add(m)
 		}
 	}
 	one(reason, to)
@@ -127,44 +117,103 @@ func (s *Desk) send(m Mail, reason MailReason, to int64, cc, bcc []int64) {
 	}
 }
 
-// ring keeps the last values that were added.
-type ring[T any] struct {
-	mu   sync.Mutex
-	kept []T
-	next int // index of the oldest value, once the ring is full
+// history keeps the requests, the deliveries and the mails, oldest first, as far as they fit into
+// its limit.
+type history struct {
+	limit   int64 // bytes
+	changes *changes
+
+	mu      sync.Mutex
+	size    int64
+	entries []*entry
 }
 
-func (r *ring[T]) add(value T) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.kept) < maxHistory {
-		r.kept = append(r.kept, value)
-		return
-	}
-	r.kept[r.next] = value
-	r.next = (r.next + 1) % maxHistory
+// entry is an entry of the history: a *Request, a Delivery or a Mail.
+type entry struct {
+	value   any
+	size    int64
+	removed bool
 }
 
-// update calls change, which may change what a kept value points to.
-func (r *ring[T]) update(change func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (h *history) add(value any) *entry {
+	defer h.changes.notify()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e := &entry{value: value, size: sizeOf(value)}
+	h.entries = append(h.entries, e)
+	h.grow(e.size)
+	return e
+}
+
+// update calls change, which may change what the value of an entry points to.
+func (h *history) update(e *entry, change func()) {
+	defer h.changes.notify()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	change()
-}
-
-// each calls f with the values, oldest first.
-func (r *ring[T]) each(f func(T)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := range r.kept {
-		f(r.kept[(r.next+i)%len(r.kept)])
+	if !e.removed {
+		before := e.size
+		e.size = sizeOf(e.value)
+		h.grow(e.size - before)
 	}
 }
 
-func (r *ring[T]) reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.kept, r.next = nil, 0
+// grow is called with the mutex locked.
+func (h *history) grow(n int64) {
+	h.size += n
+	for h.size > h.limit && len(h.entries) > 0 {
+		oldest := h.entries[0]
+		h.size -= oldest.size
+		oldest.removed, oldest.value = true, nil
+		h.entries[0] = nil
+		h.entries = h.entries[1:]
+	}
+}
+
+func (h *history) reset() {
+	defer h.changes.notify()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range h.entries {
+		e.removed = true
+	}
+	h.size, h.entries = 0, nil
+}
+
+// recorded returns what convert makes of the values of a type for which it returns true.
+func recorded[T, R any](h *history, convert func(T) (R, bool)) (list []R) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range h.entries {
+		if value, fits := e.value.(T); fits {
+			if result, keep := convert(value); keep {
+				list = append(list, result)
+			}
+		}
+	}
+	return list
+}
+
+// sizeOf returns about how many bytes of memory a value of the history takes.
+func sizeOf(value any) int64 {
+	n := 0
+	switch v := value.(type) {
+	case *Request:
+		n = 600 + len(v.Body) + len(v.Path) + len(v.Fault)
+		for _, values := range []map[string][]string{v.Query, v.Header} {
+			for name, list := range values {
+				n += 50 + len(name)
+				for _, text := range list {
+					n += 16 + len(text)
+				}
+			}
+		}
+	case Delivery:
+		n = 200 + len(v.URL) + len(v.Body)
+	case Mail:
+		n = 250 + len(v.To) + len(v.Subject) + len(v.Text) + len(v.HTML)
+	}
+	return int64(n)
 }
 
 // masked returns a copy of header without credentials.

@@ -40,8 +40,8 @@ func (s *Desk) Replies(ticket supportbee.TicketID) []*supportbee.Reply {
 	counts.ID = ticket
 	return each(t.Replies, func(p *post) *supportbee.Reply {
 		return &supportbee.Reply{
-			ID: supportbee.ReplyID(p.ID), CreatedAt: p.CreatedAt, Summary: summary(p.Content), CC: r.people(p.CC), BCC: r.people(p.BCC),
-			Ticket: counts, Replier: r.person(p.Author), Content: r.content(p.Content), AttachmentsCount: len(p.Content.Attachments),
+			ID: supportbee.ReplyID(p.ID), CreatedAt: p.CreatedAt.time(), Summary: summary(p.Content), CC: r.people(p.Copies.cc()), BCC: r.people(p.Copies.bcc()),
+			Ticket: counts, Replier: r.person(p.Author), Content: r.content(p.Content), AttachmentsCount: len(p.Content.attachments()),
 		}
 	})
 }
@@ -56,7 +56,7 @@ func (s *Desk) Comments(ticket supportbee.TicketID) []*supportbee.Comment {
 	}
 	return each(t.Comments, func(p *post) *supportbee.Comment {
 		return &supportbee.Comment{
-			ID: supportbee.CommentID(p.ID), CreatedAt: p.CreatedAt, Ticket: r.counts(t), Commenter: r.person(p.Author), Content: r.content(p.Content),
+			ID: supportbee.CommentID(p.ID), CreatedAt: p.CreatedAt.time(), Ticket: r.counts(t), Commenter: r.person(p.Author), Content: r.content(p.Content),
 		}
 	})
 }
@@ -66,10 +66,10 @@ func (s *Desk) Draft(ticket supportbee.TicketID) *supportbee.Draft {
 	r := s.read()
 	defer s.mu.RUnlock()
 	t := r.Tickets[int64(ticket)]
-	if t == nil || t.Draft == nil {
+	if t == nil || t.rare().Draft == nil {
 		return nil
 	}
-	d := t.Draft
+	d := t.rare().Draft
 	return &supportbee.Draft{
 		ID: supportbee.DraftID(d.ID), CC: r.people(d.CC), BCC: r.people(d.BCC),
 		LastSavedBy: new(r.person(d.SavedBy)), LastSavedAt: d.SavedAt, Content: r.content(d.Content),
@@ -84,7 +84,7 @@ func (s *Desk) Audit(ticket supportbee.TicketID) []*supportbee.AuditEntry {
 	if t == nil {
 		return nil
 	}
-	return each(t.Audit, func(a audit) *supportbee.AuditEntry {
+	return each(r.trail(t), func(a audit) *supportbee.AuditEntry {
 		entry := &supportbee.AuditEntry{Action: a.Action, URL: a.URL, Severity: "info", HappenedAt: a.At}
 		if u := r.Users[a.Actor]; u != nil {
 			entry.Actor = &supportbee.AuditActor{Name: u.Name, Email: u.Email}
@@ -98,6 +98,7 @@ func (s *Desk) User(email string) *supportbee.User {
 	r := s.read()
 	defer s.mu.RUnlock()
 	if u := r.byEmail[strings.ToLower(email)]; u != nil {
+		r.groups = r.desk.groups()
 		return r.user(u)
 	}
 	return nil
@@ -107,6 +108,7 @@ func (s *Desk) User(email string) *supportbee.User {
 func (s *Desk) Users() []*supportbee.User {
 	r := s.read()
 	defer s.mu.RUnlock()
+	r.groups = r.desk.groups()
 	return each(r.sortedUsers(), r.user)
 }
 
@@ -118,6 +120,7 @@ func (s *Desk) Members(group supportbee.UserID) []*supportbee.User {
 	if u == nil || u.Type != "customer_group" {
 		return nil
 	}
+	r.groups = r.desk.groups()
 	return each(u.Members, func(id int64) *supportbee.User { return r.user(r.Users[id]) })
 }
 
@@ -207,13 +210,14 @@ func each[T, R any](values []T, f func(T) R) []R {
 // reader converts the state to the types of the client.
 type reader struct {
 	*desk
-	now time.Time
+	now    time.Time
+	groups []*user // only for reading users
 }
 
 // read locks the state for reading.
 func (s *Desk) read() reader {
 	s.mu.RLock()
-	return reader{s.state, s.now()}
+	return reader{desk: s.state, now: s.now()}
 }
 
 func (r reader) person(id int64) supportbee.Person {
@@ -235,21 +239,13 @@ func (r reader) user(u *user) *supportbee.User {
 	if u.Type == "customer_group" {
 		out.Role = "" // as in responses
 	}
-	for _, t := range r.byCreation.tickets {
-		if t.Requester != u.ID {
-			continue
-		}
-		out.RequestedTicketsCount++
-		if t.active() {
-			out.ActiveTicketsCount++
-		}
-	}
+	out.ActiveTicketsCount, out.RequestedTicketsCount = r.ticketsOf(u.ID)
 	for _, t := range r.Teams {
 		if slices.Contains(t.Members, u.ID) {
 			out.Teams = append(out.Teams, *r.team(t.ID))
 		}
 	}
-	for _, group := range r.sortedUsers() {
+	for _, group := range r.groups {
 		if slices.Contains(group.Members, u.ID) {
 			out.CustomerGroups = append(out.CustomerGroups, supportbee.CustomerGroup{ID: supportbee.UserID(group.ID), Name: group.Name})
 		}
@@ -279,8 +275,8 @@ func (r reader) counts(t *ticket) supportbee.TicketCounts {
 }
 
 func (r reader) content(c content) supportbee.Content {
-	out := supportbee.Content{HTML: c.HTML, Text: c.Text}
-	for _, id := range c.Attachments {
+	out := supportbee.Content{HTML: c.html(), Text: c.Text}
+	for _, id := range c.attachments() {
 		a := r.Attachments[id]
 		out.Attachments = append(out.Attachments, supportbee.Attachment{
 			ID: supportbee.AttachmentID(a.ID), CreatedAt: a.CreatedAt, Filename: a.Filename, ContentType: a.ContentType,
@@ -292,17 +288,17 @@ func (r reader) content(c content) supportbee.Content {
 func (r reader) ticket(t *ticket) *supportbee.Ticket {
 	out := &supportbee.Ticket{
 		ID: supportbee.TicketID(t.ID), Subject: t.Subject, RepliesCount: len(t.Replies), AgentRepliesCount: r.agentReplies(t), CommentsCount: len(t.Comments),
-		LastActivityAt: t.LastActivityAt, CreatedAt: t.CreatedAt, Unanswered: t.Unanswered, Archived: t.Archived, Spam: t.Spam, Private: t.Private,
-		Trash: t.Trash, Draft: t.Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
-		Source: supportbee.Source{Channel: t.Channel, Address: t.Address}, CC: r.people(t.CC), BCC: r.people(t.BCC),
-		Requester: r.person(t.Requester), Submitter: new(r.person(cmp.Or(t.Submitter, t.Requester))), Content: r.content(t.Content),
-		AttachmentsCount: len(t.Content.Attachments), NotifyRequester: t.NotifyRequester,
+		LastActivityAt: t.LastActivityAt.time(), CreatedAt: t.CreatedAt.time(), Unanswered: t.Unanswered, Archived: t.Archived, Spam: t.Spam, Private: t.Private,
+		Trash: t.Trash, Draft: t.rare().Draft != nil, Starred: t.Starred, Summary: summary(t.Content),
+		Source: supportbee.Source{Channel: t.Source.Channel, Address: t.Source.Address}, CC: r.people(t.rare().Copies.cc()), BCC: r.people(t.rare().Copies.bcc()),
+		Requester: r.person(t.Requester), Submitter: new(r.person(cmp.Or(t.rare().Submitter, t.Requester))), Content: r.content(t.Content),
+		AttachmentsCount: len(t.Content.attachments()), NotifyRequester: t.rare().NotifyRequester,
 	}
-	if t.SnoozedUntil.After(r.now) {
-		out.Snoozed, out.SnoozedUntil = true, t.SnoozedUntil
+	if t.rare().SnoozedUntil.time().After(r.now) {
+		out.Snoozed, out.SnoozedUntil = true, t.rare().SnoozedUntil.time()
 	}
 	if len(t.Replies) > 0 {
-		out.LastReplyAt = t.Replies[len(t.Replies)-1].CreatedAt
+		out.LastReplyAt = t.Replies[len(t.Replies)-1].CreatedAt.time()
 	}
 	for _, name := range t.Labels {
 		l, _ := r.label(name)

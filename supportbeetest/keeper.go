@@ -10,25 +10,6 @@ import (
 	"time"
 )
 
-// stateMutex guards the state of a desk, which is locked for writing to change it.
-type stateMutex struct {
-	sync.RWMutex
-	changed chan struct{} // has room for one signal; nil if nobody waits for changes
-}
-
-// Unlock unlocks for writing, and signals that the state may have changed.
-func (m *stateMutex) Unlock() {
-	m.RWMutex.Unlock()
-	m.signal()
-}
-
-func (m *stateMutex) signal() {
-	select {
-	case m.changed <- struct{}{}:
-	default:
-	}
-}
-
 // keepState reads the file of the state if there is one, and starts to write it.
 func (s *Desk) keepState() error {
 	path := s.config.stateFile
@@ -55,7 +36,6 @@ func (s *Desk) keepState() error {
 		maps.DeleteFunc(s.state.Tokens, func(_ string, id int64) bool { return id == admin.ID }) // or they would add up
 		s.state.Tokens[s.Token] = admin.ID
 	}
-	s.mu.changed = make(chan struct{}, 1)
 	s.keeper = &keeper{desk: s, path: path, stop: make(chan struct{})}
 	if err := s.keeper.write(); err != nil {
 		return err
@@ -68,6 +48,7 @@ func (s *Desk) keepState() error {
 type keeper struct {
 	desk    *Desk
 	path    string
+	written int64 // the version of the state in the file
 	stop    chan struct{}
 	once    sync.Once
 	running sync.WaitGroup
@@ -79,10 +60,14 @@ const minPause = 100 * time.Millisecond
 
 func (k *keeper) run() {
 	for {
-		select {
-		case <-k.desk.mu.changed:
-		case <-k.stop:
-			return
+		next := k.desk.changes.next() // before the version, so that no change is missed
+		if !k.behind() {
+			select {
+			case <-next:
+				continue
+			case <-k.stop:
+				return
+			}
 		}
 		start := time.Now()
 		k.writeOrLog()
@@ -102,17 +87,17 @@ func (k *keeper) close() {
 	k.once.Do(func() {
 		close(k.stop)
 		k.running.Wait()
-		select {
-		case <-k.desk.mu.changed:
+		if k.behind() {
 			k.writeOrLog()
-		default:
 		}
 	})
 }
 
+// behind reports whether the state may have changed since it was written.
+func (k *keeper) behind() bool { return k.written != k.desk.mu.version.Load() }
+
 func (k *keeper) writeOrLog() {
 	if err := k.write(); err != nil {
-		k.desk.mu.signal() // to try again
 		if logger := k.desk.config.logger; logger != nil {
 			logger.Error("the state was not written", "error", err)
 		}
@@ -121,6 +106,7 @@ func (k *keeper) writeOrLog() {
 
 // write replaces the file by renaming a new one.
 func (k *keeper) write() error {
+	version := k.desk.mu.version.Load() // before the state is read, which may be newer
 	temporary := k.path + ".tmp"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -132,5 +118,9 @@ func (k *keeper) write() error {
 	if err := errors.Join(k.desk.Save(file), file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temporary, k.path)
+	if err := os.Rename(temporary, k.path); err != nil {
+		return err
+	}
+	k.written = version
+	return nil
 }

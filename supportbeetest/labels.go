@@ -19,8 +19,8 @@ func addLabel(s *Desk, c *call) response {
 		return response{status: http.StatusNotFound}
 	}
 	if !slices.Contains(t.Labels, name) {
-		t.Labels = append(t.Labels, name)
-		c.desk.note(t, "Labeled "+name, c.user.ID, "#ticket", c.now)
+		c.desk.change(t, func() { t.Labels = append(t.Labels, name) })
+		c.note(t, "Labeled "+name)
 	}
 	return created(object{"label": object{"id": c.desk.id(), "label": name, "ticket": t.ID}})
 }
@@ -35,7 +35,7 @@ func removeLabel(s *Desk, c *call) response {
 	if at < 0 {
 		return fail(http.StatusNotFound, "Couldn't find Label with name=%s", name)
 	}
-	t.Labels = slices.Delete(t.Labels, at, at+1)
-	c.desk.note(t, "Unlabeled "+name, c.user.ID, "#ticket", c.now)
+	c.desk.change(t, func() { t.Labels = slices.Delete(t.Labels, at, at+1) })
+	c.note(t, "Unlabeled "+name)
 	return done()
 }

@@ -137,8 +137,8 @@ func TestPagesTellTheirTotals(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 6, n)
 	raw = nil
-	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets?per_page=1000", nil, &raw))
-	assert.Equal(t, 100.0, raw["per_page"])
+	lenient := supportbeetest.New(t, supportbeetest.WithLenient())
+	assert.Equal(t, 100.0, send(t, lenient, "GET", "/tickets?per_page=1000", "").at(t, "per_page"))
 }
 
 func TestMalformedTimesAreServerErrors(t *testing.T) {

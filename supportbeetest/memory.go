@@ -19,39 +19,6 @@ type memoryTransport struct {
 	lifetime *lifetime
 }
 
-// lifetime is the time in which requests are served.
-type lifetime struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-
-	mu      sync.Mutex // orders begin and end
-	running sync.WaitGroup
-}
-
-func newLifetime() *lifetime {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &lifetime{ctx: ctx, cancel: cancel}
-}
-
-// begin counts a goroutine, which calls running.Done. It returns false if the time is over.
-func (l *lifetime) begin() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ctx.Err() != nil {
-		return false
-	}
-	l.running.Add(1)
-	return true
-}
-
-// end cancels all requests and waits for the goroutines.
-func (l *lifetime) end() {
-	l.mu.Lock()
-	l.cancel()
-	l.mu.Unlock()
-	l.running.Wait()
-}
-
 var (
 	// errDropped is what a client gets from a connection that was closed.
 	errDropped = fmt.Errorf("supportbeetest: connection closed: %w", io.ErrUnexpectedEOF)
@@ -71,12 +38,14 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = body.Close()
 		return nil, errClosed
 	}
-	ctx, cancel := context.WithCancel(req.Context())
+	ctx, cancel := context.WithCancel(t.lifetime.join(req.Context(), nil))
+	sent := body
+	body = foreignBody{sent, ctx}
 	reader, writer := io.Pipe()
-	w := &memoryWriter{header: http.Header{}, pipe: writer, started: make(chan struct{})}
+	w := &memoryWriter{header: http.Header{}, pipe: writer, started: make(chan struct{}), head: req.Method == http.MethodHead}
 	interrupt := func(err error) {
 		cancel()
-		_ = body.Close() // the handler may be waiting for it
+		_ = sent.Close() // the handler may be waiting for it
 		writer.CloseWithError(err)
 	}
 	stopClient := context.AfterFunc(req.Context(), func() { interrupt(context.Cause(req.Context())) })
@@ -89,7 +58,7 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	served.Proto, served.ProtoMajor, served.ProtoMinor = "HTTP/1.1", 1, 1
 	served.Body = body
 	go func() {
-		defer t.lifetime.running.Done()
+		defer t.lifetime.done()
 		defer cancel()
 		defer stopClient()
 		defer stopDesk()
@@ -124,7 +93,7 @@ func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if length, err := strconv.ParseInt(w.sent.Get("Content-Length"), 10, 64); err == nil {
 		res.ContentLength = length
 	}
-	if !bodyAllowed(w.status) {
+	if !bodyAllowed(w.status) || req.Method == http.MethodHead {
 		_ = res.Body.Close()
 		res.Body, res.ContentLength = http.NoBody, 0
 	}
@@ -152,6 +121,7 @@ type memoryWriter struct {
 	once    sync.Once
 	started chan struct{} // closed when there is a response, or there will be none
 	failed  error
+	head    bool // whether the request is HEAD, so that the body is discarded
 }
 
 func (w *memoryWriter) Header() http.Header { return w.header }
@@ -171,6 +141,9 @@ func (w *memoryWriter) Write(p []byte) (int, error) {
 		return 0, http.ErrBodyNotAllowed
 	}
 	w.Flush()
+	if w.head {
+		return len(p), nil
+	}
 	return w.pipe.Write(p)
 }
 

@@ -77,13 +77,22 @@ func isOperation(name string) bool {
 
 // nearestOperation returns the name of the operation that is the most like name.
 func nearestOperation(name string) string {
-	nearest, least := "", -1
-	for _, op := range append(slices.Clip(operations), storage) {
-		if d := distance(strings.ToLower(name), strings.ToLower(op.op)); least < 0 || d < least {
-			nearest, least = op.op, d
+	names := []string{storage.op}
+	for _, op := range operations {
+		names = append(names, op.op)
+	}
+	return nearest(name, names)
+}
+
+// nearest returns the name that is the most like the given one, or "" if there are none.
+func nearest(name string, names []string) string {
+	found, least := "", -1
+	for _, other := range names {
+		if d := distance(strings.ToLower(name), strings.ToLower(other)); least < 0 || d < least {
+			found, least = other, d
 		}
 	}
-	return nearest
+	return found
 }
 
 // checkOperation reports whether there is an operation of this name. If there is none, it fails the

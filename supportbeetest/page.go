@@ -13,8 +13,8 @@ import (
 	"github.com/supportbee-go/supportbee"
 )
 
-// pageSize is the number of tickets on a page, and of requests.
-const pageSize = 50
+// pageLength is the number of tickets on a page, and of requests.
+const pageLength = 50
 
 //go:embed page.html
 var pageHTML string
@@ -82,8 +82,8 @@ func (v *view) fill(tickets []*supportbee.Ticket) {
 		return cmp.Or(b.LastActivityAt.Compare(a.LastActivityAt), cmp.Compare(b.ID, a.ID))
 	})
 	v.Total = len(tickets)
-	first := min((v.Page-1)*pageSize, v.Total)
-	last := min(first+pageSize, v.Total)
+	first := min((v.Page-1)*pageLength, v.Total)
+	last := min(first+pageLength, v.Total)
 	v.Tickets = tickets[first:last]
 	if v.Page > 1 {
 		v.Newer = v.Page - 1
@@ -112,7 +112,7 @@ func conversation(desk *Desk, ticket *supportbee.Ticket) []message {
 // lastRequests returns the last API requests, newest first.
 func lastRequests(desk *Desk) []Request {
 	all := desk.Requests()
-	all = all[max(0, len(all)-pageSize):]
+	all = all[max(0, len(all)-pageLength):]
 	slices.Reverse(all)
 	return all
 }

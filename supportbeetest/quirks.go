@@ -85,7 +85,7 @@ func (s *Desk) carryOut(op operation, w *statusLog, r *http.Request, handle http
 		later.Body = io.NopCloser(bytes.NewReader(body))
 		timer := time.NewTimer(q.upTo(q.Late))
 		go func() {
-			defer s.lifetime.running.Done()
+			defer s.lifetime.done()
 			defer timer.Stop()
 			select {
 			case <-timer.C:
@@ -134,14 +134,13 @@ func (q *quirkSet) view(d *desk, now time.Time) *desk {
 			old := *t
 			old.Replies, old.Comments, old.LastActivityAt = replies, comments, t.CreatedAt
 			for _, p := range slices.Concat(replies, comments) {
-				if p.CreatedAt.After(old.LastActivityAt) {
-					old.LastActivityAt = p.CreatedAt
-				}
+				old.LastActivityAt = max(old.LastActivityAt, p.CreatedAt)
 			}
 			view.Tickets[id] = &old
 		}
 	}
 	view.byCreation, view.byActivity = q.staleIndex(d.byCreation, &view), q.staleIndex(d.byActivity, &view)
+	view.recount()
 	return &view
 }
 
@@ -165,12 +164,12 @@ func (q *quirkSet) staleIndex(x index, view *desk) index {
 }
 
 // shuffle orders tickets of equal times at random.
-func (q *quirkSet) shuffle(tickets []*ticket, key func(*ticket) time.Time) {
+func (q *quirkSet) shuffle(tickets []*ticket, key func(*ticket) instant) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(tickets) > 0 {
 		n := 1
-		for n < len(tickets) && key(tickets[n]).Equal(key(tickets[0])) {
+		for n < len(tickets) && key(tickets[n]) == key(tickets[0]) {
 			n++
 		}
 		q.random.Shuffle(n, func(i, j int) { tickets[i], tickets[j] = tickets[j], tickets[i] })
@@ -224,8 +223,7 @@ func rewriteHTML(s string) string {
 // sign appends the signature to a reply.
 func (q *quirkSet) sign(c content) content {
 	if q.Signature != "" {
-		c.Text += "\n\n" + q.Signature
-		c.HTML += "<br><br>" + html.EscapeString(q.Signature)
+		return newContent(c.Text+"\n\n"+q.Signature, c.html()+"<br><br>"+html.EscapeString(q.Signature), c.attachments())
 	}
 	return c
 }

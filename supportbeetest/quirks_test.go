@@ -102,27 +102,42 @@ func TestQuirkCarriesOutLostWrites(t *testing.T) {
 func TestQuirkStaleReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		desk := supportbeetest.New(t, supportbeetest.InMemory())
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())
 		id := desk.AddTicket(supportbeetest.TicketSeed{})
+		desk.AddCustomerReply(id, "old")
 		before := desk.Ticket(id)
 		time.Sleep(time.Minute)
 		quirks.Apply(desk, quirks.Quirks{Stale: 3 * time.Second})
 		desk.AddCustomerReply(id, "new")
 		created := desk.AddTicket(supportbeetest.TicketSeed{})
-		stale := 0
+		stale, unfound, unlisted := 0, 0, 0
 		for range 20 {
+			found, err := desk.Client().Tickets.Search(t.Context(), "new", nil)
+			require.NoError(t, err)
+			for _, ticket := range found.Tickets {
+				assert.Equal(t, []any{id, 2}, []any{ticket.ID, ticket.RepliesCount})
+			}
+			unfound += 1 - found.Total
+			found, err = desk.Client().Tickets.Search(t.Context(), "old", nil)
+			require.NoError(t, err)
+			assert.Equal(t, 1, found.Total)
+			user, err := desk.Client().Users.Get(t.Context(), before.Requester.ID, nil)
+			require.NoError(t, err)
+			unlisted += 2 - len(user.Tickets)
 			ticket, err := desk.Client().Tickets.Get(t.Context(), id)
 			require.NoError(t, err)
-			if ticket.RepliesCount == 0 {
+			if ticket.RepliesCount == 1 {
 				assert.Equal(t, before.LastActivityAt, ticket.LastActivityAt)
 				stale++
 			}
 		}
 		assert.Positive(t, stale)
+		assert.Positive(t, unfound)
+		assert.Positive(t, unlisted)
 		time.Sleep(3 * time.Second)
 		ticket, err := desk.Client().Tickets.Get(t.Context(), id)
 		require.NoError(t, err)
-		assert.Equal(t, 1, ticket.RepliesCount)
+		assert.Equal(t, 2, ticket.RepliesCount)
 		page, err := desk.Client().Tickets.List(t.Context(), nil)
 		require.NoError(t, err)
 		assert.Equal(t, []supportbee.TicketID{created, id}, []supportbee.TicketID{page.Tickets[0].ID, page.Tickets[1].ID})
@@ -136,5 +151,5 @@ func TestQuirksOfContent(t *testing.T) {
 	quirks.Apply(desk, quirks.Quirks{RewriteHTML: true, CutContent: 35, Signature: "Ada"})
 	reply, err := desk.Client().Replies.Create(t.Context(), id, supportbee.ReplyParams{Content: supportbee.HTML("<b>It's é &lt;\n</b>")})
 	require.NoError(t, err)
-	assert.Equal(t, supportbee.Content{HTML: "<div><b>It&#39;s &#233; &lt;<br>\r\n<", Text: "\n\nAda", Truncated: true, Attachments: []supportbee.Attachment{}}, reply.Content)
+	assert.Equal(t, supportbee.Content{HTML: "<div><b>It&#39;s &#233; &lt;<br>\r\n<", Text: "It's é <\n\nAda", Truncated: true, Attachments: []supportbee.Attachment{}}, reply.Content)
 }

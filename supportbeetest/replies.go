@@ -72,22 +72,31 @@ func createReply(s *Desk, c *call) response {
 			return notFound("User", in.OnBehalfOf.ID)
 		}
 	}
-	p := &post{ID: c.desk.id(), CreatedAt: c.now, Author: author.ID, CC: cc(), BCC: bcc(), Content: c.quirks.sign(in.Content.content())}
+	content := in.Content.content()
+	if author.agent() {
+		content = c.quirks.sign(content)
+	}
+	p := &post{ID: c.desk.id(), CreatedAt: instantOf(c.now), Author: author.ID, Copies: newCopies(cc(), bcc()), Content: content}
 	s.addReply(c, t, p)
-	s.mailReply(t, p)
+	if author.agent() {
+		s.mailReply(t, p)
+	}
 	return created(object{"reply": c.reply(t, p)})
 }
 
 // addReply adds a reply of an agent or a customer.
 func (s *Desk) addReply(c *call, t *ticket, p *post) {
-	t.Replies = append(t.Replies, p)
+	c.desk.change(t, func() { t.Replies = append(t.Replies, p) })
+	t.Unanswered = !c.desk.Users[p.Author].agent()
+	c.desk.touch(t, p.CreatedAt.time())
+	s.emitReply(c, t, p)
+}
+
+func (s *Desk) emitReply(c *call, t *ticket, p *post) {
 	event := supportbee.WebhookAction("agent.reply.created")
-	t.Unanswered = false
 	if !c.desk.Users[p.Author].agent() {
-		event, t.Unanswered = "customer.reply.created", true
+		event = "customer.reply.created"
 	}
-	c.desk.touch(t, p.CreatedAt)
-	c.desk.note(t, "Replied", p.Author, "#replies/"+itoa(p.ID), p.CreatedAt)
 	reply := c.webhook().reply(t, p)
 	reply.Ticket = nil
 	s.emit(c, event, t, object{"reply": reply})

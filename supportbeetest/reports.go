@@ -1,14 +1,17 @@
 package supportbeetest
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 )
 
+const secondsPerDay = 24 * 60 * 60
+
 // report sums up values by day, of the tickets that the query selects.
-func (c *call) report(collect func(t *ticket, add func(at time.Time, value float64)), sum func([]float64) float64) response {
+func (c *call) report(report reportKind, value func(daySum) float64) response {
 	q := c.query
 	since := time.Time{}
 	if text := q.Get("since"); text != "" {
@@ -17,73 +20,46 @@ func (c *call) report(collect func(t *ticket, add func(at time.Time, value float
 			return fail(http.StatusInternalServerError, "Sorry. Something seems to have gone wrong. argument out of range")
 		}
 	}
-	teamID, _ := strconv.ParseInt(q.Get("team"), 10, 64)
-	days := map[time.Time][]float64{}
-	for _, t := range c.desk.byCreation.tickets {
-		if label := q.Get("label"); label != "" && !slices.Contains(t.Labels, label) || teamID != 0 && t.Team != teamID {
-			continue
+	label, user := q.Get("label"), q.Get("user")
+	team, _ := strconv.ParseInt(q.Get("team"), 10, 64)
+	days := map[int64]daySum{}
+	add := func(byUser, byTeam, day int64, s daySum) {
+		if (user == "" || user == itoa(byUser)) && (team == 0 || team == byTeam) {
+			days[day] = daySum{days[day].n + s.n, days[day].total + s.total}
 		}
-		collect(t, func(at time.Time, value float64) {
-			if !at.Before(since) {
-				day := at.UTC().Truncate(24 * time.Hour)
-				days[day] = append(days[day], value)
+	}
+	if since.IsZero() || since.Unix()%secondsPerDay == 0 {
+		for key, s := range c.desk.daily {
+			if key.report == report && key.label == label && (since.IsZero() || key.day*secondsPerDay >= since.Unix()) {
+				add(key.user, key.team, key.day, s)
 			}
-		})
+		}
+	} else { // a part of the first day
+		for _, t := range c.desk.Tickets {
+			if label != "" && !slices.Contains(t.Labels, label) {
+				continue
+			}
+			c.desk.values(t, func(kind reportKind, byUser int64, at time.Time, n int64) {
+				if kind == report && !at.Before(since) {
+					add(byUser, t.Team, at.Unix()/secondsPerDay, daySum{1, n})
+				}
+			})
+		}
 	}
-	sorted := make([]time.Time, 0, len(days))
-	for day := range days {
-		sorted = append(sorted, day)
-	}
-	slices.SortFunc(sorted, time.Time.Compare)
 	points := []object{}
-	for _, day := range sorted {
-		points = append(points, dataPoint(sum(days[day]), day))
+	for _, day := range slices.Sorted(maps.Keys(days)) {
+		points = append(points, dataPoint(value(days[day]), time.Unix(day*secondsPerDay, 0)))
 	}
 	return ok(object{"data_points": points})
 }
 
-// byUser reports whether the query selects the user.
-func (c *call) byUser(id int64) bool {
-	wanted := c.query.Get("user")
-	return wanted == "" || wanted == itoa(id)
-}
+func count(s daySum) float64 { return float64(s.n) }
 
-func count(values []float64) float64 { return float64(len(values)) }
+func reportTickets(_ *Desk, c *call) response { return c.report(ticketsReport, count) }
 
-func reportTickets(s *Desk, c *call) response {
-	return c.report(func(t *ticket, add func(time.Time, float64)) {
-		if c.byUser(t.User) {
-			add(t.CreatedAt, 1)
-		}
-	}, count)
-}
-
-func reportReplies(s *Desk, c *call) response {
-	return c.report(func(t *ticket, add func(time.Time, float64)) {
-		for _, p := range t.Replies {
-			if c.desk.Users[p.Author].agent() && c.byUser(p.Author) {
-				add(p.CreatedAt, 1)
-			}
-		}
-	}, count)
-}
+func reportReplies(_ *Desk, c *call) response { return c.report(repliesReport, count) }
 
 // reportFirstResponse reports seconds. The service's unit is not known.
-func reportFirstResponse(s *Desk, c *call) response {
-	return c.report(func(t *ticket, add func(time.Time, float64)) {
-		for _, p := range t.Replies {
-			if c.desk.Users[p.Author].agent() {
-				if c.byUser(p.Author) {
-					add(p.CreatedAt, p.CreatedAt.Sub(t.CreatedAt).Seconds())
-				}
-				return
-			}
-		}
-	}, func(values []float64) float64 {
-		total := 0.0
-		for _, v := range values {
-			total += v
-		}
-		return total / count(values)
-	})
+func reportFirstResponse(_ *Desk, c *call) response {
+	return c.report(responseReport, func(s daySum) float64 { return float64(s.total) / float64(s.n) })
 }

@@ -234,11 +234,19 @@ func TestSeedsAreTheDesksOwn(t *testing.T) {
 	assert.Equal(t, supportbee.Label{Name: "bug", Color: "#000000"}, seen.Labels[0])
 
 	for message, act := range map[string]func(){
-		"AddTicket: there is no user 1":                         func() { desk.AddTicket(supportbeetest.TicketSeed{AssignedUserID: 1}) },
-		"AddTicket: there is no team 1":                         func() { desk.AddTicket(supportbeetest.TicketSeed{AssignedTeamID: 1}) },
-		`AddTicket: there is no label "x"; AddLabel adds it`:    func() { desk.AddTicket(supportbeetest.TicketSeed{Labels: []string{"x"}}) },
-		"AddTicket: there is no file 1; AddFile adds it":        func() { desk.AddTicket(supportbeetest.TicketSeed{AttachmentIDs: []supportbee.AttachmentID{1}}) },
-		"AddTicket: Cc is invalid":                              func() { desk.AddTicket(supportbeetest.TicketSeed{CC: []string{"nobody"}}) },
+		"AddTicket: there is no user 1":                               func() { desk.AddTicket(supportbeetest.TicketSeed{AssignedUserID: 1}) },
+		"AddTicket: there is no team 1":                               func() { desk.AddTicket(supportbeetest.TicketSeed{AssignedTeamID: 1}) },
+		`AddTicket: there is no label "x"; AddLabel adds it`:          func() { desk.AddTicket(supportbeetest.TicketSeed{Labels: []string{"x"}}) },
+		"AddTicket: there is no file 1; AddFile adds it":              func() { desk.AddTicket(supportbeetest.TicketSeed{AttachmentIDs: []supportbee.AttachmentID{1}}) },
+		`AddTicket: Cc "nobody" is invalid`:                           func() { desk.AddTicket(supportbeetest.TicketSeed{CC: []string{"nobody"}}) },
+		`AddTicket: RequesterEmail "nobody" is not an e-mail address`: func() { desk.AddTicket(supportbeetest.TicketSeed{RequesterEmail: "nobody"}) },
+		"AddTicket: user 1007 cannot be assigned":                     func() { desk.AddTicket(supportbeetest.TicketSeed{AssignedUserID: 1007}) },
+		`AddUser: Email "nobody" is not an e-mail address`:            func() { desk.AddUser(supportbeetest.UserSeed{Email: "nobody"}) },
+		`AddUser: there is no role "boss"`:                            func() { desk.AddUser(supportbeetest.UserSeed{Role: "boss"}) },
+		`AddUser: there is no type "robot"`:                           func() { desk.AddUser(supportbeetest.UserSeed{Type: "robot"}) },
+		"AddFilter: user 1007 cannot be assigned": func() {
+			desk.AddFilter(supportbee.RuleParams{Subject: "x"}, supportbee.ConsequenceParams{AssignUserID: 1007})
+		},
 		"AddUser: there is no team 1":                           func() { desk.AddUser(supportbeetest.UserSeed{TeamIDs: []supportbee.TeamID{1}}) },
 		"AddTeam: there is no user 1":                           func() { desk.AddTeam("x", 1) },
 		"AddComment: there is no user 1":                        func() { desk.AddComment(a, 1, "x") },

@@ -79,25 +79,21 @@ func (d *desk) seedWorld(token string, now time.Time) {
 		at := start.Add(time.Duration(i) * 3 * time.Hour)
 		t := &ticket{
 			ID: d.id(), Subject: told.subject, Requester: told.from.ID, Content: contentBody{Text: told.text}.content(), Labels: told.labels,
-			CreatedAt: at, LastActivityAt: at, Unanswered: true, Channel: "email", Address: "help@acme.example",
+			CreatedAt: instantOf(at), LastActivityAt: instantOf(at), Unanswered: true, Source: d.source("email", "help@acme.example"),
 		}
-		d.note(t, "Created", told.from.ID, "#ticket", at)
 		post := func(author *user, text string) *post {
 			at = at.Add(time.Hour)
-			t.LastActivityAt = at
-			return &post{ID: d.id(), CreatedAt: at, Author: author.ID, Content: contentBody{Text: text}.content()}
+			t.LastActivityAt = instantOf(at)
+			return &post{ID: d.id(), CreatedAt: instantOf(at), Author: author.ID, Content: contentBody{Text: text}.content()}
 		}
 		if told.comment != "" {
 			t.Comments = append(t.Comments, post(cleo, told.comment))
-			d.note(t, "Commented", cleo.ID, "#comments/"+itoa(t.Comments[0].ID), at)
 		}
 		if told.reply != "" {
 			t.Replies, t.Unanswered = append(t.Replies, post(ben, told.reply)), false
-			d.note(t, "Replied", ben.ID, "#replies/"+itoa(t.Replies[0].ID), at)
 		}
 		if told.thanks != "" {
 			t.Replies, t.Unanswered = append(t.Replies, post(told.from, told.thanks)), true
-			d.note(t, "Replied", told.from.ID, "#replies/"+itoa(t.Replies[1].ID), at)
 		}
 		if told.change != nil {
 			told.change(t)

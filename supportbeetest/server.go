@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +23,7 @@ import (
 const maxBody = 8 << 20
 
 // routes returns a handler of all operations.
-func (s *Desk) routes() *http.ServeMux {
+func (s *Desk) routes() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, op operation) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -30,11 +33,17 @@ func (s *Desk) routes() *http.ServeMux {
 	for _, op := range operations {
 		handle(op.method+" "+op.route, op)
 	}
-	handle("/", operation{handle: unknownRoute, anonymous: true})
+	mux.HandleFunc("GET /pictures/{kind}/{id}/{file}", func(w http.ResponseWriter, r *http.Request) {
+		s.dispatch(operation{}, w, r, sendPicture)
+	})
 	if s.config.control != nil {
 		s.routeControl(mux)
 	}
-	return mux
+	unknown := operation{anonymous: true, handle: func(_ *Desk, c *call) response { return unknownRoute(mux, c) }}
+	handle("/", unknown)
+	return exactPaths(mux, func(w http.ResponseWriter, r *http.Request) {
+		s.dispatch(unknown, w, r, func(w http.ResponseWriter, r *http.Request) { s.handle(unknown, w, r) })
+	})
 }
 
 // ServeHTTP implements [http.Handler]. It serves the API, and the files behind downloads.
@@ -69,7 +78,7 @@ func (s *Desk) serveCORS(w http.ResponseWriter, r *http.Request) {
 func (s *Desk) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Second) }
 
 func (s *Desk) encoder() encoder {
-	return encoder{s.state, s.config.dialect, s.URL, s.now(), sync.OnceValues(s.state.countTickets), s.quirk()}
+	return encoder{s.state, s.config.dialect, s.URL, s.now(), s.quirk()}
 }
 
 // baseFor returns the URL under which the client that sent the request reaches the desk.
@@ -100,13 +109,15 @@ type operation struct {
 type call struct {
 	*http.Request
 	encoder
+	strict   bool // see [WithLenient]
 	token    string
 	user     *user // who owns the token; nil if there is none
 	body     []byte
 	now      time.Time
 	query    url.Values
-	file     *attachment // of an upload
-	rejected response    // to an upload without a usable file
+	peers    map[int64]bool // whose tickets a customer may see; nil until it is needed
+	file     *attachment    // of an upload
+	rejected response       // to an upload without a usable file
 }
 
 // response is the response to an operation.
@@ -135,7 +146,18 @@ func invalidInput(sentences ...string) response {
 	return fail(http.StatusBadRequest, "Validation failed: %s", strings.Join(sentences, ", "))
 }
 
-func unknownRoute(_ *Desk, _ *call) response {
+// unknownRoute responds to a request that no operation matches: with the methods that the path has,
+// if there are any.
+func unknownRoute(mux *http.ServeMux, c *call) response {
+	if allowed := allowedMethods(mux, c.Request); len(allowed) > 0 {
+		list := strings.Join(allowed, ", ")
+		result := fail(http.StatusMethodNotAllowed, "Method %s is not allowed; allowed are %s", c.Method, list)
+		if c.Method == http.MethodOptions {
+			result = done()
+		}
+		result.header = map[string]string{"Allow": list}
+		return result
+	}
 	return fail(http.StatusNotFound, "Sorry. Something seems to have gone wrong. This address does not exist.")
 }
 
@@ -147,13 +169,14 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 	}
 	body := &bodyLog{ReadCloser: r.Body}
 	r.Body = body
-	s.requests.add(entry)
+	record := s.history.add(entry)
+	update := func(change func()) { s.history.update(record, change) }
 	logged := &statusLog{ResponseWriter: w, clock: s.Clock, note: func(status int) {
-		s.requests.update(func() { entry.Status, entry.Body, entry.Duration = status, body.kept, time.Since(start) })
+		update(func() { entry.Status, entry.Body, entry.Duration = status, body.kept, time.Since(start) })
 	}}
 	defer func() {
 		if logged.status == 0 { // there was no response, but the request is known
-			s.requests.update(func() { entry.Body, entry.Duration = body.kept, time.Since(start) })
+			update(func() { entry.Body, entry.Duration = body.kept, time.Since(start) })
 		}
 		if s.config.logger != nil {
 			s.config.logger.Info("request", "method", entry.Method, "path", entry.Path, "op", entry.Op,
@@ -164,8 +187,8 @@ func (s *Desk) dispatch(op operation, w http.ResponseWriter, r *http.Request, ha
 	defer served()
 	if op.op != "" {
 		if injected := s.faults.pick(op, r); injected != nil {
-			s.requests.update(func() { entry.Fault = strings.Join(names(injected.faults), ", ") })
-			injected.serve(s.lifetime.ctx, logged, r, handle, func() { s.requests.update(func() { entry.Fault = "" }) })
+			update(func() { entry.Fault = strings.Join(names(injected.faults), ", ") })
+			injected.serve(s.lifetime.ctx, logged, r, handle, func() { update(func() { entry.Fault = "" }) })
 			return
 		}
 	}
@@ -201,7 +224,7 @@ func (s *Desk) handle(op operation, w http.ResponseWriter, r *http.Request) {
 	if result.status != http.StatusNoContent && header.Get("Content-Type") == "" {
 		header.Set("Content-Type", "application/json; charset=utf-8")
 	}
-	if len(body) > 0 && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if len(body) > 0 && acceptsGzip(r.Header) {
 		header.Set("Content-Encoding", "gzip")
 		header.Add("Vary", "Accept-Encoding")
 		var packed bytes.Buffer
@@ -224,8 +247,14 @@ var gzipWriters = sync.Pool{New: func() any {
 // respond authenticates the request and calls its operation with the state locked.
 func (s *Desk) respond(op operation, w http.ResponseWriter, r *http.Request) response {
 	c := &call{Request: r, now: s.now(), query: r.URL.Query()}
-	if !strings.Contains(r.Header.Get("Accept"), "application/json") && op.op != "" && !op.raw {
+	if !strings.Contains(r.Header.Get("Accept"), "application/json") && op.op != "" && op.op != "Attachments.Download" {
 		return fail(http.StatusNotAcceptable, "Accept: application/json is required")
+	}
+	s.mu.RLock()
+	rejected, bad := s.authenticate(op, c) // before the body is read, which may be long
+	s.mu.RUnlock()
+	if bad {
+		return rejected
 	}
 	if !op.raw && r.Body != nil {
 		var err error
@@ -251,20 +280,40 @@ func (s *Desk) respond(op operation, w http.ResponseWriter, r *http.Request) res
 		c.desk = c.quirks.view(s.state, s.Clock.Now())
 	}
 	c.base = s.baseFor(r)
-	var sent bool
-	if c.token, sent = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !sent {
+	c.strict = !s.config.lenient
+	if rejected, bad := s.authenticate(op, c); bad { // again: the state may have been replaced
+		return rejected
+	}
+	if c.user != nil {
+		http.SetCookie(w, &http.Cookie{Name: "secure_code_session", Value: fmt.Sprintf("s%x", s.serial.Load()), Path: "/", HttpOnly: true})
+	}
+	if c.strict && op.op != "" {
+		if problems := checkQuery(op.op, c.query); len(problems) > 0 {
+			return notStrict(problems)
+		}
+	}
+	return op.handle(s, c)
+}
+
+// authenticate sets the token and its user. It returns a response if the request must be rejected.
+func (s *Desk) authenticate(op operation, c *call) (rejected response, bad bool) {
+	scheme, credentials, _ := strings.Cut(c.Header.Get("Authorization"), " ")
+	sent := scheme != ""
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		c.token = strings.TrimSpace(credentials)
+	case !sent:
 		c.token = c.query.Get("auth_token") // the older form, which is still accepted
 	}
 	if sent || c.token != "" || !op.anonymous {
 		if c.user = s.state.Users[s.state.Tokens[c.token]]; c.user == nil {
-			return response{status: s.config.denied, body: raw(" ")}
+			return response{status: s.config.denied, body: raw(" ")}, true
 		}
-		http.SetCookie(w, &http.Cookie{Name: "secure_code_session", Value: fmt.Sprintf("s%x", s.serial.Load()), Path: "/", HttpOnly: true})
+		if !op.permits(c.user.Role) {
+			return fail(http.StatusForbidden, "Access denied"), true
+		}
 	}
-	if op.admin && c.user.Role != "admin" {
-		return fail(http.StatusForbidden, "Access denied")
-	}
-	return op.handle(s, c)
+	return response{}, false
 }
 
 // decode decodes the request's JSON, the value of key unless key is empty.
@@ -273,9 +322,27 @@ func (c *call) decode(key string, out any) (response, bool) {
 		return fail(http.StatusBadRequest, "Content-Type: application/json is required"), false
 	}
 	data := c.body
+	var envelope map[string]json.RawMessage
+	switch err := json.Unmarshal(data, &envelope); {
+	case len(bytes.TrimSpace(data)) == 0:
+		return fail(http.StatusBadRequest, "The body is empty"), false
+	case err != nil && !json.Valid(data):
+		return fail(http.StatusBadRequest, "The body is not valid JSON: %v", err), false
+	case err != nil:
+		return fail(http.StatusBadRequest, "The body is not a JSON object"), false
+	}
+	into := reflect.TypeOf(out)
 	if key != "" {
-		var envelope map[string]json.RawMessage
-		if err := json.Unmarshal(data, &envelope); err != nil || envelope[key] == nil {
+		var unknown []string
+		for _, name := range slices.Sorted(maps.Keys(envelope)) {
+			if name != key {
+				unknown = append(unknown, fmt.Sprintf("unknown key %q%s", name, suggestion(name, []string{key})))
+			}
+		}
+		switch {
+		case c.strict && unknown != nil:
+			return notStrict(unknown), false
+		case envelope[key] == nil || string(envelope[key]) == "null":
 			return invalidInput(key + " is missing"), false
 		}
 		data = envelope[key]
@@ -283,7 +350,17 @@ func (c *call) decode(key string, out any) (response, bool) {
 	if err := json.Unmarshal(data, out); err != nil {
 		return fail(http.StatusBadRequest, "The JSON does not fit: %v", err), false
 	}
+	if c.strict {
+		if problems := unknownKeys(data, into, key); len(problems) > 0 {
+			return notStrict(problems), false
+		}
+	}
 	return response{}, true
+}
+
+// notStrict rejects what the service would ignore.
+func notStrict(problems []string) response {
+	return fail(http.StatusBadRequest, "supportbeetest: %s (the service ignores what it does not know; so does a desk with WithLenient)", strings.Join(problems, "; "))
 }
 
 // number returns a number of the path, or 0 if it is not one.
@@ -297,7 +374,7 @@ func (c *call) flag(name string) bool { return c.query.Get(name) == "true" }
 // ticket404 returns the ticket of the path, or nil and a response with status 404.
 func (c *call) ticket404() (*ticket, response) {
 	t := c.desk.Tickets[c.number("id")]
-	if t == nil {
+	if t == nil || !c.visible(t) {
 		return nil, fail(http.StatusNotFound, "Couldn't find Ticket with id=%s [WHERE `tickets`.`company_id` = 1]", c.PathValue("id"))
 	}
 	return t, response{}
@@ -305,42 +382,40 @@ func (c *call) ticket404() (*ticket, response) {
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// server serves a handler on a listener. Unlike [http.Server], it waits for its goroutines when it
-// is closed.
+// headerTimeout is how long a client may take to send the header of a request.
+const headerTimeout = 10 * time.Second
+
+// server serves a handler on a listener. Its goroutines are counted by a lifetime: the connections,
+// and the one that accepts them.
 type server struct {
-	addr    net.Addr
-	http    *http.Server
-	mu      sync.Mutex
-	closed  bool
-	running sync.WaitGroup // the connections, and the goroutine that accepts them
+	addr     net.Addr
+	http     *http.Server
+	lifetime *lifetime
 }
 
-func serve(l net.Listener, handler http.Handler) *server {
-	s := &server{addr: l.Addr()}
-	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ConnState: s.track}
-	s.running.Go(func() { _ = s.http.Serve(l) }) // returns when it is closed
+func serve(l net.Listener, handler http.Handler, lifetime *lifetime) *server {
+	s := &server{addr: l.Addr(), lifetime: lifetime}
+	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, ConnState: s.track, ConnContext: lifetime.join}
+	lifetime.add()
+	go func() {
+		defer lifetime.done()
+		_ = s.http.Serve(l) // returns when it is closed
+	}()
 	return s
 }
 
 func (s *server) track(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.running.Add(1)
-		if s.closed { // accepted too late for close to know of it
+		s.lifetime.add()
+		if s.lifetime.ctx.Err() != nil { // accepted too late for close to know of it
 			_ = conn.Close()
 		}
 	case http.StateClosed, http.StateHijacked:
-		s.running.Done()
+		s.lifetime.done()
 	default:
 	}
 }
 
-func (s *server) close() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	_ = s.http.Close()
-	s.running.Wait()
-}
+// close closes the listener and the connections. It does not wait.
+func (s *server) close() { _ = s.http.Close() }

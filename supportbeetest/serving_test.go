@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -231,6 +233,34 @@ func TestStateFiles(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
+}
+
+func TestStateFilesAreWrittenAfterChanges(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "state")
+	path := filepath.Join(dir, "desk.json")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithStateFile(path))
+		written := func(label string) bool {
+			desk.AddLabel(label, "#000000")
+			time.Sleep(time.Second)
+			data, err := os.ReadFile(path)
+			return err == nil && bytes.Contains(data, []byte(label))
+		}
+		assert.True(t, written("one"))
+		require.NoError(t, os.Remove(path))
+		_, err := desk.Client().Labels.List(t.Context())
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		assert.NoFileExists(t, path, "a request that only reads is no change")
+
+		require.NoError(t, os.Rename(dir, dir+".gone"))
+		assert.False(t, written("two"))
+		require.NoError(t, os.Rename(dir+".gone", dir))
+		time.Sleep(time.Second)
+		assert.FileExists(t, path, "writing is tried again")
+	})
 }
 
 func TestStateFilesAreCheckedAtTheStart(t *testing.T) {

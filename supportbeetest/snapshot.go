@@ -88,6 +88,9 @@ func (d *desk) check() error {
 		if t == nil || t.ID != id {
 			return fmt.Errorf("ticket %d has another ID", id)
 		}
+		if t.Source == nil {
+			return fmt.Errorf("ticket %d has no source", id)
+		}
 		if d.Users[t.Requester] == nil {
 			return fmt.Errorf("ticket %d has no requester", id)
 		}
@@ -98,11 +101,11 @@ func (d *desk) check() error {
 			}
 			contents = append(contents, p.Content)
 		}
-		if t.Draft != nil {
-			contents = append(contents, t.Draft.Content)
+		if t.rare().Draft != nil {
+			contents = append(contents, t.rare().Draft.Content)
 		}
 		for _, c := range contents {
-			for _, file := range c.Attachments {
+			for _, file := range c.attachments() {
 				if d.Attachments[file] == nil {
 					return fmt.Errorf("ticket %d has an unknown attachment %d", id, file)
 				}
@@ -127,8 +130,8 @@ func (d *desk) highestID() int64 {
 		for _, p := range slices.Concat(t.Replies, t.Comments) {
 			use(p.ID)
 		}
-		if t.Draft != nil {
-			use(t.Draft.ID)
+		if t.rare().Draft != nil {
+			use(t.rare().Draft.ID)
 		}
 	}
 	for _, t := range d.Teams {

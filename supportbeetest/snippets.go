@@ -13,24 +13,33 @@ func listSnippets(s *Desk, c *call) response {
 	return ok(object{"snippets": list})
 }
 
-// decodeSnippet reads what both snippet writes take.
+// decodeSnippet reads what both snippet writes take. What is left out of an update does not change,
+// which is inferred.
 func (c *call) decodeSnippet(into *snippet) (response, bool) {
-	var in struct {
-		Name    string      `json:"name"`
-		Tags    string      `json:"tags"`
-		Content contentBody `json:"content"`
-	}
+	made := *into
+	in := struct {
+		Name    *string      `json:"name"`
+		Tags    *string      `json:"tags"`
+		Content *contentBody `json:"content"`
+	}{Name: &made.Name, Tags: &made.Tags} // which stay as they are if they are left out
 	if bad, fits := c.decode("snippet", &in); !fits {
 		return bad, false
 	}
 	var problems []string
-	if strings.TrimSpace(in.Name) == "" {
+	if strings.TrimSpace(made.Name) == "" {
 		problems = append(problems, "Name can't be blank")
 	}
-	if problems = append(problems, c.problems(in.Content)...); len(problems) > 0 {
+	switch {
+	case in.Content != nil:
+		problems = append(problems, c.problems(*in.Content)...)
+		made.Content = in.Content.content()
+	case into.ID == 0:
+		problems = append(problems, "Content can't be blank")
+	}
+	if len(problems) > 0 {
 		return invalidInput(problems...), false
 	}
-	into.Name, into.Tags, into.Content = in.Name, in.Tags, in.Content.content()
+	*into = made
 	return response{}, true
 }
 

@@ -56,25 +56,35 @@ func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 	if seed.AssignedTeamID != 0 {
 		s.mustTeam("AddTicket", seed.AssignedTeamID)
 	}
+	if u := d.Users[int64(seed.AssignedUserID)]; u != nil && !d.assignable(int64(seed.AssignedTeamID), u) {
+		panic(fmt.Sprintf("supportbeetest: AddTicket: user %d cannot be assigned", u.ID))
+	}
 	for _, name := range seed.Labels {
 		s.mustLabel("AddTicket", name)
 	}
+	mustEmail("AddTicket", "RequesterEmail", seed.RequesterEmail)
 	cc, _, problems := c.copies(seed.CC, nil)
 	if len(problems) > 0 {
 		panic("supportbeetest: AddTicket: " + strings.Join(problems, ", "))
 	}
 	created := stampOr(seed.CreatedAt, now)
+	address, _ := d.address(nil)
 	t := &ticket{
-		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID, CC: cc(),
+		ID: d.id(), Subject: seed.Subject, Requester: d.person(cmp.Or(seed.RequesterEmail, CustomerEmail), seed.RequesterName).ID,
 		Content:   contentBody{Text: seed.Text, HTML: seed.HTML, AttachmentIDs: s.mustFiles("AddTicket", seed.AttachmentIDs)}.content(),
-		CreatedAt: created, LastActivityAt: stampOr(seed.LastActivityAt, created), SnoozedUntil: stampOr(seed.SnoozedUntil, time.Time{}),
-		Unanswered: !seed.Answered, Channel: "email", Address: d.address(nil),
+		CreatedAt: instantOf(created), LastActivityAt: instantOf(stampOr(seed.LastActivityAt, created)),
+		Unanswered: !seed.Answered, Source: d.source("email", address),
 		Labels: slices.Clone(seed.Labels), User: int64(seed.AssignedUserID), Team: int64(seed.AssignedTeamID), Archived: seed.Archived, Spam: seed.Spam, Trash: seed.Trash,
 	}
-	d.applyFilters(t)
+	if copies := newCopies(cc(), nil); copies != nil {
+		t.own().Copies = copies
+	}
+	if !seed.SnoozedUntil.IsZero() {
+		t.own().SnoozedUntil = instantOf(seed.SnoozedUntil)
+	}
 	d.addTicket(t)
-	d.note(t, "Created", t.Requester, "#ticket", created)
 	s.emit(c, "ticket.created", t, nil)
+	s.applyFilters(c, t)
 	return supportbee.TicketID(t.ID)
 }
 
@@ -88,8 +98,8 @@ func stampOr(t, otherwise time.Time) time.Time {
 
 // AddTickets adds n tickets with replies, comments, labels and assignments, and returns their IDs.
 // They are the same for every desk with the same users, teams and labels, but for their times,
-// which are within the year before now. Every eighth ticket is archived. Filters do not apply, and
-// no webhooks are sent.
+// which are within the year before now. Every eighth ticket is archived. Filters do not apply.
+// Webhooks are sent for the tickets, the replies and the comments.
 func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,6 +117,17 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 	for i := range customers {
 		customers[i] = d.person(fmt.Sprintf("customer%d@example.com", i+1), fmt.Sprintf("Customer %d", i+1)).ID
 	}
+	mail, texts := d.source("email", "help@acme.example"), map[[3]any]content{}
+	shared := func(format string, args ...any) content { // equal texts share their memory
+		key := [3]any{format}
+		copy(key[1:], args)
+		c, known := texts[key]
+		if !known {
+			c = contentBody{Text: fmt.Sprintf(format, args...)}.content()
+			texts[key] = c
+		}
+		return c
+	}
 	// One slice, sorted by activity, makes a list that reads all of them fast.
 	tickets, ids := make([]ticket, n), make([]supportbee.TicketID, n)
 	for i := range tickets {
@@ -115,21 +136,21 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 		t := &tickets[i]
 		*t = ticket{
 			ID: d.id(), Subject: fmt.Sprintf("%s: %s (%d)", topic, thing, i+1), Requester: customers[random.IntN(len(customers))],
-			Content:   contentBody{Text: fmt.Sprintf("Hello,\nI am writing about %s. It is about %s, and I would be glad of a reply.\nKind regards", thing, topic)}.content(),
-			CreatedAt: at, Unanswered: true, Archived: i%8 == 7, Channel: "email", Address: "help@acme.example",
+			Content:   shared("Hello,\nI am writing about %s. It is about %s, and I would be glad of a reply.\nKind regards", thing, topic),
+			CreatedAt: instantOf(at), Unanswered: true, Archived: i%8 == 7, Source: mail,
 		}
 		for range random.IntN(3) {
 			at = at.Add(time.Duration(random.IntN(3600)+1) * time.Second)
-			author := agents[random.IntN(len(agents))]
-			if !t.Unanswered {
-				author = t.Requester
+			author := t.Requester
+			if t.Unanswered && len(agents) > 0 {
+				author = agents[random.IntN(len(agents))]
 			}
 			t.Unanswered = !t.Unanswered
-			t.Replies = append(t.Replies, &post{ID: d.id(), CreatedAt: at, Author: author, Content: contentBody{Text: "This is about " + thing + "."}.content()})
+			t.Replies = append(t.Replies, &post{ID: d.id(), CreatedAt: instantOf(at), Author: author, Content: shared("This is about %s.", thing)})
 		}
-		if random.IntN(4) == 0 {
+		if random.IntN(4) == 0 && len(agents) > 0 {
 			at = at.Add(time.Minute)
-			t.Comments = append(t.Comments, &post{ID: d.id(), CreatedAt: at, Author: agents[random.IntN(len(agents))], Content: contentBody{Text: "I have seen this before."}.content()})
+			t.Comments = append(t.Comments, &post{ID: d.id(), CreatedAt: instantOf(at), Author: agents[random.IntN(len(agents))], Content: contentBody{Text: "I have seen this before."}.content()})
 		}
 		if len(d.Labels) > 0 && random.IntN(3) == 0 {
 			t.Labels = []string{d.Labels[random.IntN(len(d.Labels))].Name}
@@ -141,8 +162,7 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 				t.User = team.Members[random.IntN(len(team.Members))]
 			}
 		}
-		ids[i], t.LastActivityAt = supportbee.TicketID(t.ID), at
-		t.Audit = []audit{{Action: "Created", Actor: t.Requester, URL: "#ticket", At: t.CreatedAt}}
+		ids[i], t.LastActivityAt = supportbee.TicketID(t.ID), instantOf(at)
 	}
 	slices.SortFunc(tickets, func(a, b ticket) int { return d.byActivity.compare(&a, &b) })
 	for i := range tickets {
@@ -153,7 +173,35 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 	}
 	d.byActivity.sort()
 	d.byCreation.sort()
+	for i := range tickets {
+		d.count(&tickets[i])
+	}
+	if s.webhooks.enabled() {
+		s.emitTickets(ids)
+	}
 	return ids
+}
+
+// emitTickets sends the webhooks for tickets that have been added with their messages.
+func (s *Desk) emitTickets(ids []supportbee.TicketID) {
+	c := &call{encoder: s.encoder(), now: s.now()}
+	by := func(author int64) *call {
+		of := *c
+		if u := s.state.Users[author]; u.agent() {
+			of.user = u
+		}
+		return &of
+	}
+	for _, id := range ids {
+		t := s.state.Tickets[int64(id)]
+		s.emit(c, "ticket.created", t, nil)
+		for _, p := range t.Replies {
+			s.emitReply(by(p.Author), t, p)
+		}
+		for _, p := range t.Comments {
+			s.emitComment(by(p.Author), t, p)
+		}
+	}
 }
 
 // AddCustomerReply adds a reply of the ticket's requester as if it was received by mail, and
@@ -174,7 +222,7 @@ func (s *Desk) AddReply(ticket supportbee.TicketID, author supportbee.UserID, te
 }
 
 func (s *Desk) seedReply(c *call, t *ticket, author int64, text string, files []int64) supportbee.ReplyID {
-	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: author, Content: contentBody{Text: text, AttachmentIDs: files}.content()}
+	p := &post{ID: s.state.id(), CreatedAt: instantOf(c.now), Author: author, Content: contentBody{Text: text, AttachmentIDs: files}.content()}
 	s.addReply(c, t, p)
 	return supportbee.ReplyID(p.ID)
 }
@@ -185,7 +233,7 @@ func (s *Desk) AddComment(ticket supportbee.TicketID, author supportbee.UserID, 
 	defer s.mu.Unlock()
 	t, u := s.mustTicket("AddComment", ticket), s.mustUser("AddComment", author)
 	c := &call{encoder: s.encoder(), now: s.now(), user: u}
-	p := &post{ID: s.state.id(), CreatedAt: c.now, Author: u.ID, Content: contentBody{Text: text}.content()}
+	p := &post{ID: s.state.id(), CreatedAt: instantOf(c.now), Author: u.ID, Content: contentBody{Text: text}.content()}
 	s.addComment(c, t, p)
 	return supportbee.CommentID(p.ID)
 }
@@ -198,13 +246,24 @@ func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
 	for _, id := range seed.TeamIDs {
 		s.mustTeam("AddUser", id)
 	}
+	mustEmail("AddUser", "Email", seed.Email)
+	if seed.Role != "" && !isRole(string(seed.Role)) {
+		panic(fmt.Sprintf("supportbeetest: AddUser: there is no role %q", seed.Role))
+	}
+	if seed.Type != "" && seed.Type != supportbee.UserTypeUser && seed.Type != supportbee.UserTypeCustomerGroup {
+		panic(fmt.Sprintf("supportbeetest: AddUser: there is no type %q", seed.Type))
+	}
 	var members []int64
 	for _, id := range seed.MemberIDs {
 		members = append(members, s.mustUser("AddUser", id).ID)
 	}
 	added := s.state.person(seed.Email, seed.Name)
+	before := added.agent()
 	added.Type, added.Role = cmp.Or(string(seed.Type), "user"), cmp.Or(string(seed.Role), "customer")
 	added.Members, added.Invited = members, seed.Invited
+	if added.agent() != before {
+		s.state.recount() // since reports are about the replies of agents
+	}
 	for _, t := range s.state.Teams {
 		if slices.Contains(seed.TeamIDs, supportbee.TeamID(t.ID)) && !slices.Contains(t.Members, added.ID) {
 			t.Members = append(t.Members, added.ID)
@@ -278,7 +337,9 @@ func (s *Desk) AddFilter(rule supportbee.RuleParams, consequence supportbee.Cons
 		s.mustLabel("AddFilter", consequence.Label)
 	}
 	if consequence.AssignUserID != 0 {
-		s.mustUser("AddFilter", consequence.AssignUserID)
+		if u := s.mustUser("AddFilter", consequence.AssignUserID); !u.agent() {
+			panic(fmt.Sprintf("supportbeetest: AddFilter: user %d cannot be assigned", u.ID))
+		}
 	}
 	if consequence.AssignTeamID != 0 {
 		s.mustTeam("AddFilter", consequence.AssignTeamID)
@@ -324,6 +385,13 @@ func (s *Desk) mustUser(caller string, id supportbee.UserID) *user {
 func (s *Desk) mustTeam(caller string, id supportbee.TeamID) {
 	if s.state.team(int64(id)) == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no team %d", caller, id))
+	}
+}
+
+// mustEmail does not panic if the address is empty.
+func mustEmail(caller, field, email string) {
+	if email != "" && !isEmail(email) {
+		panic(fmt.Sprintf("supportbeetest: %s: %s %q is not an e-mail address", caller, field, email))
 	}
 }
 

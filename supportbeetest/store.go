@@ -26,7 +26,9 @@ type desk struct {
 	byActivity index
 	byCreation index
 	byEmail    map[string]*user // by the address in lower case
-	onID       func(int64)      // called with each new ID; may be nil
+	sources    map[source]*source
+	onID       func(int64) // called with each new ID; may be nil
+	indexes
 }
 
 type user struct {
@@ -61,10 +63,38 @@ type label struct {
 	Color string `json:"color"`
 }
 
+// content is the content of a message. Most have text only, and share the nil pointer.
 type content struct {
-	Text        string  `json:"text"`
+	Text string `json:"text"`
+	More *more  `json:"more,omitempty"`
+}
+
+// more is what a content has besides text.
+type more struct {
 	HTML        string  `json:"html"`
 	Attachments []int64 `json:"attachments,omitempty"`
+}
+
+func newContent(text, html string, attachments []int64) content {
+	if html == text && len(attachments) == 0 {
+		return content{Text: text}
+	}
+	return content{text, &more{html, attachments}}
+}
+
+// html returns the HTML, which is the text if only text was sent.
+func (c content) html() string {
+	if c.More == nil {
+		return c.Text
+	}
+	return c.More.HTML
+}
+
+func (c content) attachments() []int64 {
+	if c.More == nil {
+		return nil
+	}
+	return c.More.Attachments
 }
 
 type snippet struct {
@@ -94,47 +124,109 @@ type address struct {
 type ticket struct {
 	// The fields that lists select by come first, since a list reads them of each ticket, and most
 	// of its time is spent on fetching them from memory.
-	ID             int64     `json:"id"`
-	Unanswered     bool      `json:"unanswered,omitempty"`
-	Archived       bool      `json:"archived,omitempty"`
-	Spam           bool      `json:"spam,omitempty"`
-	Trash          bool      `json:"trash,omitempty"`
-	Starred        bool      `json:"starred,omitempty"`
-	Private        bool      `json:"private,omitempty"`
-	Requester      int64     `json:"requester"`
-	User           int64     `json:"user,omitempty"` // assigned; 0 if there is none
-	Team           int64     `json:"team,omitempty"` // assigned; 0 if there is none
-	Replies        []*post   `json:"replies,omitempty"`
-	Labels         []string  `json:"labels,omitempty"`
-	LastActivityAt time.Time `json:"last_activity_at"`
-	CreatedAt      time.Time `json:"created_at"`
-	SnoozedUntil   time.Time `json:"snoozed_until,omitzero"`
+	ID             int64    `json:"id"`
+	Unanswered     bool     `json:"unanswered,omitempty"`
+	Archived       bool     `json:"archived,omitempty"`
+	Spam           bool     `json:"spam,omitempty"`
+	Trash          bool     `json:"trash,omitempty"`
+	Starred        bool     `json:"starred,omitempty"`
+	Private        bool     `json:"private,omitempty"`
+	Requester      int64    `json:"requester"`
+	User           int64    `json:"user,omitempty"` // assigned; 0 if there is none
+	Team           int64    `json:"team,omitempty"` // assigned; 0 if there is none
+	Replies        []*post  `json:"replies,omitempty"`
+	Labels         []string `json:"labels,omitempty"`
+	LastActivityAt instant  `json:"last_activity_at"`
+	CreatedAt      instant  `json:"created_at"`
 
 	Subject  string  `json:"subject"`
-	CC       []int64 `json:"cc,omitempty"`
-	BCC      []int64 `json:"bcc,omitempty"`
 	Content  content `json:"content"`
-	Channel  string  `json:"channel"`
-	Address  string  `json:"address"`
+	Source   *source `json:"source"`
 	Comments []*post `json:"comments,omitempty"`
-	Draft    *draft  `json:"draft,omitempty"`
-	Audit    []audit `json:"audit,omitempty"`
+	Rare     *rare   `json:"rare,omitempty"`
+}
 
-	Submitter       int64 `json:"submitter,omitempty"` // who opened it; 0 for the requester
-	NotifyRequester bool  `json:"notify_requester,omitempty"`
+// rare is what most tickets do not have, kept apart to save memory.
+type rare struct {
+	Copies          *copies `json:"copies,omitempty"`
+	SnoozedUntil    instant `json:"snoozed_until,omitzero"`
+	Draft           *draft  `json:"draft,omitempty"`
+	Audit           []audit `json:"audit,omitempty"`     // without what desk.trail derives
+	Submitter       int64   `json:"submitter,omitempty"` // who opened it; 0 for the requester
+	NotifyRequester bool    `json:"notify_requester,omitempty"`
+}
+
+// rare returns what the ticket has of it, for reading.
+func (t *ticket) rare() *rare {
+	if t.Rare == nil {
+		return &none
+	}
+	return t.Rare
+}
+
+var none rare
+
+// own returns what the ticket has of it, for writing.
+func (t *ticket) own() *rare {
+	if t.Rare == nil {
+		t.Rare = &rare{}
+	}
+	return t.Rare
+}
+
+// source is where a ticket came from, such as {"email", "help@acme.example"}. Tickets share them.
+type source struct {
+	Channel string `json:"channel"`
+	Address string `json:"address"`
+}
+
+// source returns the source that tickets from there share.
+func (d *desk) source(channel, address string) *source {
+	key := source{channel, address}
+	if d.sources[key] == nil {
+		d.sources[key] = &key
+	}
+	return d.sources[key]
 }
 
 // active reports whether the ticket is neither done nor thrown away.
 func (t *ticket) active() bool { return !t.Archived && !t.Spam && !t.Trash }
 
+// copies are the people who get copies of a ticket or a reply. Most have none, and share the nil
+// pointer.
+type copies struct {
+	CC  []int64 `json:"cc,omitempty"`
+	BCC []int64 `json:"bcc,omitempty"`
+}
+
+func newCopies(cc, bcc []int64) *copies {
+	if len(cc) == 0 && len(bcc) == 0 {
+		return nil
+	}
+	return &copies{cc, bcc}
+}
+
+func (c *copies) cc() []int64 {
+	if c == nil {
+		return nil
+	}
+	return c.CC
+}
+
+func (c *copies) bcc() []int64 {
+	if c == nil {
+		return nil
+	}
+	return c.BCC
+}
+
 // post is a reply or a comment.
 type post struct {
-	ID        int64     `json:"id"`
-	CreatedAt time.Time `json:"created_at"`
-	Author    int64     `json:"author"`
-	CC        []int64   `json:"cc,omitempty"`
-	BCC       []int64   `json:"bcc,omitempty"`
-	Content   content   `json:"content"`
+	ID        int64   `json:"id"`
+	CreatedAt instant `json:"created_at"`
+	Author    int64   `json:"author"`
+	Copies    *copies `json:"copies,omitempty"`
+	Content   content `json:"content"`
 }
 
 type draft struct {
@@ -151,6 +243,7 @@ type audit struct {
 	Actor  int64     `json:"actor,omitempty"` // 0 if there is none
 	URL    string    `json:"url"`
 	At     time.Time `json:"at"`
+	Posts  int       `json:"posts,omitempty"` // of the ticket before it
 }
 
 type ruleBody struct {
@@ -186,17 +279,29 @@ func newDesk() *desk {
 
 // reindex builds the indexes.
 func (d *desk) reindex() {
-	d.byActivity = index{key: func(t *ticket) time.Time { return t.LastActivityAt }}
-	d.byCreation = index{key: func(t *ticket) time.Time { return t.CreatedAt }}
+	d.byActivity = index{key: func(t *ticket) instant { return t.LastActivityAt }}
+	d.byCreation = index{key: func(t *ticket) instant { return t.CreatedAt }}
 	for _, t := range d.Tickets {
 		d.byActivity.tickets = append(d.byActivity.tickets, t)
 		d.byCreation.tickets = append(d.byCreation.tickets, t)
 	}
 	d.byActivity.sort()
 	d.byCreation.sort()
-	d.byEmail = map[string]*user{}
+	d.byEmail, d.sources = map[string]*user{}, map[source]*source{}
+	for _, t := range d.Tickets {
+		t.Source = d.source(t.Source.Channel, t.Source.Address)
+	}
 	for _, u := range d.sortedUsers() {
 		d.addUser(u)
+	}
+	d.recount()
+}
+
+// recount builds the indexes that [desk.count] keeps.
+func (d *desk) recount() {
+	d.indexes = newIndexes()
+	for _, t := range d.byCreation.tickets {
+		d.count(t)
 	}
 }
 
@@ -210,12 +315,12 @@ func (d *desk) id() int64 {
 
 // index holds all tickets in the order of a time, oldest first.
 type index struct {
-	key     func(*ticket) time.Time
+	key     func(*ticket) instant
 	tickets []*ticket
 }
 
 func (x *index) compare(a, b *ticket) int {
-	return cmp.Or(x.key(a).Compare(x.key(b)), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(cmp.Compare(x.key(a), x.key(b)), cmp.Compare(a.ID, b.ID))
 }
 
 func (x *index) sort() { slices.SortFunc(x.tickets, x.compare) }
@@ -236,10 +341,12 @@ func (d *desk) addTicket(t *ticket) {
 	d.Tickets[t.ID] = t
 	d.byActivity.insert(t)
 	d.byCreation.insert(t)
+	d.count(t)
 }
 
 func (d *desk) removeTicket(t *ticket) {
 	delete(d.Tickets, t.ID)
+	d.uncount(t)
 	d.byActivity.remove(t)
 	d.byCreation.remove(t)
 }
@@ -247,12 +354,36 @@ func (d *desk) removeTicket(t *ticket) {
 // touch sets the time of the ticket's last activity.
 func (d *desk) touch(t *ticket, now time.Time) {
 	d.byActivity.remove(t)
-	t.LastActivityAt = now
+	t.LastActivityAt = instantOf(now)
 	d.byActivity.insert(t)
 }
 
-func (d *desk) note(t *ticket, action string, actor int64, url string, now time.Time) {
-	t.Audit = append(t.Audit, audit{Action: action, Actor: actor, URL: url, At: now})
+// note adds an entry to the audit trail of a ticket. See [desk.trail].
+func (d *desk) note(t *ticket, action string, actor int64, now time.Time) {
+	own := t.own()
+	own.Audit = append(own.Audit, audit{Action: action, Actor: actor, URL: "#ticket", At: now, Posts: len(t.Replies) + len(t.Comments)})
+}
+
+// trail returns the audit trail of a ticket. That it was created, and its replies and comments, are
+// derived from them, which saves memory.
+func (d *desk) trail(t *ticket) []audit {
+	list := []audit{{Action: "Created", Actor: cmp.Or(t.rare().Submitter, t.Requester), URL: "#ticket", At: t.CreatedAt.time()}}
+	noted, replies, comments := t.rare().Audit, t.Replies, t.Comments
+	for posts := 0; ; posts++ {
+		for len(noted) > 0 && noted[0].Posts <= posts {
+			list, noted = append(list, noted[0]), noted[1:]
+		}
+		switch {
+		case len(replies) > 0 && (len(comments) == 0 || replies[0].ID < comments[0].ID):
+			list = append(list, audit{Action: "Replied", Actor: replies[0].Author, URL: "#replies/" + itoa(replies[0].ID), At: replies[0].CreatedAt.time()})
+			replies = replies[1:]
+		case len(comments) > 0:
+			list = append(list, audit{Action: "Commented", Actor: comments[0].Author, URL: "#comments/" + itoa(comments[0].ID), At: comments[0].CreatedAt.time()})
+			comments = comments[1:]
+		default:
+			return append(list, noted...)
+		}
+	}
 }
 
 // person returns the user with the e-mail address, a new customer if there is none.
@@ -312,16 +443,15 @@ func (d *desk) addLabel(name, color string) label {
 	return l
 }
 
-// countTickets returns how many tickets each user has requested, and how many of them are active.
-func (d *desk) countTickets() (active, requested map[int64]int) {
-	active, requested = map[int64]int{}, map[int64]int{}
-	for _, t := range d.byCreation.tickets {
-		requested[t.Requester]++
-		if t.active() {
-			active[t.Requester]++
+// groups returns the customer groups that have members, by ID.
+func (d *desk) groups() (list []*user) {
+	for _, u := range d.Users {
+		if len(u.Members) > 0 {
+			list = append(list, u)
 		}
 	}
-	return active, requested
+	slices.SortFunc(list, func(a, b *user) int { return cmp.Compare(a.ID, b.ID) })
+	return list
 }
 
 // sortedUsers returns the users by ID.

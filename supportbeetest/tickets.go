@@ -2,6 +2,7 @@ package supportbeetest
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -27,18 +28,34 @@ func listTickets(s *Desk, c *call) response {
 }
 
 func searchTickets(s *Desk, c *call) response {
-	text := strings.ToLower(strings.TrimSpace(c.query.Get("query")))
+	text := strings.TrimSpace(c.query.Get("query"))
 	if text == "" {
 		return invalidInput("Query can't be blank")
 	}
+	find := newFinder(text)
+	requesters := map[int64]bool{}
+	for id, u := range c.desk.Users {
+		if find.in(u.Name) || find.in(u.Email) {
+			requesters[id] = true
+		}
+	}
+	var replied map[*ticket]bool
+	for text, tickets := range c.desk.replies {
+		if find.in(text) {
+			if replied == nil {
+				replied = make(map[*ticket]bool, len(tickets))
+			}
+			for _, t := range tickets {
+				replied[t] = true
+			}
+		}
+	}
+	withSpam, withTrash := c.flag("spam"), c.flag("trash")
 	return c.page(&c.desk.byActivity, func(t *ticket) bool {
-		if t.Spam && !c.flag("spam") || t.Trash && !c.flag("trash") {
+		if t.Spam && !withSpam || t.Trash && !withTrash {
 			return false
 		}
-		requester := c.desk.Users[t.Requester]
-		has := func(in string) bool { return strings.Contains(strings.ToLower(in), text) }
-		return has(t.Subject) || has(t.Content.Text) || has(requester.Name) || has(requester.Email) ||
-			slices.ContainsFunc(t.Replies, func(p *post) bool { return has(p.Content.Text) })
+		return find.in(t.Subject) || find.in(t.Content.Text) || len(requesters) > 0 && requesters[t.Requester] || len(replied) > 0 && replied[t]
 	})
 }
 
@@ -46,13 +63,15 @@ func searchTickets(s *Desk, c *call) response {
 // the order.
 func (c *call) selection() (func(*ticket) bool, *index, response) {
 	q := c.query
-	order, at := &c.desk.byActivity, func(t *ticket) time.Time { return t.LastActivityAt }
+	order := &c.desk.byActivity
 	if q.Get("sort_by") == "creation_time" {
-		order, at = &c.desk.byCreation, func(t *ticket) time.Time { return t.CreatedAt }
+		order = &c.desk.byCreation
 	}
+	key := order.key
 	if c.quirks.UntilByActivity {
-		at = c.desk.byActivity.key
+		key = c.desk.byActivity.key
 	}
+	at := func(t *ticket) time.Time { return key(t).time() }
 	var tests []func(*ticket) bool
 	test := func(f func(*ticket) bool) { tests = append(tests, f) }
 
@@ -165,22 +184,22 @@ func (c *call) page(order *index, keep func(*ticket) bool) response {
 	perPage = min(perPage, maxPerPage, cmp.Or(c.quirks.MaxPerPage, maxPerPage))
 	number = min(number, math.MaxInt/maxPerPage)
 	first := (number - 1) * perPage
-	total, list := 0, []ticketJSON{}
+	total, list, totalOnly := 0, []ticketJSON{}, c.flag("total_only")
 	tickets := order.tickets
 	if c.quirks.UnstableOrder {
 		tickets = slices.Clone(tickets)
 		c.quirks.shuffle(tickets, order.key)
 	}
 	for _, t := range slices.Backward(tickets) {
-		if !keep(t) {
+		if !keep(t) || !c.visible(t) {
 			continue
 		}
-		if total >= first && len(list) < perPage && !c.flag("total_only") {
+		if total >= first && len(list) < perPage && !totalOnly {
 			list = append(list, c.encoder.ticket(t))
 		}
 		total++
 	}
-	if c.flag("total_only") {
+	if totalOnly {
 		return ok(object{"total": total})
 	}
 	pages := (total + perPage - 1) / perPage
@@ -206,13 +225,16 @@ type contentBody struct {
 	AttachmentIDs []int64 `json:"attachment_ids"`
 }
 
-// content returns the content that the service stores: text is the default of html.
+// content returns the content that the service stores: text is the default of html. That the text
+// of HTML is the default of text is inferred.
 func (b contentBody) content() content {
-	out := content{Text: b.Text, HTML: b.HTML, Attachments: b.AttachmentIDs}
-	if out.HTML == "" {
-		out.HTML = out.Text
+	switch {
+	case b.HTML == "":
+		b.HTML = b.Text
+	case b.Text == "":
+		b.Text = plainText(b.HTML)
 	}
-	return out
+	return newContent(b.Text, b.HTML, b.AttachmentIDs)
 }
 
 // problems returns a sentence for each reason to reject a content.
@@ -244,8 +266,15 @@ func createTicket(s *Desk, c *call) response {
 		return bad
 	}
 	var problems []string
-	if strings.TrimSpace(in.RequesterEmail) == "" {
+	in.RequesterEmail = strings.TrimSpace(in.RequesterEmail)
+	switch {
+	case in.RequesterEmail == "":
 		problems = append(problems, "Requester can't be blank", "Requester email can't be blank")
+	case !isEmail(in.RequesterEmail):
+		problems = append(problems, fmt.Sprintf("Requester email %q is invalid", in.RequesterEmail))
+	}
+	if _, known := c.desk.address(in.ForwardingAddressID); c.strict && !known {
+		problems = append(problems, "Forwarding address does not exist")
 	}
 	problems = append(problems, c.problems(in.Content)...)
 	cc, bcc, copies := c.copies(in.CC, in.BCC)
@@ -255,19 +284,23 @@ func createTicket(s *Desk, c *call) response {
 	if wait := s.limiter.take(c, s.config.limits, s.Clock.Now()); wait > 0 {
 		return s.tooMany(wait)
 	}
+	address, _ := c.desk.address(in.ForwardingAddressID)
 	t := &ticket{
-		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID, CC: cc(), BCC: bcc(),
-		Content: in.Content.content(), CreatedAt: c.now, LastActivityAt: c.now, Unanswered: true, Channel: "web", Address: c.desk.address(in.ForwardingAddressID),
+		ID: c.desk.id(), Subject: in.Subject, Requester: c.desk.person(in.RequesterEmail, in.RequesterName).ID,
+		Content: in.Content.content(), CreatedAt: instantOf(c.now), LastActivityAt: instantOf(c.now), Unanswered: true, Source: c.desk.source("web", address),
 	}
-	c.desk.applyFilters(t)
+	if copies := newCopies(cc(), bcc()); copies != nil {
+		t.own().Copies = copies
+	}
 	c.desk.addTicket(t)
 	actor := t.Requester
 	if c.user != nil {
 		actor = c.user.ID
 	}
-	t.Submitter, t.NotifyRequester = actor, in.NotifyRequester
-	c.desk.note(t, "Created", actor, "#ticket", c.now)
+	own := t.own()
+	own.Submitter, own.NotifyRequester = actor, in.NotifyRequester
 	s.emit(c, "ticket.created", t, nil)
+	s.applyFilters(c, t)
 	s.mailTicket(t, in.NotifyRequester)
 	if c.dialect == DialectDocumented {
 		return created(c.encoder.ticket(t))
@@ -290,8 +323,8 @@ func (c *call) copies(cc, bcc []string) (ccIDs, bccIDs func() []int64, problems 
 				person, email = "", text
 			}
 			email = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(email), ">"))
-			if !strings.Contains(email, "@") {
-				problems = append(problems, name+" is invalid")
+			if !isEmail(email) {
+				problems = append(problems, fmt.Sprintf("%s %q is invalid", name, text))
 			}
 			people = append(people, parsed{strings.TrimSpace(person), email})
 		}
@@ -348,22 +381,30 @@ var (
 
 // setFlag handles an action. Repeating it has no effect.
 func setFlag(flag flagOf, on bool) func(*Desk, *call) response {
-	event, note := flag.onEvent, flag.onNote
-	if !on {
-		event, note = flag.offEvent, flag.offNote
-	}
 	return func(s *Desk, c *call) response {
 		t, missing := c.ticket404()
 		if t == nil {
 			return missing
 		}
-		if flag.set(t, on) {
-			c.desk.note(t, note, c.user.ID, "#ticket", c.now)
-			if event != "" {
-				s.emit(c, event, t, nil)
-			}
-		}
+		s.setFlag(c, t, flag, on)
 		return done()
+	}
+}
+
+// setFlag turns a state of a ticket on or off.
+func (s *Desk) setFlag(c *call, t *ticket, flag flagOf, on bool) {
+	changed := false
+	c.desk.change(t, func() { changed = flag.set(t, on) })
+	if !changed {
+		return
+	}
+	event, note := flag.onEvent, flag.onNote
+	if !on {
+		event, note = flag.offEvent, flag.offNote
+	}
+	c.note(t, note)
+	if event != "" {
+		s.emit(c, event, t, nil)
 	}
 }
 
@@ -388,12 +429,12 @@ func setRequester(s *Desk, c *call) response {
 	if bad, fits := c.decode("requester", &in); !fits {
 		return bad
 	}
-	if !strings.Contains(in.Email, "@") {
+	if !isEmail(in.Email) {
 		return invalidInput("Email is invalid")
 	}
-	t.Submitter = cmp.Or(t.Submitter, t.Requester)
-	t.Requester = c.desk.person(in.Email, "").ID
-	c.desk.note(t, "Changed the requester", c.user.ID, "#ticket", c.now)
+	t.own().Submitter = cmp.Or(t.rare().Submitter, t.Requester)
+	c.desk.change(t, func() { t.Requester = c.desk.person(in.Email, "").ID })
+	c.note(t, "Changed the requester")
 	p := c.person(t.Requester)
 	return created(object{"user": object{"auto_assign": false, "email": p.Email, "first_name": p.FirstName, "last_name": p.LastName}})
 }
@@ -413,14 +454,27 @@ func assignUser(s *Desk, c *call) response {
 	if u == nil || !u.agent() {
 		return notFound("User", in.UserID)
 	}
-	if team := c.desk.team(t.Team); team != nil && !slices.Contains(team.Members, u.ID) {
+	if !c.desk.assignable(t.Team, u) {
 		return fail(http.StatusConflict, "The user is not a member of the ticket's team")
 	}
-	t.User = u.ID
-	c.desk.note(t, "Assigned to "+u.Name, c.user.ID, "#ticket", c.now)
-	id, assignee := c.desk.id(), c.person(u.ID)
+	id := s.giveToUser(c, t, u)
+	return created(c.assignment("user_assignment", id, t, c.now, "user", c.person(u.ID)))
+}
+
+// assignable reports whether a ticket of the team, which is 0 if it has none, can be assigned to
+// the user.
+func (d *desk) assignable(teamID int64, u *user) bool {
+	team := d.team(teamID)
+	return u.agent() && (team == nil || slices.Contains(team.Members, u.ID))
+}
+
+// giveToUser assigns a ticket to a user. It returns the ID of the assignment.
+func (s *Desk) giveToUser(c *call, t *ticket, u *user) int64 {
+	c.desk.change(t, func() { t.User = u.ID })
+	c.note(t, "Assigned to "+u.Name)
+	id := c.desk.id()
 	s.emit(c, "ticket.assigned.to.user", t, object{"user_assignment": object{"id": id, "assignee": object{"user": c.webhook().person(u.ID)}}})
-	return created(c.assignment("user_assignment", id, t, c.now, "user", assignee))
+	return id
 }
 
 func unassignUser(s *Desk, c *call) response {
@@ -428,13 +482,19 @@ func unassignUser(s *Desk, c *call) response {
 	if t == nil {
 		return missing
 	}
-	if t.User != 0 {
-		before := c.webhook().person(t.User)
-		t.User = 0
-		c.desk.note(t, "Unassigned the user", c.user.ID, "#ticket", c.now)
-		s.emit(c, "ticket.unassigned.from.user", t, object{"user_assignment": object{"id": c.desk.id(), "assignee": object{"user": before}}})
-	}
+	s.dropUser(c, t)
 	return done()
+}
+
+// dropUser removes the assigned user of a ticket, if it has one.
+func (s *Desk) dropUser(c *call, t *ticket) {
+	if t.User == 0 {
+		return
+	}
+	before := c.webhook().person(t.User)
+	c.desk.change(t, func() { t.User = 0 })
+	c.note(t, "Unassigned the user")
+	s.emit(c, "ticket.unassigned.from.user", t, object{"user_assignment": object{"id": c.desk.id(), "assignee": object{"user": before}}})
 }
 
 func assignTeam(s *Desk, c *call) response {
@@ -452,14 +512,30 @@ func assignTeam(s *Desk, c *call) response {
 	if team == nil {
 		return notFound("Team", in.TeamID)
 	}
+	id := s.moveToTeam(c, t, team)
+	return created(c.assignment("team_assignment", id, t, c.now, "team", c.encoder.team(team)))
+}
+
+// moveToTeam assigns a ticket to a team, which drops the user of another one. It returns the ID of
+// the assignment.
+func (s *Desk) moveToTeam(c *call, t *ticket, team *team) int64 {
 	if t.Team != team.ID {
-		t.User = 0
+		s.dropUser(c, t)
 	}
-	t.Team = team.ID
-	c.desk.note(t, "Assigned to team "+team.Name, c.user.ID, "#ticket", c.now)
-	id, assignee := c.desk.id(), c.encoder.team(team)
+	c.desk.change(t, func() { t.Team = team.ID })
+	c.note(t, "Assigned to team "+team.Name)
+	id := c.desk.id()
 	s.emit(c, "ticket.assigned.to.team", t, object{"team_assignment": object{"id": id, "assignee": object{"team": c.webhook().team(team)}}})
-	return created(c.assignment("team_assignment", id, t, c.now, "team", assignee))
+	return id
+}
+
+// note adds to the audit trail what the user of the request, or a filter, has done.
+func (c *call) note(t *ticket, action string) {
+	actor := int64(0)
+	if c.user != nil {
+		actor = c.user.ID
+	}
+	c.desk.note(t, action, actor, c.now)
 }
 
 func unassignTeam(s *Desk, c *call) response {
@@ -468,8 +544,8 @@ func unassignTeam(s *Desk, c *call) response {
 		return missing
 	}
 	if team := c.desk.team(t.Team); team != nil {
-		t.Team = 0
-		c.desk.note(t, "Unassigned the team", c.user.ID, "#ticket", c.now)
+		c.desk.change(t, func() { t.Team = 0 })
+		c.note(t, "Unassigned the team")
 		s.emit(c, "ticket.unassigned.from.team", t, object{"team_assignment": object{"id": c.desk.id(), "assignee": object{"team": c.webhook().team(team)}}})
 	}
 	return done()
@@ -481,7 +557,7 @@ func getAudit(s *Desk, c *call) response {
 		return missing
 	}
 	list := []auditJSON{}
-	for _, a := range t.Audit {
+	for _, a := range c.desk.trail(t) {
 		list = append(list, c.encoder.audit(a))
 	}
 	return ok(object{"audit": list})

@@ -47,7 +47,7 @@ type userBody struct {
 // userProblems returns a sentence for each reason to reject in for self, which is nil for a new user.
 func (c *call) userProblems(in userBody, self *user) (problems []string) {
 	if in.Email != nil {
-		if !strings.Contains(*in.Email, "@") {
+		if !isEmail(*in.Email) {
 			problems = append(problems, "Email is invalid")
 		}
 		if known := c.desk.byEmail[strings.ToLower(*in.Email)]; known != nil && known != self {
@@ -138,6 +138,9 @@ func createUser(s *Desk, c *call) response {
 	}
 	c.desk.addUser(u)
 	c.applyUser(u, in)
+	if customer != nil {
+		c.desk.recount() // since reports are about the replies of agents
+	}
 	return created(object{"user": c.encoder.user(u)})
 }
 
@@ -162,14 +165,13 @@ func getUser(s *Desk, c *call) response {
 		most = n
 	}
 	var tickets []*ticket
-	for _, t := range slices.Backward(c.desk.byActivity.tickets) {
-		if len(tickets) == most {
-			break
-		}
-		if t.Requester == u.ID || slices.Contains(u.Members, t.Requester) {
-			tickets = append(tickets, t)
+	for _, id := range append([]int64{u.ID}, u.Members...) {
+		if of := c.desk.requested[id]; of != nil {
+			tickets = append(tickets, of.tickets...)
 		}
 	}
+	slices.SortFunc(tickets, func(a, b *ticket) int { return c.desk.byActivity.compare(b, a) })
+	tickets = tickets[:min(len(tickets), max(most, 0))]
 	return ok(c.userWithTickets(u, tickets))
 }
 

@@ -15,11 +15,11 @@ import (
 	"github.com/supportbee-go/supportbee"
 )
 
-// maxQueuedWebhooks limits the events that wait for slow receivers.
+// maxQueuedWebhooks limits the events that wait for a slow receiver.
 const maxQueuedWebhooks = 10_000
 
 // errQueueFull is the [Delivery.Err] of an event that was dropped.
-var errQueueFull = errors.New("supportbeetest: webhook dropped: 10,000 events are waiting for their receivers")
+var errQueueFull = errors.New("supportbeetest: webhook dropped: 10,000 events are waiting for the receiver")
 
 // Webhook is a receiver of events: a URL, or a handler that is called without a socket.
 type Webhook struct {
@@ -31,10 +31,10 @@ type Webhook struct {
 }
 
 // AddWebhook delivers each event from now on to a receiver, in the order in which they happen and
-// one at a time. If MaxAttempts is greater than 1, a failed delivery is repeated at once. A check
-// is a request with the payload null.
+// one at a time. A slow receiver does not delay others. If MaxAttempts is greater than 1, a failed
+// delivery is repeated at once. A check is a request with the payload null.
 //
-// At most 10,000 events wait for slow receivers; the others are dropped, which is an error in
+// At most 10,000 events wait for a receiver; the others are dropped, which is an error in
 // [Desk.Deliveries]. AddWebhook panics if the receiver has not exactly one of URL and Handler.
 func (s *Desk) AddWebhook(webhook Webhook) {
 	if (webhook.URL == "") == (webhook.Handler == nil) {
@@ -56,11 +56,10 @@ type Delivery struct {
 	Err    error // why there was no response
 }
 
-// Deliveries returns the attempts to deliver events so far, oldest first, at most the last 10,000.
+// Deliveries returns the attempts to deliver events so far, oldest first, as far as they are recorded.
+// The order of deliveries to different receivers is not defined.
 func (s *Desk) Deliveries() []Delivery {
-	var list []Delivery
-	s.webhooks.sent.each(func(d Delivery) { list = append(list, d) })
-	return list
+	return recorded(s.history, func(d Delivery) (Delivery, bool) { return d, true })
 }
 
 // emit sends an event to the webhooks. All events are sent through it. The parts are encoded by
@@ -116,50 +115,49 @@ func escapeHTML(body []byte) []byte {
 	return escaped
 }
 
-// receiver is a webhook with the client that reaches it.
+// receiver is a webhook with the events that wait for it. A goroutine delivers them while there are
+// any, so that a slow receiver delays no other.
 type receiver struct {
 	Webhook
-	client *http.Client
+	client  *http.Client
+	queue   []queued // guarded by the sender's mutex, like running and removed
+	running bool
+	removed bool
 }
 
-// queued is an event for one receiver.
+// queued is an event for a receiver.
 type queued struct {
-	to     receiver
 	action supportbee.WebhookAction
 	body   []byte
 }
 
-// webhookSender sends events to receivers. Its goroutine runs while events are queued.
+// webhookSender sends events to receivers.
 type webhookSender struct {
-	lifetime  *lifetime
-	client    *http.Client
-	sent      ring[Delivery]
+	lifetime *lifetime
+	history  *history
+	client   *http.Client
+
 	mu        sync.Mutex
-	receivers []receiver
-	queue     []queued
-	running   bool
-	resets    int           // deliveries from before a reset are not recorded
-	idle      chan struct{} // closed when the queue is empty; nil while nobody waits
-	ctx       context.Context
-	interrupt context.CancelFunc
+	receivers []*receiver
+	running   int           // goroutines that deliver
+	idle      chan struct{} // closed when none delivers; nil while nobody waits
 }
 
-func newWebhookSender(lifetime *lifetime) *webhookSender {
-	ctx, cancel := context.WithCancel(context.Background())
+func newWebhookSender(lifetime *lifetime, history *history) *webhookSender {
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext}
-	return &webhookSender{lifetime: lifetime, client: &http.Client{Timeout: 10 * time.Second, Transport: transport}, ctx: ctx, interrupt: cancel}
+	return &webhookSender{lifetime: lifetime, history: history, client: &http.Client{Timeout: 10 * time.Second, Transport: transport}}
 }
 
 func (s *webhookSender) add(webhook Webhook) {
-	r := receiver{webhook, s.client}
+	r := &receiver{Webhook: webhook, client: s.client}
 	if webhook.Handler != nil {
-		r.client = &http.Client{Timeout: s.client.Timeout, Transport: memoryTransport{webhook.Handler, s.lifetime}}
+		r.client = &http.Client{Timeout: s.client.Timeout, Transport: memoryTransport{foreignHandler{webhook.Handler}, s.lifetime}}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.receivers = append(s.receivers, r)
 	if webhook.Check {
-		s.enqueue(queued{r, supportbee.WebhookCheck, []byte(`{"payload":null}`)})
+		s.enqueue(r, queued{supportbee.WebhookCheck, []byte(`{"payload":null}`)})
 	}
 }
 
@@ -176,75 +174,80 @@ func (s *webhookSender) send(action supportbee.WebhookAction, body []byte) {
 	defer s.mu.Unlock()
 	for _, to := range s.receivers {
 		if to.EscapeHTML {
-			s.enqueue(queued{to, action, escapeHTML(body)})
+			s.enqueue(to, queued{action, escapeHTML(body)})
 		} else {
-			s.enqueue(queued{to, action, body})
+			s.enqueue(to, queued{action, body})
 		}
 	}
 }
 
 // enqueue is called with the mutex locked.
-func (s *webhookSender) enqueue(event queued) {
-	switch {
-	case s.ctx.Err() != nil: // closed
-	case len(s.queue) >= maxQueuedWebhooks:
-		s.sent.add(Delivery{URL: event.to.URL, Action: event.action, Body: event.body, Err: errQueueFull})
-	default:
-		s.queue = append(s.queue, event)
-		if !s.running {
-			s.running = true
-			go s.run()
-		}
+func (s *webhookSender) enqueue(to *receiver, event queued) {
+	if len(to.queue) >= maxQueuedWebhooks {
+		s.history.add(Delivery{URL: to.URL, Action: event.action, Body: event.body, Err: errQueueFull})
+		return
 	}
+	if !to.running {
+		if !s.lifetime.begin() {
+			return // the desk is closed
+		}
+		to.running = true
+		s.running++
+		go s.run(to)
+	}
+	to.queue = append(to.queue, event)
 }
 
-func (s *webhookSender) run() {
+// run delivers the events of a receiver until there are none or the desk is closed.
+func (s *webhookSender) run(to *receiver) {
+	defer s.lifetime.done()
 	for {
 		s.mu.Lock()
-		if len(s.queue) == 0 || s.ctx.Err() != nil {
-			s.running, s.queue = false, nil
-			if s.idle != nil {
+		if len(to.queue) == 0 || s.lifetime.ctx.Err() != nil {
+			to.running, to.queue = false, nil
+			s.running--
+			if s.running == 0 && s.idle != nil {
 				close(s.idle)
 				s.idle = nil
 			}
 			s.mu.Unlock()
 			return
 		}
-		next, resets := s.queue[0], s.resets
-		s.queue = s.queue[1:]
+		next := to.queue[0]
+		to.queue = to.queue[1:]
 		s.mu.Unlock()
-		s.deliver(next, resets)
+		s.deliver(to, next)
 	}
 }
 
 // deliver sends an event until it is received, at most MaxAttempts times.
-func (s *webhookSender) deliver(event queued, resets int) {
-	for range max(1, event.to.MaxAttempts) {
-		d := Delivery{URL: event.to.URL, Action: event.action, Body: event.body}
-		d.Status, d.Err = s.post(event)
+func (s *webhookSender) deliver(to *receiver, event queued) {
+	for range max(1, to.MaxAttempts) {
+		d := Delivery{URL: to.URL, Action: event.action, Body: event.body}
+		d.Status, d.Err = s.post(to, event)
 		s.mu.Lock()
-		current := s.resets == resets
-		if current {
-			s.sent.add(d)
+		removed := to.removed
+		if !removed {
+			s.history.add(d)
 		}
 		s.mu.Unlock()
-		if !current || d.Status/100 == 2 || s.ctx.Err() != nil {
+		if removed || d.Status/100 == 2 || s.lifetime.ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-func (s *webhookSender) post(event queued) (int, error) {
-	url := event.to.URL
+func (s *webhookSender) post(to *receiver, event queued) (int, error) {
+	url := to.URL
 	if url == "" {
 		url = "http://webhook.localhost/"
 	}
-	req, err := http.NewRequestWithContext(s.ctx, http.MethodPost, url, bytes.NewReader(event.body))
+	req, err := http.NewRequestWithContext(s.lifetime.ctx, http.MethodPost, url, bytes.NewReader(event.body))
 	if err != nil {
 		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	res, err := event.to.client.Do(req)
+	res, err := to.client.Do(req)
 	if err != nil {
 		return 0, err
 	}
@@ -252,10 +255,10 @@ func (s *webhookSender) post(event queued) (int, error) {
 	return res.StatusCode, nil
 }
 
-// flush waits until the queue is empty and the last event has been delivered.
+// flush waits until the queues are empty and the last events have been delivered.
 func (s *webhookSender) flush(ctx context.Context) error {
 	s.mu.Lock()
-	if !s.running {
+	if s.running == 0 {
 		s.mu.Unlock()
 		return nil
 	}
@@ -272,18 +275,13 @@ func (s *webhookSender) flush(ctx context.Context) error {
 	}
 }
 
-// reset removes the receivers, the queued events and the record of deliveries.
+// reset removes the receivers and the events that wait for them. What is being delivered is not
+// recorded.
 func (s *webhookSender) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.receivers, s.queue = nil, nil
-	s.resets++
-	s.sent.reset()
-}
-
-// close drops the queued events and waits for the current delivery.
-func (s *webhookSender) close() {
-	s.interrupt()
-	_ = s.flush(context.Background())
-	s.client.CloseIdleConnections()
+	for _, r := range s.receivers {
+		r.removed, r.queue = true, nil
+	}
+	s.receivers = nil
 }

@@ -64,7 +64,7 @@ var calls = []struct {
 	{"Tickets.Create", func(w *world) error {
 		ticket, err := w.c.Tickets.Create(w.ctx, supportbee.TicketParams{
 			Subject: "S", RequesterName: "Ann", RequesterEmail: "ann@example.com", CC: []string{"Bo <bo@example.com>"}, BCC: []string{"c@example.com"},
-			NotifyRequester: true, ForwardingAddressID: "7",
+			NotifyRequester: true, ForwardingAddressID: w.desk.ForwardingAddresses()[0].ID,
 			Content: supportbee.ContentParams{Text: "T", HTML: "<p>T</p>", AttachmentIDs: []supportbee.AttachmentID{w.file}},
 		})
 		if err == nil {

@@ -19,6 +19,9 @@
 // http://192.0.2.7, the download is not redirected, unless -storage-addr serves files at a port of
 // their own.
 //
+// The desk rejects parameters and JSON keys that the service would ignore; with -lenient, it ignores
+// them, too.
+//
 // The state is in memory. With -state, it is kept in a file, tokens included.
 package main
 
@@ -65,6 +68,7 @@ func run(ctx context.Context, args []string, out, logs io.Writer) error {
 	chaos := flags.Float64("chaos", 0, "`share` of all API requests that fail, 0 to 1")
 	chaosSeed := flags.Uint64("chaos-seed", 1, "`number` that determines which requests fail")
 	limits := flags.Bool("rate-limits", false, "enforce the rate limits of creating tickets")
+	lenient := flags.Bool("lenient", false, "ignore unknown parameters, values and JSON keys, as the service does (default: reject them)")
 	dialect := flags.String("dialect", string(supportbeetest.DialectCurrent), "`form` of responses: current, recorded or documented")
 	webhook := flags.String("webhook", "", "send webhooks to this `URL`")
 	state := flags.String("state", "", "`file` to keep the state in")
@@ -108,6 +112,9 @@ func run(ctx context.Context, args []string, out, logs io.Writer) error {
 	}
 	if *cors {
 		options = append(options, supportbeetest.WithCORS())
+	}
+	if *lenient {
+		options = append(options, supportbeetest.WithLenient())
 	}
 	if *limits {
 		options = append(options, supportbeetest.WithRateLimits())

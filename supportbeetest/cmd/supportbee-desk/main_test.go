@@ -175,7 +175,7 @@ func TestWhatIsPrintedWorks(t *testing.T) {
 		assert.Equal(t, http.StatusOK, status, line+": "+body)
 	}
 	for _, role := range []string{"admin", "agent", "collaborator", "customer"} {
-		status, body := curl(t, "curl -H 'Accept: application/json' "+d.url+"/labels", "-H", "Authorization: Bearer "+tokenOf(t, printed, role))
+		status, body := curl(t, "curl -H 'Accept: application/json' "+d.url+"/tickets", "-H", "Authorization: Bearer "+tokenOf(t, printed, role))
 		assert.Equal(t, http.StatusOK, status, role+": "+body)
 	}
 	_, err := client(t, d.url, tokenOf(t, printed, "agent")).Reports.TicketsCount(t.Context(), nil)
@@ -266,6 +266,15 @@ func TestTheDeskKeepsItsState(t *testing.T) {
 	total, err := client(t, again.url, d.token).Tickets.Count(t.Context(), &supportbee.TicketListOptions{Archived: supportbee.ArchivedAny, IncludeSpam: true, IncludeTrash: true})
 	require.NoError(t, err)
 	assert.Equal(t, 14, total, "the seed is for a new state only")
+}
+
+func TestTheDeskIsStrictByDefault(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[int][]string{http.StatusBadRequest: nil, http.StatusOK: {"-lenient"}} {
+		d := start(t, args...)
+		status, body := curl(t, "curl -H 'Accept: application/json' -H 'Authorization: Bearer "+d.token+"' "+d.url+"/tickets?color=red")
+		assert.Equal(t, want, status, body)
+	}
 }
 
 func TestChaosIsOnPurpose(t *testing.T) {
