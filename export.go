@@ -719,6 +719,8 @@ func (w *exportWalk) findEnd(list TicketListOptions, n, size int) (crossing, err
 		switch {
 		case page.listed == 0 && at.page == 1:
 			return crossing{ended: true}, nil
+		case len(page.Tickets) == 0 && at.page == 1:
+			return crossing{}, w.incomplete("none of the tickets until %s can be read", format(w.until()))
 		case len(page.Tickets) == 0 && above == at.page-1:
 			at.page-- // see cross
 			again, err := w.page(list, at)
