@@ -2,7 +2,13 @@ package supportbee_test
 
 import (
 	"context"
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -59,4 +65,34 @@ func TestLabelNamesAreRejected(t *testing.T) {
 			return c.Labels.Remove(ctx, 7, name)
 		})
 	}
+}
+
+// Whatever the name, it is one segment of the path, or rejected.
+func FuzzLabelName(f *testing.F) {
+	for _, name := range []string{"refund", "very important", "a/b", "../..", ".", " .. ", "%2e%2e", "a?b#c", "ü\xff", "a\r\nb\x00", ";", "//host", `\`, "100%"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		sent := 0
+		client := newClient(t, supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+			sent++
+			assert.Equal(t, "acme.supportbee.com", req.URL.Host)
+			uri := req.URL.RequestURI()
+			segment, found := strings.CutPrefix(uri, "/tickets/7/labels/")
+			assert.True(t, found, uri)
+			assert.False(t, strings.ContainsAny(segment, "/?#\\ \r\n"), uri)
+			assert.NotContains(t, []string{".", ".."}, segment)
+			got, err := url.PathUnescape(segment)
+			require.NoError(t, err)
+			assert.Equal(t, name, got)
+			return respond(req, http.StatusNoContent, ""), nil
+		})))
+		err := client.Labels.Remove(t.Context(), 7, name)
+		if sent == 0 {
+			require.ErrorIs(t, err, supportbee.ErrInvalidArgument)
+			return
+		}
+		assert.NoError(t, err)
+		assert.Equal(t, 1, sent)
+	})
 }

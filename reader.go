@@ -743,8 +743,9 @@ func parseTime(text string) (time.Time, bool) {
 		text = strings.TrimSuffix(text, zone)
 	}
 	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 0 && t.Year() <= 9999 {
-			return t.UTC(), true
+		t, err := time.Parse(layout, text)
+		if t = t.UTC(); err == nil && t.Year() >= 0 && t.Year() <= 9999 { // which UTC decides: it is written so
+			return t, true
 		}
 	}
 	return time.Time{}, false

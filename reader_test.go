@@ -754,3 +754,27 @@ func FuzzParseWebhook(f *testing.F) {
 		}
 	})
 }
+
+// A time is read, or kept in Extra, and what is written is read as the same time.
+func FuzzTimes(f *testing.F) {
+	for _, value := range []string{
+		`"2013-01-30T05:45:39Z"`, `"2013-01-30T05:45:39.5+05:30"`, `"2013-01-30T05:45:39+0530"`, `"2013-01-30 05:45:39 UTC"`, `"2013-01-30 05:45"`, `"2013-01-30"`,
+		`"Wed, 30 Jan 2013 05:45:39 +0000"`, `1359524739`, `"1359524739"`, `1.359524739e9`, `253402300800`, `1e308`, `"NaN"`, `"+Inf"`, `-1`, `""`, `" "`, `null`, `{}`, `[1]`, `true`,
+		`"9999-12-31T23:59:59-23:59"`, `"0000-01-01T00:00:00+23:59"`, `"0000-01-01T00:00+00:01"`, `"9999-12-31T23:59-00:01"`, `"0001-01-01T00:00:00Z"`, `"10000-01-01"`, `"\ud800"`,
+	} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		var first, second supportbee.Ticket
+		if json.Unmarshal([]byte(`{"id":7,"created_at":`+value+`}`), &first) != nil {
+			return
+		}
+		written, err := json.Marshal(first)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(written, &second))
+		assert.True(t, first.CreatedAt.Equal(second.CreatedAt), "%s was written as %s", value, written)
+		again, err := json.Marshal(second)
+		require.NoError(t, err)
+		assert.Equal(t, string(written), string(again))
+	})
+}

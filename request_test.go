@@ -174,3 +174,53 @@ func TestErrorsOfTransportsLoseTheURL(t *testing.T) {
 	var opErr *net.OpError
 	require.ErrorAs(t, err, &opErr)
 }
+
+// Wherever a redirect leads, the token stays at the origin of the base URL, a create is sent once,
+// and errors are one line without the token.
+func FuzzRedirects(f *testing.F) {
+	for i, location := range []string{
+		"", "/", "/tickets/8", "?x", "#x", "//elsewhere.example/x", "http://acme.supportbee.com/", "https://acme.supportbee.com:443/", "https://acme.supportbee.com:8443/",
+		"https://ACME.supportbee.com./x", "https://acme.supportbee.com@elsewhere.example/", "https://the-token@acme.supportbee.com/", "https://elsewhere.example/?t=the-token",
+		"HTTPS:acme.supportbee.com", `\\elsewhere.example`, "javascript:alert(1)", "file:///etc/passwd", "https://[::1", "https://%00/", "\x1b[2J", "%zz", "http://127.0.0.1/",
+	} {
+		for _, status := range []int{301, 302, 303, 307, 308, 300 + i} {
+			f.Add(status, location)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, location string) {
+		if status < 300 || status > 399 {
+			return
+		}
+		for name, call := range map[string]func(*supportbee.Client) error{
+			"Get": func(c *supportbee.Client) error { return errorOf(c.Tickets.Get(t.Context(), 7)) },
+			"Create": func(c *supportbee.Client) error {
+				return errorOf(c.Comments.Create(t.Context(), 7, supportbee.CommentParams{Content: supportbee.Text("x")}))
+			},
+			"Archive": func(c *supportbee.Client) error { return c.Tickets.Archive(t.Context(), 7) },
+			"Download": func(c *supportbee.Client) error {
+				file := supportbee.Attachment{ID: 1, URL: supportbee.AttachmentURL{Original: "https://acme.supportbee.com/attachments/1/original/a"}}
+				return c.Attachments.Download(t.Context(), file, io.Discard, nil)
+			},
+		} {
+			sent := 0
+			err := call(newClient(t, supportbee.WithoutRetry(), supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+				sent++
+				if req.URL.Scheme != "https" || strings.ToLower(req.URL.Hostname()) != "acme.supportbee.com" || req.URL.Port() != "" && req.URL.Port() != "443" {
+					assert.Equal(t, "Download", name, "a request to %s", req.URL)
+					assert.NotEqual(t, "Bearer the-token", req.Header.Get("Authorization"), "sent to %s", req.URL)
+				}
+				assert.Empty(t, req.Header.Values("Referer"))
+				res := respond(req, status, "")
+				res.Header.Set("Location", location)
+				return res, nil
+			}))))
+			require.Error(t, err, name)
+			assert.False(t, strings.ContainsAny(err.Error(), "\n\r\x1b\x00"), "%s: %q", name, err)
+			assert.NotContains(t, err.Error(), "the-token", name)
+			assert.LessOrEqual(t, sent, 11, name)
+			if name == "Create" {
+				assert.Equal(t, 1, sent)
+			}
+		}
+	})
+}

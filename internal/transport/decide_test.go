@@ -145,3 +145,40 @@ func TestRetryAfter(t *testing.T) {
 		})
 	}
 }
+
+// Whatever a server sends, waits are bounded, and a create is sent again only if it was not
+// processed.
+func FuzzDecide(f *testing.F) {
+	for _, value := range []string{
+		"", "0", "7", " 7 ", "-5", "+5", "1.5", "1e3", "0x7", "86400", "86401", "18446744073709551615", "99999999999999999999999", "soon",
+		"Fri, 02 Jan 2026 03:04:12 GMT", "Friday, 02-Jan-26 03:04:12 GMT", "Fri Jan  2 03:04:12 2026", "Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 99 Jan 2000 00:00:00 GMT",
+	} {
+		f.Add(uint8(0), 429, uint8(0), 1, value, "")
+		f.Add(uint8(2), 503, uint8(0), 2, value, "Fri, 02 Jan 2026 02:04:05 GMT")
+		f.Add(uint8(1), 0, uint8(lost), 3, value, value)
+	}
+	classes := []Class{Create, Repeatable, Read}
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, class uint8, status int, kind uint8, attempt int, after, date string) {
+		in := result{
+			class: classes[int(class)%len(classes)], attempt: max(attempt, 1)%1000 + 1, policy: Policy{}.withDefaults(), replayable: true,
+			status: status, header: http.Header{"Retry-After": {after}, "Date": {date}}, failure: failure(kind % uint8(unusable+1)), now: now, random: 1,
+		}
+		got := decide(in)
+		assert.GreaterOrEqual(t, got.retryAfter, time.Duration(0))
+		assert.LessOrEqual(t, got.retryAfter, maxRetryAfter)
+		assert.GreaterOrEqual(t, got.wait, time.Duration(0))
+		assert.LessOrEqual(t, got.wait, in.policy.MaxWait)
+		assert.LessOrEqual(t, got.pause, maxRetryAfter)
+		if got.again {
+			assert.Less(t, in.attempt, in.policy.MaxAttempts)
+		}
+		if got.again && in.class == Create {
+			assert.True(t, in.failure == notConnected || in.failure == noFailure && status == http.StatusTooManyRequests)
+			assert.Equal(t, history{}, got.history)
+		}
+		if in.class == Read {
+			assert.False(t, got.outcomeUnknown)
+		}
+	})
+}
