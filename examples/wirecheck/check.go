@@ -106,7 +106,7 @@ func (c *check) RoundTrip(req *http.Request) (*http.Response, error) {
 		c.record(op, res, reply{status: res.StatusCode, form: "file", moved: req.Header.Get("Authorization") == ""})
 		return res, nil
 	}
-	body, err := io.ReadAll(res.Body)
+	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<20)) // more than the SDK reads
 	res.Body.Close()
 	if err != nil {
 		return nil, err

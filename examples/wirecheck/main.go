@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, out, logs io.Writer) error {
 
 	ctx, check.stop = context.WithCancelCause(ctx)
 	defer check.stop(nil)
-	w := &walk{Client: client, check: check, tickets: max(*tickets, 0), actions: map[string]int{}}
+	w := &walk{Client: client, check: check, tickets: max(*tickets, 0), ended: ctx.Err, actions: map[string]int{}}
 	mode := "read-only"
 	logger.Info("reading", "tickets", w.tickets)
 	err = w.read(ctx)
@@ -96,8 +96,8 @@ func run(ctx context.Context, args []string, out, logs io.Writer) error {
 		logger.Info("writing")
 		err = w.write(ctx, *requester)
 	}
-	if len(w.answers) == 0 {
-		return err // there was nothing to find out
+	if !w.begun {
+		return err
 	}
 	if err != nil {
 		mode += ", incomplete"

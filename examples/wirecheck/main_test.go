@@ -521,6 +521,9 @@ func TestALostConnectionEndsTheWalk(t *testing.T) {
 	var out bytes.Buffer
 	require.ErrorIs(t, run(t.Context(), write, &out, io.Discard), supportbee.ErrRateLimited)
 	assert.Contains(t, out.String(), "- Walk: read-only, incomplete, ")
+	assert.Contains(t, out.String(), "| what per_page=100 gives | ")
+	assert.NotContains(t, out.String(), "| what with_users=true gives | ")
+	assert.NotContains(t, out.String(), "avg_first_response_time |")
 	desk.AssertRequests(t, "Snippets.List", 0)
 	desk.AssertNoWrites(t)
 

@@ -22,6 +22,8 @@ type walk struct {
 	*supportbee.Client
 	check   *check
 	tickets int // how many to look at in detail
+	begun   bool
+	ended   func() error // not nil if answers are of no use
 	answers []answer
 	actions map[string]int // of audit trails
 	seconds []float64      // until first responses
@@ -36,7 +38,9 @@ type answer struct {
 const unsettled = "not settled by this help desk"
 
 func (w *walk) answer(question, format string, args ...any) {
-	w.answers = append(w.answers, answer{question: question, text: fmt.Sprintf(format, args...)})
+	if w.ended() == nil {
+		w.answers = append(w.answers, answer{question: question, text: fmt.Sprintf(format, args...)})
+	}
 }
 
 // answerMembers answers with the members of the last response.
@@ -50,6 +54,7 @@ func (w *walk) read(ctx context.Context) error {
 	if _, err := w.Labels.List(ctx); errors.Is(err, supportbee.ErrAccessDenied) || ctx.Err() != nil {
 		return cmp.Or(context.Cause(ctx), err) // all others would fail, too
 	}
+	w.begun = true
 	sample := w.lists(ctx)
 	for _, t := range sample[:min(len(sample), w.tickets)] {
 		w.ticket(ctx, t.ID)
