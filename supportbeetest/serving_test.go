@@ -244,7 +244,7 @@ func TestStateFilesAreWrittenAfterChanges(t *testing.T) {
 		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithStateFile(path))
 		written := func(label string) bool {
 			desk.AddLabel(label, "#000000")
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			data, err := os.ReadFile(path)
 			return err == nil && bytes.Contains(data, []byte(label))
 		}
@@ -252,13 +252,13 @@ func TestStateFilesAreWrittenAfterChanges(t *testing.T) {
 		require.NoError(t, os.Remove(path))
 		_, err := desk.Client().Labels.List(t.Context())
 		require.NoError(t, err)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		assert.NoFileExists(t, path, "a request that only reads is no change")
 
 		require.NoError(t, os.Rename(dir, dir+".gone"))
 		assert.False(t, written("two"))
 		require.NoError(t, os.Rename(dir+".gone", dir))
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		assert.FileExists(t, path, "writing is tried again")
 	})
 }

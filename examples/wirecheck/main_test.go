@@ -268,7 +268,11 @@ func query(change func(get func(string) string, set func(key, value string))) su
 	return supportbeetest.Fault{Name: "query", Wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			values := r.URL.Query()
-			change(values.Get, values.Set)
+			change(values.Get, func(key, value string) {
+				if values.Set(key, value); value == "" {
+					values.Del(key)
+				}
+			})
 			r.URL.RawQuery = values.Encode()
 			next.ServeHTTP(w, r)
 		})
@@ -366,7 +370,7 @@ func TestQuestionsAreSettled(t *testing.T) {
 					}
 				}))
 			},
-			want: []string{"the unit of avg_first_response_time | closest to minutes, by 62 tickets"},
+			want: []string{"the unit of avg_first_response_time | closest to minutes, by 68 tickets"},
 			args: []string{"-tickets", "100"},
 		},
 		{

@@ -419,7 +419,7 @@ func TestTheMatrixFindsWhatIsWrong(t *testing.T) {
 			return next.RoundTrip(req)
 		}, want: lost},
 		{name: "no attention to the context", op: "Replies.Create", sends: func(next http.RoundTripper, req *http.Request) (*http.Response, error) {
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			return next.RoundTrip(req)
 		}, want: late},
 	} {
