@@ -576,7 +576,7 @@ func (w *exportWalk) page(list TicketListOptions, at window) (*listedPage, error
 	return page, nil
 }
 
-// ended reports whether a first page surely has the whole list.
+// ended reports whether a first page is known to have the whole list.
 func (p *listedPage) ended() bool { return p.listed == 0 || p.Total > 0 && p.listed >= p.Total }
 
 // crossing is a part of a list that reaches from the position to below it, at one moment.

@@ -74,7 +74,7 @@ func (d *busyDesk) run(perSecond int, change func()) (stop func()) {
 
 func (d *busyDesk) pick() supportbee.TicketID { return d.ids[d.random.IntN(len(d.ids))] }
 
-// change creates, answers, archives, trashes or deletes a ticket.
+// change creates, replies to, archives, trashes or deletes a ticket.
 func (d *busyDesk) change() {
 	ctx, client, id := d.t.Context(), d.Client(), d.pick()
 	switch d.random.IntN(5) {

@@ -312,7 +312,7 @@ func (o *onceCall[T]) run(ctx context.Context) (*T, error) {
 	}
 }
 
-// await looks for the message until it is found or surely absent: then it returns nil.
+// await looks for the message until it is found or known to be absent: then it returns nil.
 func (o *onceCall[T]) await(ctx context.Context) (*T, error) {
 	for wait := time.Duration(0); ; wait = nextWait(wait) {
 		pause := wait

@@ -23,7 +23,7 @@ type walk struct {
 	check   *check
 	tickets int // how many to look at in detail
 	begun   bool
-	ended   func() error // not nil if answers are of no use
+	ended   func() error // not nil if no response can be used
 	answers []answer
 	actions map[string]int // of audit trails
 	seconds []float64      // until first responses
@@ -43,8 +43,8 @@ func (w *walk) answer(question, format string, args ...any) {
 	}
 }
 
-// answerMembers answers with the members of the last response.
-func (w *walk) answerMembers(question string) {
+// settleWithMembers settles a question with the names of the members of the last response.
+func (w *walk) settleWithMembers(question string) {
 	last := w.check.last
 	w.answers = append(w.answers, answer{question: question, reply: &last})
 }
@@ -72,7 +72,7 @@ func (w *walk) read(ctx context.Context) error {
 	w.people(ctx)
 	_, _ = w.Snippets.List(ctx)
 	if _, err := w.ForwardingAddresses.List(ctx); err == nil {
-		w.answerMembers("the key of GET /emails")
+		w.settleWithMembers("the key of GET /emails")
 	}
 	w.reports(ctx)
 	w.failures(ctx)
@@ -108,7 +108,7 @@ func (w *walk) lists(ctx context.Context) []*supportbee.Ticket {
 	w.answer("whether labels on tickets have an ID", "%s", text)
 
 	if _, err := w.Tickets.Count(ctx, nil); err == nil {
-		w.answerMembers("members with total_only=true")
+		w.settleWithMembers("members with total_only=true")
 	}
 	for _, order := range []supportbee.TicketSort{supportbee.SortByLastActivity, supportbee.SortByCreationTime} {
 		w.bounds(ctx, order)
