@@ -79,7 +79,7 @@ func (s *TicketsService) Export(ctx context.Context, checkpoint *Checkpoint, opt
 		e.ctx, cancel = context.WithCancel(withoutResponse(ctx))
 		defer e.running.Wait()
 		defer cancel()
-		w := newExportWalk(s, e.ctx, checkpoint.data, &o)
+		w := newExportWalk(e.ctx, s, checkpoint.data, &o)
 		w.state.Kind, w.state.Options = kindExport, options
 		if s.client == nil || s.client.config.prefetch == 0 {
 			e.next = w.next
@@ -294,7 +294,7 @@ func exportLists(n int) []TicketListOptions {
 	return all
 }
 
-func newExportWalk(s *TicketsService, ctx context.Context, state checkpointData, opts *ExportOptions) *exportWalk {
+func newExportWalk(ctx context.Context, s *TicketsService, state checkpointData, opts *ExportOptions) *exportWalk {
 	w := &exportWalk{tickets: s, ctx: ctx, opts: opts, state: state}
 	w.begun = state.Second != 0 || state.Last != 0
 	if !w.begun && !opts.Until.IsZero() {
@@ -555,7 +555,7 @@ func (w *exportWalk) page(list TicketListOptions, at window) (*listedPage, error
 		}
 	}
 	list.Page, list.PerPage = at.page, cmp.Or(at.perPage, list.PerPage)
-	page, err := w.tickets.list(w.ctx, "Tickets.List", list)
+	page, err := w.tickets.list(w.ctx, list)
 	if err != nil {
 		return nil, onPage(err, at.page)
 	}

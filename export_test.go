@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -186,7 +187,7 @@ func TestExportMissesAndRepeatsNothing(t *testing.T) {
 		assert.Zero(t, missed)
 		assert.Zero(t, repeated)
 
-		before, yielded = d.ids[:len(d.ids):len(d.ids)], map[supportbee.TicketID]int{}
+		before, yielded = slices.Clip(d.ids), map[supportbee.TicketID]int{}
 		stop = d.run(50, d.change)
 		for ticket, err := range d.Client().Tickets.All(t.Context(), &supportbee.TicketListOptions{
 			Archived: supportbee.ArchivedAny, IncludeSpam: true, IncludeTrash: true,

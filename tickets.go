@@ -426,11 +426,11 @@ type TicketsService struct{ service }
 //
 // API: GET /tickets
 func (s *TicketsService) List(ctx context.Context, opts *TicketListOptions) (*TicketPage, error) {
-	return pageOf(s.list(ctx, "Tickets.List", valueOf(opts)))
+	return pageOf(s.list(ctx, valueOf(opts)))
 }
 
-func (s *TicketsService) list(ctx context.Context, name string, opts TicketListOptions) (*listedPage, error) {
-	return do[listedPage](ctx, s.client, operation{name: name, route: "/tickets", needs: "tickets", invalid: opts.validate(), query: opts.query()})
+func (s *TicketsService) list(ctx context.Context, opts TicketListOptions) (*listedPage, error) {
+	return do[listedPage](ctx, s.client, operation{name: "Tickets.List", route: "/tickets", needs: "tickets", invalid: opts.validate(), query: opts.query()})
 }
 
 // All returns an iterator over the tickets of all pages that opts selects. It yields each ticket
@@ -447,7 +447,7 @@ func (s *TicketsService) All(ctx context.Context, opts *TicketListOptions) iter.
 	return allPages(ctx, "Tickets.All", s.client, selected.Page, selected.PerPage, func(ctx context.Context, page, perPage int) (*listedPage, error) {
 		next := selected
 		next.Page, next.PerPage = page, perPage
-		return s.list(ctx, "Tickets.List", next)
+		return s.list(ctx, next)
 	})
 }
 

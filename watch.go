@@ -251,7 +251,7 @@ func (w *watcher) begin() error {
 	if !w.IncludeSpam && !w.IncludeTrash {
 		return nil
 	}
-	page, err := w.tickets.list(w.ctx, "Tickets.List", combined)
+	page, err := w.tickets.list(w.ctx, combined)
 	if err != nil {
 		w.lists = nil
 		return err
@@ -281,7 +281,7 @@ func (w *watcher) read(list TicketListOptions, latest map[TicketID]*Ticket) (fir
 	}
 	usesUntil, unchanged := true, 0
 	for bottom, size := int64(0), 0; ; {
-		page, err := w.tickets.list(w.ctx, "Tickets.List", list)
+		page, err := w.tickets.list(w.ctx, list)
 		if err != nil {
 			return nil, onPage(err, list.Page)
 		}
