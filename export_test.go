@@ -29,7 +29,8 @@ import (
 type busyDesk struct {
 	*supportbeetest.Desk
 	t       *testing.T
-	random  *rand.Rand
+	random  *rand.Rand // of the changes
+	kills   *rand.Rand // of the consumer
 	changes atomic.Int64
 	mu      sync.Mutex
 	ids     []supportbee.TicketID
@@ -43,7 +44,7 @@ func newBusyDesk(t *testing.T, seed uint64) *busyDesk {
 	t.Helper()
 	d := &busyDesk{
 		Desk: supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed()), t: t,
-		random: rand.New(rand.NewPCG(seed, 1)), deleted: map[supportbee.TicketID]bool{},
+		random: rand.New(rand.NewPCG(seed, 1)), kills: rand.New(rand.NewPCG(seed, 2)), deleted: map[supportbee.TicketID]bool{},
 	}
 	d.admin = d.User(supportbeetest.AdminEmail).ID
 	d.Inject(supportbeetest.Match{Op: "Tickets.List"}, supportbeetest.Delay(5*time.Millisecond))
@@ -129,11 +130,12 @@ func (d *busyDesk) export(kills int, opts *supportbee.ExportOptions) map[support
 	d.t.Helper()
 	yielded := map[supportbee.TicketID]int{}
 	var checkpoint supportbee.Checkpoint
+	size := len(d.Tickets())
 	for complete := false; !complete; {
 		complete = true
 		left := -1
 		if kills > 0 {
-			left = d.random.IntN(2*len(d.ids)/kills + 1)
+			left = d.kills.IntN(2*size/kills + 1)
 		}
 		saved := checkpoint
 		ctx, cancel := context.WithCancel(d.t.Context())
@@ -145,7 +147,7 @@ func (d *busyDesk) export(kills int, opts *supportbee.ExportOptions) map[support
 			require.NoError(d.t, err)
 			if left == 0 { // killed before the ticket is processed
 				complete = false
-				if d.random.IntN(2) == 0 {
+				if d.kills.IntN(2) == 0 {
 					break
 				}
 				cancel() // killed after

@@ -84,7 +84,7 @@ func TestWatchMissesAndDoublesNothing(t *testing.T) {
 							assert.ErrorIs(t, err, context.DeadlineExceeded)
 							break
 						}
-						if d.random.IntN(40) == 0 {
+						if d.kills.IntN(40) == 0 {
 							break // killed before the ticket is processed
 						}
 						seen[stateOf(ticket)]++
