@@ -124,7 +124,9 @@ func (c *check) learnFrom(req *http.Request) {
 		c.personal[word] = true
 	}
 	for _, word := range words(strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")) {
-		c.personal[word] = true
+		if len(word) > 3 { // shorter parts of a random token tell nothing, and are in many names
+			c.personal[word] = true
+		}
 	}
 }
 

@@ -196,12 +196,12 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 			{
 				name: "in an assignee", match: supportbeetest.Match{Op: "Tickets.Search"},
 				fault: edit(func(v map[string]any) {
-					first(v, "tickets")["current_user_assignee"] = map[string]any{"user": map[string]any{"id": 1, "name": "Bo", "a": 1, "b": 2, "c": 3}}
+					first(v, "tickets")["current_user_assignee"] = map[string]any{"user": map[string]any{"id": 1, "name": "Bo", "locale": 1, "phone": 2, "time_zone": 3}}
 				}),
 				want: []string{
-					"Tickets.Search | `/tickets/*/current_user_assignee/user/a` | unknown member, number | 1 | both",
-					"Tickets.Search | `/tickets/*/current_user_assignee/user/b` | unknown member, number | 1 | both",
-					"Tickets.Search | `/tickets/*/current_user_assignee/user/c` | unknown member, number | 1 | both",
+					"Tickets.Search | `/tickets/*/current_user_assignee/user/locale` | unknown member, number | 1 | both",
+					"Tickets.Search | `/tickets/*/current_user_assignee/user/phone` | unknown member, number | 1 | both",
+					"Tickets.Search | `/tickets/*/current_user_assignee/user/time_zone` | unknown member, number | 1 | both",
 				},
 			},
 			{
