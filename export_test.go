@@ -294,6 +294,21 @@ func TestExportEndsWithAnErrorWhereListsCannotBeTrusted(t *testing.T) {
 	}
 }
 
+func TestExportEndsWithAnErrorWhereNoTicketHasACreationTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+			ticket := strings.ReplaceAll(ticketJSON(7), `"created_at":"2026-03-01T09:00:00Z",`, "")
+			return respond(req, http.StatusOK, `{"total":9,"current_page":1,"per_page":1,"total_pages":9,"tickets":[`+ticket+`]}`), nil
+		})))
+		_, err := supportbee.Collect(client.Tickets.Export(t.Context(), nil, nil))
+		require.ErrorIs(t, err, supportbee.ErrIncomplete)
+		var e *supportbee.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, "Tickets.Export", e.Op)
+	})
+}
+
 func TestExportSelects(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())

@@ -299,3 +299,12 @@ func TestManyClientsAtOnce(t *testing.T) {
 	assert.Equal(t, clients*rounds, n)
 	assert.Len(t, desk.Requests(), clients*rounds*7+1)
 }
+
+func TestATicketOfTheFirstSecondOf1970HasItsTime(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())
+	id := desk.AddTicket(supportbeetest.TicketSeed{CreatedAt: time.Unix(0, 0)})
+	ticket, err := desk.Client().Tickets.Get(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, time.Unix(0, 0).UTC(), ticket.CreatedAt)
+}

@@ -360,7 +360,7 @@ func (c *call) decode(key string, out any) (response, bool) {
 
 // notStrict rejects what the service would ignore.
 func notStrict(problems []string) response {
-	return fail(http.StatusBadRequest, "supportbeetest: %s (the service ignores what it does not know; so does a desk with WithLenient)", strings.Join(problems, "; "))
+	return fail(http.StatusBadRequest, "supportbeetest: %s (the service ignores what it does not know; so does a desk with WithLenient, or supportbee-desk with -lenient)", strings.Join(problems, "; "))
 }
 
 // number returns a number of the path, or 0 if it is not one.

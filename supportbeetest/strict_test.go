@@ -12,7 +12,7 @@ import (
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
-const aside = " (the service ignores what it does not know; so does a desk with WithLenient)"
+const aside = " (the service ignores what it does not know; so does a desk with WithLenient, or supportbee-desk with -lenient)"
 
 func TestStrictDesksRejectWhatTheServiceIgnores(t *testing.T) {
 	t.Parallel()
