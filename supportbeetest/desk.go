@@ -44,6 +44,7 @@ type Desk struct {
 	loopback  string    // the address of loopback that the listener has
 	keeper    *keeper   // nil unless the state is kept in a file
 
+	changes  *changes
 	mu       stateMutex
 	state    *desk
 	limiter  rateLimiter
@@ -206,6 +207,7 @@ func Start(opts ...Option) (*Desk, error) {
 	err := s.config.check()
 	if err == nil {
 		s.webhooks = newWebhookSender(s.lifetime)
+		s.announceChanges()
 		s.state = s.newState()
 		err = s.keepState()
 	}

@@ -129,24 +129,42 @@ func (s *Desk) send(m Mail, reason MailReason, to int64, cc, bcc []int64) {
 
 // ring keeps the last values that were added.
 type ring[T any] struct {
-	mu   sync.Mutex
-	kept []T
-	next int // index of the oldest value, once the ring is full
+	changes *changes // nil if nobody can wait for them
+	clock   *Clock   // nil if the times do not matter
+
+	mu    sync.Mutex
+	kept  []numbered[T]
+	next  int   // index of the oldest value, once the ring is full
+	added int64 // also before a reset
+}
+
+// numbered is a value with the time at which it was added and the number of values added so far.
+type numbered[T any] struct {
+	value  T
+	number int64
+	at     time.Time
 }
 
 func (r *ring[T]) add(value T) {
+	defer r.changes.notify()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.added++
+	added := numbered[T]{value: value, number: r.added}
+	if r.clock != nil {
+		added.at = r.clock.Now()
+	}
 	if len(r.kept) < maxHistory {
-		r.kept = append(r.kept, value)
+		r.kept = append(r.kept, added)
 		return
 	}
-	r.kept[r.next] = value
+	r.kept[r.next] = added
 	r.next = (r.next + 1) % maxHistory
 }
 
 // update calls change, which may change what a kept value points to.
 func (r *ring[T]) update(change func()) {
+	defer r.changes.notify()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change()
@@ -157,11 +175,23 @@ func (r *ring[T]) each(f func(T)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.kept {
-		f(r.kept[(r.next+i)%len(r.kept)])
+		f(r.kept[(r.next+i)%len(r.kept)].value)
+	}
+}
+
+// backward calls f with the values, newest first, until it returns false.
+func (r *ring[T]) backward(f func(numbered[T]) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.kept {
+		if !f(r.kept[(r.next+len(r.kept)-1-i)%len(r.kept)]) {
+			return
+		}
 	}
 }
 
 func (r *ring[T]) reset() {
+	defer r.changes.notify()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kept, r.next = nil, 0

@@ -14,12 +14,14 @@ import (
 type stateMutex struct {
 	sync.RWMutex
 	changed chan struct{} // has room for one signal; nil if nobody waits for changes
+	changes *changes
 }
 
 // Unlock unlocks for writing, and signals that the state may have changed.
 func (m *stateMutex) Unlock() {
 	m.RWMutex.Unlock()
 	m.signal()
+	m.changes.notify()
 }
 
 func (m *stateMutex) signal() {
