@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,7 +28,7 @@ const (
 	maxWebhooks = 100
 	maxMails    = 100
 	maxShown    = 16 << 10 // bytes of a text
-	maxBodyPart = 4 << 10  // bytes of a request's body
+	maxBodyPart = 8 << 10  // bytes of a request's body
 )
 
 // eventPause is the shortest time between two events, since each makes the page load again.
@@ -39,15 +40,25 @@ var pageHTML string
 var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 	"clock": func(t time.Time) string { return t.UTC().Format("15:04:05") },
-	"who":   who,
-	"cut":   cut,
+	"count": func(n int, one, more string) string {
+		if n == 1 {
+			return "1 " + one
+		}
+		return strconv.Itoa(n) + " " + more
+	},
+	"who": who,
+	"address": func(p supportbee.Person) string {
+		if p.Name == "" {
+			return p.Email
+		}
+		return p.Name + " <" + p.Email + ">"
+	},
+	"cut": func(text string) string { return cutAt(text, maxShown) },
 }).Parse(pageHTML))
 
 func who(p supportbee.Person) string { return cmp.Or(p.Name, p.Email) }
 
-// cut returns the beginning of a text that is too long to be shown.
-func cut(text string) string { return cutAt(text, maxShown) }
-
+// cutAt returns the beginning of a text that is too long to be shown.
 func cutAt(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -136,10 +147,14 @@ func (r requestView) Bad() bool { return r.Status >= 400 || r.Status == 0 && r.D
 
 // Took is the duration, rounded so that it is short.
 func (r requestView) Took() string {
-	if r.Duration == 0 {
+	switch {
+	case r.Duration == 0:
 		return ""
+	case r.Duration < time.Millisecond:
+		return r.Duration.Round(time.Microsecond).String()
+	default:
+		return r.Duration.Round(100 * time.Microsecond).String()
 	}
-	return fmt.Sprintf("%.1f ms", r.Duration.Seconds()*1000)
 }
 
 // filterView is a parameter of a list of tickets.
@@ -198,7 +213,7 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+v.Nonce+"'; script-src 'nonce-"+v.Nonce+
-		"'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		"'; img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cache-Control", "no-store")
@@ -252,7 +267,7 @@ func bodyText(body []byte) string {
 		return fmt.Sprintf("(%d bytes that are not text)", len(body))
 	}
 	var indented bytes.Buffer
-	if json.Indent(&indented, body, "", "  ") == nil {
+	if len(body) <= maxBodyPart && json.Indent(&indented, body, "", "  ") == nil {
 		body = indented.Bytes()
 	}
 	return cutAt(string(body), maxBodyPart)
@@ -264,6 +279,10 @@ func isText(body []byte) bool { return utf8.Valid(body) && !bytes.ContainsRune(b
 // TOKEN, since the history does not have it.
 func command(base string, r Request) string {
 	quote := func(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+	method := r.Method
+	if strings.ContainsFunc(method, func(c rune) bool { return c < 'A' || c > 'Z' }) {
+		method = quote(method)
+	}
 	query := url.Values{}
 	for name, values := range r.Query {
 		query[name] = values
@@ -279,7 +298,7 @@ func command(base string, r Request) string {
 	case r.Method == http.MethodHead:
 		parts[0] = "curl -g --head " + quote(address)
 	case r.Method != http.MethodGet:
-		parts[0] = "curl -g -X " + quote(r.Method) + " " + quote(address)
+		parts[0] = "curl -g -X " + method + " " + quote(address)
 	}
 	for _, name := range []string{"Accept", "Content-Type"} {
 		if value := r.Header.Get(name); value != "" {
@@ -291,9 +310,9 @@ func command(base string, r Request) string {
 	}
 	switch {
 	case len(r.Body) == 0:
-	case isText(r.Body) && len(r.Body) < maxRequestBody:
+	case isText(r.Body) && len(r.Body) <= maxBodyPart:
 		parts = append(parts, "--data-raw "+quote(string(r.Body)))
-	default: // the history does not have it all, or no shell takes it
+	default: // it is long, or no shell takes it
 		parts = append(parts, "--data-binary @body")
 	}
 	return strings.Join(parts, " \\\n  ")
@@ -406,23 +425,30 @@ func (p page) fillTicket(v *view) {
 	}
 	first := p.message("ticket", t.Requester, t.CreatedAt, t.Content)
 	first.CC, first.BCC = t.CC, t.BCC
-	list := []entryView{first}
+	list, messages := []entryView{first}, map[string]entryView{}
 	for _, reply := range p.desk.Replies(id) {
 		e := p.message(fmt.Sprint("reply-", reply.ID), reply.Replier, reply.CreatedAt, reply.Content)
 		e.CC, e.BCC = reply.CC, reply.BCC
-		list = append(list, e)
+		messages[fmt.Sprint("#replies/", reply.ID)] = e
 	}
 	for _, comment := range p.desk.Comments(id) {
 		e := p.message(fmt.Sprint("comment-", comment.ID), comment.Commenter, comment.CreatedAt, comment.Content)
 		e.Kind, e.Role = "comment", "agent, to agents only"
-		list = append(list, e)
+		messages[fmt.Sprint("#comments/", comment.ID)] = e
 	}
-	for i, entry := range p.desk.Audit(id) {
+	for i, entry := range p.desk.Audit(id) { // which has the order of what happened in a second
+		if e, isMessage := messages[entry.URL]; isMessage {
+			list = append(list, e)
+			delete(messages, entry.URL)
+		}
 		e := entryView{ID: fmt.Sprint("audit-", i), Kind: "audit", At: entry.HappenedAt, Title: entry.Action}
 		if entry.Actor != nil {
 			e.Who = cmp.Or(entry.Actor.Name, entry.Actor.Email)
 		}
 		list = append(list, e)
+	}
+	for _, key := range slices.Sorted(maps.Keys(messages)) { // of a state without them in the audit trail
+		list = append(list, messages[key])
 	}
 	list = append(list, p.webhooks(n)...)
 	list = append(list, p.mails(id)...)

@@ -55,9 +55,10 @@ func TestThePageShowsTheDesk(t *testing.T) {
 	nonces := submatches(`<(?:style|script) nonce="(\w+)"`, body)
 	require.Len(t, nonces, 2)
 	assert.Equal(t, "default-src 'none'; style-src 'nonce-"+nonces[0]+"'; script-src 'nonce-"+nonces[1]+
-		"'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'", res.Header.Get("Content-Security-Policy"))
+		"'; img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'", res.Header.Get("Content-Security-Policy"))
 	assert.Equal(t, "no-store", res.Header.Get("Cache-Control"))
 	assert.NotRegexp(t, `<[^>]* (style|on\w+)=`, body, "the policy would ignore it")
+	assert.Contains(t, body, `<noscript><meta http-equiv="refresh" content="5"></noscript>`)
 	assert.NotContains(t, body, desk.Token)
 	_, again := control(t, desk, http.MethodGet, "/_desk/", "")
 	assert.NotContains(t, again, nonces[0])
@@ -127,6 +128,13 @@ func TestThePageShowsWhatHappenedToATicket(t *testing.T) {
 	later()
 	desk.AddCustomerReply(id, "Thanks!")
 	later()
+	for _, text := range []string{"One.", "Two."} { // in the same second
+		_, err = client.Comments.Create(ctx, id, supportbee.CommentParams{Content: supportbee.Text(text)})
+		require.NoError(t, err)
+		_, err = client.Replies.Create(ctx, id, supportbee.ReplyParams{Content: supportbee.Text(text)})
+		require.NoError(t, err)
+	}
+	later()
 	_, err = client.Drafts.Create(ctx, id, supportbee.DraftParams{Content: supportbee.Text("Not yet.")})
 	require.NoError(t, err)
 
@@ -136,11 +144,14 @@ func TestThePageShowsWhatHappenedToATicket(t *testing.T) {
 		"agent", "audit", "webhook", "mail", // the reply
 		"comment", "audit", "webhook",
 		"customer", "audit", "webhook",
+		"comment", "audit", "agent", "audit", "comment", "audit", "agent", "audit", "webhook", "webhook", "webhook", "webhook", "mail", "mail",
 		"draft",
 	}, submatches(`<li class="(\w+)" id=`, body))
-	assert.Equal(t, []string{"customer", "agent", "comment · agent, to agents only", "customer", "draft · agent, not sent"}, submatches(`</strong> <span class="tag">([^<]*)</span>`, body))
+	assert.Equal(t, []string{
+		"customer", "agent", "comment · agent, to agents only", "customer", "comment · agent, to agents only", "agent", "comment · agent, to agents only", "agent", "draft · agent, not sent",
+	}, submatches(`</strong> <span class="tag">([^<]*)</span>`, body))
 	for _, text := range []string{
-		`<iframe sandbox title="HTML of the message" srcdoc="&lt;p onclick=&#34;x()&#34;&gt;It &lt;b&gt;leaks&lt;/b&gt;.&lt;/p&gt;"></iframe>`,
+		`<iframe sandbox class="short" title="HTML of the message" srcdoc="&lt;p onclick=&#34;x()&#34;&gt;It &lt;b&gt;leaks&lt;/b&gt;.&lt;/p&gt;"></iframe>`,
 		fmt.Sprintf(`href="files/%d" download="a&amp;b.png">a&amp;b.png</a> <span class="meta">image/png, 5 bytes</span>`, file),
 		"cc: Carl &lt;carl@example.com&gt;", "label: bug", "ticket.created: status 418", "to " + supportbeetest.CustomerEmail, "(reply)",
 	} {
@@ -162,17 +173,21 @@ func TestThePageShowsRequests(t *testing.T) {
 	_, err = client.Comments.Create(t.Context(), desk.Tickets()[0].ID, supportbee.CommentParams{Content: supportbee.Text("It's <5 $HOME\n@home")})
 	require.NoError(t, err)
 	sendTo(t, desk, http.MethodGet, "/labels?auth_token=secret", "")
+	sendTo(t, desk, http.MethodPost, "/tickets", strings.Repeat("x", 8<<10+3), "Accept", "application/json")
 
 	body := look(t, desk, "")
-	assert.Equal(t, []string{"502", "201", "200", "502"}, submatches(`<span class="(?:good|bad)">([^<]*)</span> <strong>`, body))
+	assert.Equal(t, []string{"400", "502", "201", "200", "502"}, submatches(`<span class="(?:good|bad)">([^<]*)</span> <strong>`, body))
 	assert.Equal(t, []string{"fault: status 502", "fault: status 502"}, submatches(`<span class="tag bad">([^<]*)</span>`, body))
 	assert.Contains(t, body, "/tickets?label=very&#43;important")
 	assert.Contains(t, body, "Comments.Create · /tickets/{id}/comments · ")
-	assert.Regexp(t, `<span class="meta">\d+\.\d ms</span>`, body)
+	assert.Regexp(t, `<time class="meta">[\d.]+(µs|ms)</time>`, body)
 	assert.NotContains(t, body, "secret")
 
 	commands := submatches(`<pre>(curl [^<]*)</pre>`, body)
-	require.Len(t, commands, 4)
+	require.Len(t, commands, 5)
+	assert.Contains(t, body, "xxx… (3 bytes more)")
+	assert.Contains(t, commands[0], "--data-binary @body")
+	commands = commands[1:]
 	shell, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip("there is no shell")
@@ -234,6 +249,9 @@ func TestEventsTellOfChanges(t *testing.T) {
 func TestCloseEndsEvents(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.WithControl(""))
+	w := httptest.NewRecorder()
+	desk.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/_desk/events", nil)) // from another machine
+	assert.Equal(t, http.StatusForbidden, w.Code)
 	res := sendTo(t, desk, http.MethodGet, "/_desk/events", "")
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	desk.Close()
