@@ -15,7 +15,7 @@ import (
 
 func TestTheHistoryIsLimited(t *testing.T) {
 	t.Parallel()
-	kept := &history{limit: 4 * sizeOf(Mail{Text: "0"}), changes: new(changes)}
+	kept := &history{limit: 4 * sizeOf(Mail{Text: "0"}), clock: new(Clock), changes: new(changes)}
 	texts := func() []string { return recorded(kept, func(m Mail) (string, bool) { return m.Text, true }) }
 	for i := range 6 {
 		kept.add(Mail{Text: strconv.Itoa(i)})
@@ -49,7 +49,7 @@ func TestRecordedResponsesAreLimited(t *testing.T) {
 func TestWebhooksAreLimited(t *testing.T) {
 	t.Parallel()
 	life := newLifetime()
-	kept := &history{limit: 1 << 30, changes: new(changes)}
+	kept := &history{limit: 1 << 30, clock: new(Clock), changes: new(changes)}
 	sender := newWebhookSender(life, kept)
 	release := make(chan struct{})
 	arrived := make(chan struct{}, maxQueuedWebhooks)

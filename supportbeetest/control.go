@@ -241,6 +241,7 @@ func (s *Desk) routeControl(mux *http.ServeMux) {
 		control.HandleFunc(route.method+" "+route.path, func(w http.ResponseWriter, r *http.Request) { s.control(route.handle, w, r) })
 	}
 	control.Handle("GET /_desk/{$}", page{s})
+	control.HandleFunc("GET /_desk/events", page{s}.events)
 	control.HandleFunc("/_desk/", func(w http.ResponseWriter, _ *http.Request) {
 		sendJSON(w, http.StatusNotFound, object{"error": "the control API has no such route; see /_desk/openapi.yaml"})
 	})

@@ -373,23 +373,3 @@ func TestTheDescriptionOfTheAPIIsServed(t *testing.T) {
 	assert.Equal(t, string(want), got)
 	assert.Equal(t, http.StatusNotFound, sendTo(t, supportbeetest.New(t, supportbeetest.InMemory()), http.MethodGet, "/openapi.yaml", "").StatusCode)
 }
-
-func TestThePageShowsTheDesk(t *testing.T) {
-	t.Parallel()
-	desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithControl(""))
-	desk.AddTickets(60)
-	ticket := open(t, desk.Client(), "A <b>bold</b> kettle")
-	res := sendTo(t, desk, http.MethodGet, "/", "")
-	assert.Equal(t, []any{http.StatusSeeOther, "_desk/"}, []any{res.StatusCode, res.Header.Get("Location")})
-	_, body := control(t, desk, http.MethodGet, "/_desk/", "")
-	for _, text := range []string{"Tickets (71)", "Tickets.Create", "A &lt;b&gt;bold&lt;/b&gt; kettle", `href="?page=2"`} {
-		assert.Contains(t, body, text)
-	}
-	_, body = control(t, desk, http.MethodGet, "/_desk/?ticket="+strconv.FormatInt(int64(ticket.ID), 10), "")
-	assert.Contains(t, body, "Hello, A &lt;b&gt;bold&lt;/b&gt; kettle")
-	for _, id := range []string{"1", "x"} {
-		code, _ := control(t, desk, http.MethodGet, "/_desk/?ticket="+id, "")
-		assert.Equal(t, http.StatusNotFound, code)
-	}
-	assert.Len(t, desk.Requests(), 1, "looking at the page leaves no trace")
-}

@@ -215,7 +215,7 @@ func Start(opts ...Option) (*Desk, error) {
 	if err == nil {
 		s.changes = new(changes)
 		s.mu.changes = s.changes
-		s.history = &history{limit: cfg.history, changes: s.changes}
+		s.history = &history{limit: cfg.history, clock: s.Clock, changes: s.changes}
 		s.webhooks = newWebhookSender(s.lifetime, s.history)
 		s.state = s.newState()
 		err = s.keepState()

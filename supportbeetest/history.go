@@ -121,16 +121,20 @@ func (s *Desk) send(m Mail, reason MailReason, to int64, cc, bcc []int64) {
 // its limit.
 type history struct {
 	limit   int64 // bytes
+	clock   *Clock
 	changes *changes
 
 	mu      sync.Mutex
 	size    int64
 	entries []*entry
+	added   int64 // also what has been removed
 }
 
 // entry is an entry of the history: a *Request, a Delivery or a Mail.
 type entry struct {
 	value   any
+	number  int64 // in the order of adding
+	at      time.Time
 	size    int64
 	removed bool
 }
@@ -139,7 +143,8 @@ func (h *history) add(value any) *entry {
 	defer h.changes.notify()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	e := &entry{value: value, size: sizeOf(value)}
+	h.added++
+	e := &entry{value: value, number: h.added, at: h.clock.Now(), size: sizeOf(value)}
 	h.entries = append(h.entries, e)
 	h.grow(e.size)
 	return e
@@ -192,6 +197,17 @@ func recorded[T, R any](h *history, convert func(T) (R, bool)) (list []R) {
 		}
 	}
 	return list
+}
+
+// backward calls f with the values of a type, newest first, until it returns false.
+func backward[T any](h *history, f func(T, *entry) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range slices.Backward(h.entries) {
+		if value, fits := e.value.(T); fits && !f(value, e) {
+			return
+		}
+	}
 }
 
 // sizeOf returns about how many bytes of memory a value of the history takes.

@@ -4,10 +4,10 @@
 //	go run github.com/supportbee-go/supportbee/supportbeetest/cmd/supportbee-desk -seed 500 -chaos 0.05
 //
 // It prints its URL, a token for each role, and commands to try, and logs each request. A page at
-// /_desk/ shows the tickets, their conversations and the last requests. The control API under
-// /_desk/ changes and reads what the API does not: it adds messages of customers, injects faults,
-// moves the clock, and lists the requests and mails so far. It is described at /_desk/openapi.yaml,
-// and the API at /openapi.yaml.
+// /_desk/ shows the last requests, the tickets, and all that happened to one of them, as it happens.
+// The control API under /_desk/ changes and reads what the API does not: it adds messages of
+// customers, injects faults, moves the clock, and lists the requests and mails so far. It is
+// described at /_desk/openapi.yaml, and the API at /openapi.yaml.
 //
 // On an address of loopback, the page and the control API need no token, but accept requests from
 // loopback only. On another address, or with a public URL that is not one of loopback, they need the

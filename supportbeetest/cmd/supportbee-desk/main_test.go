@@ -157,6 +157,8 @@ func TestTheDeskStandsAlone(t *testing.T) {
 
 	status, body := curl(t, "curl "+d.url) // redirected to the page
 	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, body, "/tickets/7")
+	_, body = curl(t, "curl "+d.url+"/_desk/?archived=any&spam=true&trash=true")
 	assert.Contains(t, body, "Tickets (70)")
 	assert.Contains(t, d.logs.String(), "op=Tickets.Get status=404")
 	assert.NotContains(t, d.logs.String(), d.token)
