@@ -38,8 +38,8 @@ func encodeBody(key string, value any) ([]byte, error) {
 	return slices.Concat([]byte(`{"`), []byte(key), []byte(`":`), encoded, []byte(`}`)), nil
 }
 
-// writeOptions write what [readOptions] read.
-var writeOptions = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+// writeOptions write what [readOptions] read, and equal values in the same way.
+var writeOptions = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsonv2.Deterministic(true))
 
 // marshalObject writes a struct of a response in the API's own form: its fields by their tags,
 // then the members of extra. A name in extra that the struct has is written while the field is
