@@ -71,7 +71,7 @@ func TestAllocationBudgets(t *testing.T) { //nolint:paralleltest // it counts th
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	budgets := map[string]float64{"GetTicket": 53, "ListTickets100": 755, "Archive": 53}
+	budgets := map[string]float64{"GetTicket": 39, "ListTickets100": 741, "Archive": 36}
 	for name, call := range hotCalls(t) {
 		got := testing.AllocsPerRun(50, func() {
 			if err := call(); err != nil {

@@ -22,6 +22,10 @@ import (
 // sdkAgent is the User-Agent header by default.
 const sdkAgent = "supportbee-go/" + Version
 
+func sentHeader(userAgent string) http.Header {
+	return http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}}
+}
+
 const (
 	defaultTimeout         = 30 * time.Second
 	defaultMaxResponseSize = 32 << 20
@@ -62,9 +66,9 @@ type config struct {
 	token       transport.Token
 	httpClient  http.Client
 	insecure    bool
-	engine      *resty.Client // nil after httpClient has changed
-	userAgent   []string      // the value of the header
-	header      http.Header   // never changed in place
+	request     *resty.Request // never sent, but copied; nil after httpClient has changed
+	sent        http.Header    // of all requests; never changed
+	header      http.Header    // never changed in place
 	maxResponse int64
 	prefetch    int
 	timeout     time.Duration
@@ -90,7 +94,7 @@ type config struct {
 // [ErrTokenRequired]. The errors of New are of type [*ArgumentError].
 func New(company, token string, opts ...Option) (*Client, error) {
 	cfg := config{
-		userAgent:   []string{sdkAgent},
+		sent:        sentHeader(sdkAgent),
 		maxResponse: defaultMaxResponseSize,
 		prefetch:    defaultPrefetch,
 		timeout:     defaultTimeout,
@@ -202,8 +206,8 @@ func newClient(cfg config) *Client {
 		cfg.observesEnd = cfg.observesEnd || o.End != nil
 	}
 	cfg.hearsDrift = cfg.listensToDrift()
-	if cfg.engine == nil {
-		cfg.engine = newEngine(cfg.httpClient)
+	if cfg.request == nil {
+		cfg.request = newEngine(cfg.httpClient).R().SetDoNotParseResponse(true)
 	}
 	c.config = cfg
 	c.chain = transport.Chain(cfg.httpClient.Transport, transport.Config{

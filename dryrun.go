@@ -41,8 +41,8 @@ func (c *Client) plan(ctx context.Context, rt *roundTrip, body requestBody) erro
 	}
 	planned := PlannedRequest{Op: rt.name, Method: rt.method, Path: rt.target[len(c.config.baseText):]}
 	switch body := body.(type) {
-	case jsonBody:
-		planned.Body = json.RawMessage(body)
+	case *jsonBody:
+		planned.Body = json.RawMessage(*body)
 	case *upload:
 		if err := body.readAll(ctx); err != nil {
 			return rt.failed(err)

@@ -75,7 +75,7 @@ func WithToken(token string) Option {
 // its Timeout limits a whole call, retries included. If client is nil, the default is used.
 func WithHTTPClient(client *http.Client) Option {
 	return func(cfg *config) error {
-		cfg.engine = nil
+		cfg.request = nil
 		if client == nil {
 			cfg.httpClient = http.Client{Transport: NewTransport()}
 			return nil
@@ -238,7 +238,7 @@ func WithUserAgent(product string) Option {
 		if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return invalid("user agent", "must be printable ASCII")
 		}
-		cfg.userAgent = []string{product + " " + sdkAgent}
+		cfg.sent = sentHeader(product + " " + sdkAgent)
 		return nil
 	}
 }

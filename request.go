@@ -8,13 +8,13 @@ import (
 	"html"
 	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"net/url"
 	"os"
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -93,7 +93,7 @@ func (c *Client) run(ctx context.Context, rt *roundTrip, body requestBody) error
 	}
 	defer rt.report.Release()
 	if rt.body != nil {
-		body = rt.encoded
+		body = &rt.encoded
 	}
 	err = c.send(ctx, rt, body)
 	if err != nil && rt.isGone != nil && rt.status == http.StatusNotFound && rt.report.Unanswered && rt.isGone(withoutResponse(ctx)) {
@@ -104,18 +104,20 @@ func (c *Client) run(ctx context.Context, rt *roundTrip, body requestBody) error
 
 // requestBody is the body of a request, attached to it by a hook of resty.
 type requestBody interface {
-	contentType() string
+	contentType() []string // the value of the header
 	attach(req *http.Request) error
 }
 
 // jsonBody is a body that is held in memory.
 type jsonBody []byte
 
-func (b jsonBody) contentType() string { return "application/json" }
+var contentJSON = []string{"application/json"}
 
-func (b jsonBody) attach(req *http.Request) error {
-	req.ContentLength = int64(len(b))
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+func (b *jsonBody) contentType() []string { return contentJSON }
+
+func (b *jsonBody) attach(req *http.Request) error {
+	req.ContentLength = int64(len(*b))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(*b)), nil }
 	req.Body, _ = req.GetBody()
 	return nil
 }
@@ -254,7 +256,12 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 		with = new(sending)
 	}
 	*with = sending{ctx, rt, body}
-	response, err := c.config.engine.R().SetDoNotParseResponse(true).SetContext(with).Execute(rt.method, rt.target)
+	request := requests.Get().(*resty.Request)
+	*request = *c.config.request
+	request.Header = c.config.sent // resty sends a copy
+	response, err := request.SetContext(with).Execute(http.MethodGet, rt.target)
+	*request = resty.Request{}
+	requests.Put(request)
 	if err == nil {
 		rt.res = response.RawResponse
 		rt.status, rt.header = rt.res.StatusCode, rt.res.Header
@@ -315,16 +322,17 @@ func (dispatcher) RoundTrip(req *http.Request) (*http.Response, error) {
 	return sendingFrom(req.Context()).rt.client.chain.RoundTrip(req)
 }
 
-var (
-	acceptJSON     = []string{"application/json"}
-	acceptIdentity = []string{"identity"} // the file as it is, with its length
-)
+// requests holds memory for requests of resty. They are copies of a client's one that is never sent,
+// since resty makes five maps for a new one that no request of this package uses.
+var requests = sync.Pool{New: func() any { return new(resty.Request) }}
 
-// prepare is resty's last hook before a request is sent.
+var acceptIdentity = []string{"identity"} // the file as it is, with its length
+
+// prepare is resty's last hook before a request is sent. To resty, all requests are GETs: of a
+// method that can have a body it would make a body.
 func prepare(_ *resty.Client, req *http.Request) error {
 	s := sendingFrom(req.Context())
-	req.Header["Accept"] = acceptJSON
-	req.Header["User-Agent"] = s.rt.client.config.userAgent
+	req.Method = s.rt.method
 	if s.rt.stream {
 		req.Header["Accept-Encoding"] = acceptIdentity
 	}
@@ -333,7 +341,7 @@ func prepare(_ *resty.Client, req *http.Request) error {
 		req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0 // not chunked
 		return nil
 	}
-	req.Header["Content-Type"] = []string{s.body.contentType()}
+	req.Header["Content-Type"] = s.body.contentType()
 	return s.body.attach(req)
 }
 
@@ -602,7 +610,7 @@ var pageTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
 // describePage returns what a response is that is not JSON, and "" for JSON.
 func describePage(contentType string, body []byte) string {
-	mediaType, _, _ := mime.ParseMediaType(contentType)
+	mediaType := strings.ToLower(strings.TrimSpace(contentType))
 	switch {
 	case strings.HasPrefix(mediaType, "text/html") || body[0] == '<':
 		if title := pageTitle.FindSubmatch(body); title != nil {

@@ -197,7 +197,9 @@ func (up *upload) sniff(ctx context.Context) error {
 }
 
 // contentType returns the content type of the whole form.
-func (up *upload) contentType() string { return "multipart/form-data; boundary=" + up.boundary }
+func (up *upload) contentType() []string {
+	return []string{"multipart/form-data; boundary=" + up.boundary}
+}
 
 // attach makes the form the body of a request.
 func (up *upload) attach(req *http.Request) error {

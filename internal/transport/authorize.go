@@ -8,7 +8,8 @@ import (
 )
 
 // Authorize adds the token and further headers to requests to Origin, and removes credentials
-// from all others.
+// from all others. It changes the header of the request itself, which must be the caller's own and
+// must not be nil: a copy would cost more than all else that it does.
 type Authorize struct {
 	Next http.RoundTripper
 
@@ -20,7 +21,8 @@ type Authorize struct {
 	Token Token
 
 	// Header holds further headers, in canonical form. They replace those of the same name.
-	// It is added here and not to the request, since redirects copy a request's headers.
+	// It is added here and not by whoever makes the request, since redirects copy a request's
+	// headers: http.Client does so before it sends the first request.
 	Header http.Header
 }
 
@@ -28,42 +30,17 @@ type Authorize struct {
 // headers, whoever set them, to any other.
 func (t *Authorize) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !SameOrigin(req.URL, t.Origin) {
-		return t.Next.RoundTrip(withoutCredentials(req))
-	}
-	if t.Token.IsZero() && len(t.Header) == 0 {
+		// Header.Del would miss a key that is not in canonical form.
+		maps.DeleteFunc(req.Header, func(key string, _ []string) bool {
+			return strings.EqualFold(key, "Authorization") || strings.EqualFold(key, "Cookie")
+		})
 		return t.Next.RoundTrip(req)
 	}
-	clone := *req
-	clone.Header = cloneHeader(req.Header)
-	maps.Copy(clone.Header, t.Header)
+	maps.Copy(req.Header, t.Header)
 	if !t.Token.IsZero() {
-		clone.Header.Set("Authorization", t.Token.authorization())
+		req.Header["Authorization"] = t.Token.header()
 	}
-	return t.Next.RoundTrip(&clone)
-}
-
-func withoutCredentials(req *http.Request) *http.Request {
-	out := req
-	// Header.Del would miss a key that is not in canonical form.
-	for key := range req.Header {
-		if strings.EqualFold(key, "Authorization") || strings.EqualFold(key, "Cookie") {
-			if out == req {
-				clone := *req
-				clone.Header = cloneHeader(req.Header)
-				out = &clone
-			}
-			delete(out.Header, key)
-		}
-	}
-	return out
-}
-
-// cloneHeader returns a copy of h that shares its values.
-func cloneHeader(h http.Header) http.Header {
-	if h == nil {
-		return http.Header{}
-	}
-	return maps.Clone(h)
+	return t.Next.RoundTrip(req)
 }
 
 // SameOrigin reports whether two URLs have the same scheme, host and port.

@@ -40,15 +40,15 @@ type Config struct {
 
 // Chain returns base wrapped as cfg says.
 func Chain(base http.RoundTripper, cfg Config) http.RoundTripper {
-	// Authorize is innermost, so that nothing else holds a request with the token. Buffer makes
-	// the body part of the attempt. Observe sees each attempt, without the waits before it.
-	var rt http.RoundTripper = &Authorize{Next: base, Origin: cfg.Origin, Token: cfg.Token, Header: cfg.Header}
-	rt = &Buffer{Next: rt}
+	// Buffer makes the body part of the attempt. Observe sees each attempt, without the waits
+	// before it. Authorize is outermost, so that it works once for all attempts.
+	rt := http.RoundTripper(&Buffer{Next: base})
 	if len(cfg.Hooks) > 0 {
 		rt = &Observe{Next: rt, Hooks: cfg.Hooks, Token: cfg.Token}
 	}
-	return &Retry{
+	rt = &Retry{
 		Next: rt, Policy: cfg.Policy, Timeout: TimeoutError{After: cfg.PerAttempt},
 		Limiter: cfg.Limiter, Gate: cfg.Gate, Origin: cfg.Origin,
 	}
+	return &Authorize{Next: rt, Origin: cfg.Origin, Token: cfg.Token, Header: cfg.Header}
 }

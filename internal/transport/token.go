@@ -13,8 +13,8 @@ const redacted = "[redacted]"
 type Token struct {
 	// They are closures because printers read unexported fields, even where they ignore the
 	// methods of their types. Of a func they show at most the address.
-	authorization func() string         // returns the value of the Authorization header
-	escaped       func() *regexp.Regexp // matches the secret with JSON escapes
+	header  func() []string       // returns the values of the Authorization header
+	escaped func() *regexp.Regexp // matches the secret with JSON escapes
 }
 
 const scheme = "Bearer "
@@ -24,9 +24,9 @@ func NewToken(secret string) Token {
 	if secret == "" {
 		return Token{}
 	}
-	header := scheme + secret
+	header := []string{scheme + secret}
 	return Token{
-		authorization: func() string { return header },
+		header: func() []string { return header },
 		escaped: sync.OnceValue(func() *regexp.Regexp {
 			var pattern strings.Builder
 			for _, c := range []byte(secret) {
@@ -39,7 +39,7 @@ func NewToken(secret string) Token {
 }
 
 // IsZero reports whether t is no token.
-func (t Token) IsZero() bool { return t.authorization == nil }
+func (t Token) IsZero() bool { return t.header == nil }
 
 // Redact returns text with the secret replaced by "[redacted]", also where it has JSON escapes.
 func (t Token) Redact(text string) string {
@@ -70,4 +70,4 @@ func (t Token) RedactCut(text string, limit int) string {
 	return t.Redact(text)
 }
 
-func (t Token) secret() string { return t.authorization()[len(scheme):] }
+func (t Token) secret() string { return t.header()[0][len(scheme):] }
