@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,40 +29,39 @@ func demo(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	night := func(title string, stopAfter int) error {
+		fmt.Fprintln(out, title)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		store, err := openStore(dir)
 		if err != nil {
 			return err
 		}
-		defer store.Close()
-		fmt.Fprintln(out, title)
+		defer func() { _ = store.Close() }()
 		start, n := time.Now(), 0
 		b := &backup{client: desk.Client(supportbee.WithDryRun(nil)), store: store, workers: 4, interval: time.Second, log: slog.Default()}
-		b.progress = func(done, total int) {
+		b.progress = func(_, _ int) {
 			if n++; n == stopAfter {
-				fmt.Fprintf(out, "  stopped at ticket %d of %d\n", done, total)
 				cancel()
 			}
 		}
-		if err := b.run(ctx); err != nil && (n < stopAfter || stopAfter == 0 || !errors.Is(err, context.Canceled)) {
+		if err := b.run(ctx); err != nil && n != stopAfter {
 			return err
 		}
-		fmt.Fprintf(out, "  %d tickets exported, %d bytes of lines, %v\n  ", n, store.end, time.Since(start).Round(time.Millisecond))
+		fmt.Fprintf(out, "  %d tickets exported, %d kB of lines, %v\n  ", n, store.end>>10, time.Since(start).Round(time.Millisecond))
 		return report(store, out)
 	}
-	if err := night("The first run is interrupted:", 400); err != nil {
+	if err := night("The first run, which is interrupted:", 400); err != nil {
 		return err
 	}
 	desk.AddCustomerReply(tickets[0], "Are you there?")
-	if err := night("The second run resumes:", 0); err != nil {
+	if err := night("The second run, which resumes:", -1); err != nil {
 		return err
 	}
 	for _, id := range tickets[500:510] {
 		desk.AddCustomerReply(id, "One more thing.")
 	}
-	return night("The next night, ten customers have replied:", 0)
+	return night("The next night, after ten customers have replied:", -1)
 }

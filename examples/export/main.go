@@ -54,15 +54,21 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if *perSecond <= 0 {
+		return errors.New("-rate must be positive")
+	}
 	if os.Getenv("SUPPORTBEE_TOKEN")+os.Getenv("SUPPORTBEE_COMPANY")+os.Getenv("SUPPORTBEE_BASE_URL") == "" && !*verify {
 		return demo(ctx, out)
 	}
-	store, err := openStore(*dir)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
 	if *verify {
+		if _, err := os.Stat(*dir); err != nil {
+			return err // openStore would create it
+		}
+		store, err := openStore(*dir)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = store.Close() }()
 		return report(store, out)
 	}
 	client, err := supportbee.FromEnv(
@@ -74,6 +80,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	store, err := openStore(*dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
 	if *address != "" {
 		listener, err := net.Listen("tcp", *address)
 		if err != nil {
@@ -84,7 +95,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-		defer server.Close()
+		defer func() { _ = server.Close() }()
 		go func() { _ = server.Serve(listener) }()
 	}
 	b := &backup{client: client, store: store, workers: *workers, follow: *follow, interval: 15 * time.Second, progress: newProgress(), log: slog.Default()}
@@ -102,7 +113,7 @@ func report(s *store, out io.Writer) error {
 	return err
 }
 
-var stored = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "export_stored_total", Help: "Lines and files that were stored."}, []string{"what"})
+var stored = prometheus.NewCounter(prometheus.CounterOpts{Name: "export_stored_total", Help: "Lines of tickets that were stored."})
 
 // observed instruments a client, and returns the handler of /metrics and /healthz. The program is
 // healthy if the help desk has responded in the last five minutes.

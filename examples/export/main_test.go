@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -54,7 +55,7 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }()
 	b := &backup{client: client, store: store, workers: 8, interval: 6 * time.Second, log: slog.Default()}
 	return b.run(context.Background())
 }
@@ -201,8 +202,9 @@ func TestKilledTwentyTimes(t *testing.T) {
 	stopWriter()
 	writing.Wait()
 	t.Logf("%d kills in %v, phases %v, %d requests, %d faults, %d changes", kills, time.Since(begun), phases, requests.n.Load(), chaos(), changes)
-	for err := error(io.EOF); err != nil; {
-		_, err = run(math.MaxInt64)
+	for complete := false; !complete; {
+		_, err := run(math.MaxInt64)
+		complete = err == nil
 	}
 	t.Log("then complete in", time.Since(begun))
 	assertBackup(t, desk, dir)
@@ -253,7 +255,7 @@ func assertBackup(t *testing.T, desk *supportbeetest.Desk, dir string) {
 			data, err := os.ReadFile(s.path(attachment.ID))
 			require.NoError(t, err)
 			sum := sha256.Sum256(desk.File(attachment.ID))
-			require.Equal(t, file{ID: attachment.ID, Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}, r.Files[i])
+			require.Equal(t, file{ID: attachment.ID, Size: int64(len(desk.File(attachment.ID))), SHA256: hex.EncodeToString(sum[:])}, r.Files[i])
 			require.Equal(t, desk.File(attachment.ID), data)
 		}
 	}
@@ -387,8 +389,18 @@ func TestDemo(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
 	assert.Contains(t, out.String(), "SUPPORTBEE_TOKEN is not set: using an embedded help desk at http://127.0.0.1:")
-	assert.Contains(t, out.String(), "stopped at ticket 400 of 1010")
+	assert.Contains(t, out.String(), ": 400 tickets and 16 files are as they were stored")
 	assert.Contains(t, out.String(), ": 1010 tickets and 50 files are as they were stored")
+}
+
+func TestWrongUse(t *testing.T) {
+	clearEnv(t)
+	dir := filepath.Join(t.TempDir(), "absent")
+	require.ErrorIs(t, run(t.Context(), []string{"-verify", "-dir", dir}, io.Discard), fs.ErrNotExist)
+	require.ErrorContains(t, run(t.Context(), []string{"-rate", "0"}, io.Discard), "-rate must be positive")
+	t.Setenv("SUPPORTBEE_COMPANY", "acme")
+	require.ErrorIs(t, run(t.Context(), []string{"-dir", dir}, io.Discard), supportbee.ErrTokenRequired)
+	require.NoDirExists(t, dir)
 }
 
 func TestFollowUntilAnInterrupt(t *testing.T) {
@@ -413,7 +425,7 @@ func TestFollowUntilAnInterrupt(t *testing.T) {
 			return r.Query.Get("sort_by") == string(supportbee.SortByLastActivity)
 		})
 	}))
-	for path, want := range map[string]string{"/healthz": "", "/metrics": `export_stored_total{what="lines"}`} {
+	for path, want := range map[string]string{"/healthz": "", "/metrics": "export_stored_total 10"} {
 		response, err := http.Get("http://" + address + path)
 		require.NoError(t, err)
 		body, err := io.ReadAll(response.Body)

@@ -20,8 +20,7 @@ import (
 
 const schema = `
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS tickets (id INTEGER PRIMARY KEY, activity TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY, ticket INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL);`
+CREATE TABLE IF NOT EXISTS tickets (id INTEGER PRIMARY KEY, activity TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL);`
 
 // record is a line of tickets.jsonl.
 type record struct {
@@ -59,8 +58,7 @@ func openStore(dir string) (*store, error) {
 		return nil, err
 	}
 	path := url.URL{Path: filepath.ToSlash(filepath.Join(dir, "index.db"))}
-	db, err := sql.Open("sqlite", "file:"+path.EscapedPath()+
-		"?_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_txlock=immediate")
+	db, err := sql.Open("sqlite", "file:"+path.EscapedPath()+"?_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +70,7 @@ func openStore(dir string) (*store, error) {
 		err = errors.Join(s.get("end", &s.end), s.cut(), syncDir(dir))
 	}
 	if err != nil {
-		s.Close()
+		_ = s.Close()
 		return nil, err
 	}
 	return s, nil
@@ -117,47 +115,41 @@ func activity(t *supportbee.Ticket) string {
 }
 
 // add appends a line, which commit makes durable.
-func (s *store) add(r *record) (err error) {
-	if s.tx == nil {
-		if s.tx, err = s.db.Begin(); err != nil {
-			return err
-		}
-		s.begun, s.added = time.Now(), 0
+func (s *store) add(r *record) error {
+	if err := s.begin(); err != nil {
+		return err
 	}
-	s.added++
 	line, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	line = append(line, '\n')
-	_, err = s.lines.WriteAt(line, s.end)
-	_, err2 := s.tx.Exec("INSERT OR REPLACE INTO tickets VALUES (?, ?, ?, ?)", r.Ticket.ID, activity(r.Ticket), s.end, len(line))
-	for _, f := range r.Files {
-		if !f.Missing {
-			_, e := s.tx.Exec("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", f.ID, r.Ticket.ID, f.Size, f.SHA256)
-			err = errors.Join(err, e)
-			stored.WithLabelValues("files").Inc()
-		}
+	if _, err := s.lines.WriteAt(append(line, '\n'), s.end); err != nil {
+		return err
 	}
-	stored.WithLabelValues("lines").Inc()
-	s.end += int64(len(line))
-	return errors.Join(err, err2)
+	_, err = s.tx.Exec("INSERT OR REPLACE INTO tickets VALUES (?, ?, ?, ?)", r.Ticket.ID, activity(r.Ticket), s.end, len(line)+1)
+	s.end += int64(len(line)) + 1
+	s.added++
+	return err
+}
+
+func (s *store) begin() (err error) {
+	if s.tx == nil {
+		s.begun, s.added = time.Now(), 0
+		s.tx, err = s.db.Begin()
+	}
+	return err
 }
 
 // commit stores the lines that were added and the checkpoint after them, all or nothing.
-func (s *store) commit(name string, checkpoint supportbee.Checkpoint) (err error) {
-	if s.tx == nil {
-		if s.tx, err = s.db.Begin(); err != nil {
-			return err
-		}
-	}
+func (s *store) commit(name string, checkpoint supportbee.Checkpoint) error {
 	text, err := json.Marshal(checkpoint)
-	if err := errors.Join(err, s.lines.Sync(), syncDir(filepath.Join(s.dir, "files"))); err != nil {
+	if err := errors.Join(err, s.begin(), s.lines.Sync(), syncDir(filepath.Join(s.dir, "files"))); err != nil {
 		return err
 	}
 	if _, err = s.tx.Exec("INSERT OR REPLACE INTO state VALUES ('end', ?), (?, ?)", s.end, name, string(text)); err == nil {
 		err = s.tx.Commit()
 		s.tx = nil
+		stored.Add(float64(s.added))
 	}
 	return err
 }
@@ -166,33 +158,33 @@ func (s *store) path(id supportbee.AttachmentID) string {
 	return filepath.Join(s.dir, "files", strconv.FormatInt(int64(id), 10))
 }
 
-// verify reads the newest line of each ticket and each file, and returns their numbers. It returns
-// an error if one is not as it was stored.
+// verify reads the newest line and the files of each ticket, and returns their numbers. It returns
+// an error if something is not as it was stored.
 func (s *store) verify() (tickets, files int, err error) {
-	rows, err := s.db.Query("SELECT 0, id, offset, length, '' FROM tickets UNION ALL SELECT 1, id, 0, size, sha256 FROM files")
+	rows, err := s.db.Query("SELECT id, offset, length FROM tickets")
 	if err != nil {
 		return 0, 0, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var isFile bool
-		var id, offset, size int64
-		var sum string
-		if err := rows.Scan(&isFile, &id, &offset, &size, &sum); err != nil {
+		var id supportbee.TicketID
+		var offset, length int64
+		var r record
+		if err := rows.Scan(&id, &offset, &length); err != nil {
 			return 0, 0, err
 		}
-		if isFile {
-			f, err := checksum(s.path(supportbee.AttachmentID(id)))
-			if err != nil || f.Size != size || f.SHA256 != sum {
-				return 0, 0, errors.Join(fmt.Errorf("file %d is not as it was stored", id), err)
+		err := json.NewDecoder(io.NewSectionReader(s.lines, offset, length)).Decode(&r)
+		if err != nil || r.Ticket == nil || r.Ticket.ID != id {
+			return 0, 0, errors.Join(fmt.Errorf("the line of ticket %d is not as it was stored", id), err)
+		}
+		for _, f := range r.Files {
+			if f.Missing {
+				continue
+			}
+			if got, err := checksum(s.path(f.ID)); err != nil || got.Size != f.Size || got.SHA256 != f.SHA256 {
+				return 0, 0, errors.Join(fmt.Errorf("file %d is not as it was stored", f.ID), err)
 			}
 			files++
-			continue
-		}
-		var r record
-		err := json.NewDecoder(io.NewSectionReader(s.lines, offset, size)).Decode(&r)
-		if err != nil || r.Ticket == nil || int64(r.Ticket.ID) != id {
-			return 0, 0, errors.Join(fmt.Errorf("the line of ticket %d is not as it was stored", id), err)
 		}
 		tickets++
 	}
