@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+// demo backs up an embedded help desk: it stops the export in the middle, resumes it, and stores
+// what customers have done meanwhile.
+func demo(ctx context.Context, out io.Writer) error {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
+	fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: using an embedded help desk at %s\n\n", desk.URL)
+	tickets := desk.AddTickets(1000)
+	for i, id := range tickets[:50] {
+		desk.AddCustomerReply(id, "See the picture.", desk.AddFile("photo.jpg", "image/jpeg", make([]byte, 1000*i)))
+	}
+	dir, err := os.MkdirTemp("", "export")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	night := func(title string, stopAfter int) error {
+		fmt.Fprintln(out, title)
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		store, err := openStore(dir)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = store.Close() }()
+		start, n := time.Now(), 0
+		b := &backup{client: desk.Client(supportbee.WithDryRun(nil)), store: store, workers: 4, interval: time.Second, log: slog.Default()}
+		b.progress = func(_, _ int) {
+			if n++; n == stopAfter {
+				cancel()
+			}
+		}
+		if err := b.run(ctx); err != nil && n != stopAfter {
+			return err
+		}
+		fmt.Fprintf(out, "  %d tickets exported, %d kB of lines, %v\n  ", n, store.end>>10, time.Since(start).Round(time.Millisecond))
+		return report(store, out)
+	}
+	if err := night("The first run, which is interrupted:", 400); err != nil {
+		return err
+	}
+	desk.AddCustomerReply(tickets[0], "Are you there?")
+	if err := night("The second run, which resumes:", -1); err != nil {
+		return err
+	}
+	for _, id := range tickets[500:510] {
+		desk.AddCustomerReply(id, "One more thing.")
+	}
+	return night("The next night, after ten customers have replied:", -1)
+}
