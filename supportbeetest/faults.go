@@ -70,8 +70,8 @@ func (s *Desk) Inject(match Match, faults ...Fault) *Injection {
 }
 
 // InjectChaos applies random faults to about the given share of all requests, from 0 to 1:
-// gateway errors, rate limits, dropped connections, truncated responses and delays. The same seed
-// selects the same faults for the same sequence of requests.
+// gateway errors, rate limits, dropped connections, truncated responses and delays. A client can
+// detect each of them. The same seed selects the same faults for the same sequence of requests.
 func (s *Desk) InjectChaos(share float64, seed uint64) *Injection {
 	mix := [][]Fault{
 		{HTMLPage(http.StatusBadGateway)},
@@ -81,7 +81,7 @@ func (s *Desk) InjectChaos(share float64, seed uint64) *Injection {
 		{Drop()},
 		{AfterHandling(Drop())},
 		{DropBody()},
-		{Truncate()},
+		{truncateJSON()},
 		{Delay(2 * time.Second)},
 	}
 	return s.faults.add(&Injection{
@@ -348,12 +348,12 @@ func Drop() Fault {
 }
 
 // DropBody closes the connection in the middle of the response body.
-func DropBody() Fault {
-	return bodyFault("drop body", func(w http.ResponseWriter, _ *http.Request, res *recording) {
-		res.setLength(len(res.body))
-		res.body, res.aborted = res.body[:len(res.body)/2], true
-		res.send(w)
-	})
+func DropBody() Fault { return bodyFault("drop body", dropBody) }
+
+func dropBody(w http.ResponseWriter, _ *http.Request, res *recording) {
+	res.setLength(len(res.body))
+	res.body, res.aborted = res.body[:len(res.body)/2], true
+	res.send(w)
 }
 
 // Delay waits before it handles the request. If the client cancels the request or the desk is
@@ -392,12 +392,24 @@ func Header(key, value string) Fault {
 	}}
 }
 
-// Truncate ends the response body in the middle, with a matching Content-Length.
-func Truncate() Fault {
-	return bodyFault("truncate", func(w http.ResponseWriter, _ *http.Request, res *recording) {
-		res.body = res.body[:len(res.body)/2]
-		res.setLength(len(res.body))
-		res.send(w)
+// Truncate ends the response body in the middle, with a matching Content-Length. A client cannot tell
+// that a file is truncated; for one that it can detect, use [DropBody].
+func Truncate() Fault { return bodyFault("truncate", truncate) }
+
+func truncate(w http.ResponseWriter, _ *http.Request, res *recording) {
+	res.body = res.body[:len(res.body)/2]
+	res.setLength(len(res.body))
+	res.send(w)
+}
+
+// truncateJSON is Truncate for JSON, and DropBody for files.
+func truncateJSON() Fault {
+	return bodyFault("truncate", func(w http.ResponseWriter, r *http.Request, res *recording) {
+		if strings.HasPrefix(res.header.Get("Content-Type"), "application/json") {
+			truncate(w, r, res)
+		} else {
+			dropBody(w, r, res)
+		}
 	})
 }
 

@@ -605,6 +605,29 @@ func TestChaosIsRepeatable(t *testing.T) {
 	assert.NotContains(t, faults(t, 1, 7), "")
 }
 
+// A client has no means to tell that a file is truncated, so chaos truncates none without a sign.
+func TestChaosNeverShortensAFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory())
+		content := strings.Repeat("the kettle ", 100)
+		ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "A photo", AttachmentIDs: []supportbee.AttachmentID{desk.AddFile("a.jpg", "image/jpeg", []byte(content))}})
+		client := desk.Client(supportbee.WithRetry(supportbee.RetryPolicy{MaxAttempts: 8}))
+		got, err := client.Tickets.Get(t.Context(), ticket)
+		require.NoError(t, err)
+		desk.InjectChaos(0.6, 7)
+		whole := 0
+		for range 100 {
+			var file strings.Builder
+			if err := client.Attachments.Download(t.Context(), got.Content.Attachments[0], &file, nil); err == nil {
+				assert.Equal(t, content, file.String())
+				whole++
+			}
+		}
+		assert.Positive(t, whole)
+	})
+}
+
 // A client on a bad network gets its work done, and never writes twice.
 func TestChaosNeverDoublesAWrite(t *testing.T) {
 	t.Parallel()
