@@ -32,7 +32,7 @@ func demo(ctx context.Context, cfg config, given map[string]bool, out io.Writer)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	calls := make(chan struct{}, 100)
 	channel := &fakeSlack{called: func(r *http.Request, n int) bool {
 		switch {
@@ -50,6 +50,7 @@ func demo(ctx context.Context, cfg config, given map[string]bool, out io.Writer)
 	defer server.Close()
 
 	cfg.desk, cfg.channel, cfg.secret = desk.Client(), "C0DEMO", rand.Text()
+	cfg.settle = time.Second
 	cfg.slack = slack.New("xoxb-demo", slack.OptionAPIURL(server.URL+"/"))
 	if !given["queue"] {
 		cfg.queue = filepath.Join(dir, "webhooks.db")

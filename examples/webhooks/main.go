@@ -49,6 +49,7 @@ type config struct {
 	addr, metrics, queue, channel, secret string
 	actions                               map[supportbee.WebhookAction]bool
 	timeout                               time.Duration // of an attempt to handle an event
+	settle                                time.Duration // after an attempt that can have posted, until its message is in the channel
 	rate                                  rate.Limit    // of messages
 	desk                                  *supportbee.Client
 	slack                                 *slack.Client
@@ -65,6 +66,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&cfg.channel, "channel", os.Getenv("SLACK_CHANNEL"), "`ID` of the Slack channel, such as C024BE91L")
 	actions := flags.String("actions", "ticket.created,customer.reply.created,agent.reply.created,comment.created", "`actions` to post, separated by commas")
 	flags.DurationVar(&cfg.timeout, "timeout", 20*time.Second, "time limit of an attempt to handle an event")
+	flags.DurationVar(&cfg.settle, "settle", 10*time.Second, "how long to wait after an attempt that was interrupted, before looking for its message in the channel")
 	flags.Float64Var((*float64)(&cfg.rate), "rate", 1, "messages a second, after a burst of 5")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -124,7 +126,12 @@ func serve(ctx context.Context, cfg config, ready func(addr string)) (err error)
 			return "", err
 		}
 		server := &http.Server{Handler: handler, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute}
-		group.Go(func() error { return server.Serve(listener) })
+		group.Go(func() error {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
 		group.Go(func() error {
 			<-ctx.Done()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -142,8 +149,5 @@ func serve(ctx context.Context, cfg config, ready func(addr string)) (err error)
 		ready(addr)
 	}
 	group.Go(func() error { return err }) // if it is not nil, stops what was started
-	if err := group.Wait(); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return group.Wait()
 }

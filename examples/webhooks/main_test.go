@@ -52,12 +52,11 @@ func TestMain(m *testing.M) {
 
 // lab is a help desk, whose events come twice, and a Slack.
 type lab struct {
-	desk      *supportbeetest.Desk
-	channel   *fakeSlack
-	slackURL  string
-	broken    atomic.Pointer[func(r *http.Request) int] // returns the status of a call to Slack that fails, or 0
-	receivers []string                                  // URLs
-	want      int                                       // messages
+	desk     *supportbeetest.Desk
+	channel  *fakeSlack
+	slackURL string
+	broken   atomic.Pointer[func(r *http.Request) int] // returns the status of a call to Slack that fails, or 0
+	want     int                                       // messages
 }
 
 func newLab(t *testing.T) *lab {
@@ -128,17 +127,20 @@ func (l *lab) write(tickets int) {
 }
 
 // requireEachOnce waits until all messages are in the channel, and fails if one is there twice.
-func (l *lab) requireEachOnce(t *testing.T, waiting func() int) {
+func (l *lab) requireEachOnce(t *testing.T, idle func() bool) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(l.channel.list()) >= l.want && waiting() == 0 }, waitAtMost, 20*time.Millisecond)
-	texts, keys := make(map[string]int), make(map[any]int)
+	require.Eventually(t, func() bool { return len(l.channel.list()) >= l.want && idle() }, waitAtMost, 20*time.Millisecond)
+	texts, keys := make(map[any]int), make(map[any]int)
 	for _, message := range l.channel.list() {
 		texts[message.Text]++
 		keys[message.Metadata.EventPayload["key"]]++
 	}
-	assert.Len(t, texts, l.want)
-	assert.Len(t, keys, l.want)
-	assert.Len(t, l.channel.list(), l.want, "a message was posted twice")
+	for _, times := range []map[any]int{texts, keys} {
+		assert.Len(t, times, l.want)
+		for what, n := range times {
+			assert.Equal(t, 1, n, what)
+		}
+	}
 }
 
 func (l *lab) config(t *testing.T) config {
@@ -147,7 +149,7 @@ func (l *lab) config(t *testing.T) config {
 		supportbee.WebhookAgentReplyCreated: true, supportbee.WebhookCommentCreated: true,
 	}
 	return config{
-		addr: "127.0.0.1:0", queue: filepath.Join(t.TempDir(), "a queue?.db"), channel: channelID, secret: secret, actions: actions, timeout: 10 * time.Second, rate: math.MaxFloat64,
+		addr: "127.0.0.1:0", queue: filepath.Join(t.TempDir(), "a queue?.db"), channel: channelID, secret: secret, actions: actions, timeout: 10 * time.Second, settle: time.Second, rate: math.MaxFloat64,
 		desk: l.desk.Client(), slack: slack.New("xoxb-test", slack.OptionAPIURL(l.slackURL)), logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 }
@@ -180,7 +182,7 @@ type process struct {
 }
 
 func (l *lab) startProcess(t *testing.T, queue, addr, token string) *process {
-	cmd := exec.Command(os.Args[0], "-addr", addr, "-queue", queue, "-timeout", "2s", "-rate", "1e6")
+	cmd := exec.Command(os.Args[0], "-addr", addr, "-queue", queue, "-timeout", "2s", "-settle", "3s", "-rate", "1e6")
 	p := &process{cmd: cmd, url: "http://" + addr, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.stderr, &p.stderr
 	cmd.Env = append(os.Environ(), mainEnv+"=1", "SUPPORTBEE_BASE_URL="+l.desk.URL, "SUPPORTBEE_TOKEN="+l.desk.Token,
@@ -293,27 +295,89 @@ func (b *syncBuffer) String() string {
 	return b.buffer.String()
 }
 
+// Two machines behind a load balancer. Each event comes to both; one is killed while it posts.
+func TestTwoMachinesAndPostgreSQL(t *testing.T) {
+	t.Parallel()
+	database, stopDatabase := startPostgreSQL(t)
+	l := newLab(t)
+	var first atomic.Pointer[process]
+	var killed, searches atomic.Int64
+	l.channel.called = func(r *http.Request, n int) bool {
+		if r.FormValue("include_all_metadata") == "1" {
+			searches.Add(1)
+		}
+		if r.URL.Path == postMessage && n >= 10 && tokenOf(r) == "xoxb-first" && killed.CompareAndSwap(0, 1) {
+			_ = first.Load().cmd.Process.Kill()
+		}
+		return tokenOf(r) != "xoxb-first" || killed.Load() == 0
+	}
+	first.Store(l.startProcess(t, database, freeAddr(t), "xoxb-first"))
+	first.Load().requireHealthy(t)
+	db, err := pgx.Connect(t.Context(), database)
+	require.NoError(t, err)
+	defer db.Close(context.Background())
+	query := func(text string) (n int) {
+		require.NoError(t, db.QueryRow(t.Context(), text).Scan(&n))
+		return n
+	}
+	require.Eventually(t, func() bool { return query(`SELECT count(*) FROM river_leader`) == 1 }, waitAtMost, 20*time.Millisecond)
+	second := l.startProcess(t, database, freeAddr(t), "xoxb-second")
+	second.requireHealthy(t)
+
+	l.deliver(t, first.Load().url, second.url)
+	l.write(30)
+	<-first.Load().exited
+	if os.Getenv("WEBHOOKS_TEST_REAL_TIME") == "" {
+		// As if the 15 seconds had passed after which another machine takes the place of the leader,
+		// and the 4 seconds after which it takes over what the first one had begun.
+		require.Eventually(t, func() bool { return len(l.channel.list()) >= l.want-workers }, waitAtMost, 20*time.Millisecond)
+		_, err = db.Exec(t.Context(), `UPDATE river_job SET attempted_at = attempted_at - interval '1 minute' WHERE state = 'running'`)
+		require.NoError(t, err)
+		_, err = db.Exec(t.Context(), `UPDATE river_leader SET expires_at = now()`)
+		require.NoError(t, err)
+	}
+	began := time.Now()
+	l.requireEachOnce(t, func() bool { return query(`SELECT count(*) FROM river_job WHERE state <> 'completed'`) == 0 })
+	t.Logf("the second machine had finished the work of the first one after %v", time.Since(began))
+	assert.Equal(t, l.want, query(`SELECT count(*) FROM river_job`))
+	assert.Positive(t, searches.Load(), "the message of the first machine was not searched for")
+	for _, delivery := range l.desk.Deliveries() {
+		status, err := post(t.Context(), second.url, delivery.Body)
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusOK, status)
+	}
+	assert.Equal(t, l.want, query(`SELECT count(*) FROM river_job`), "an event that comes again later")
+
+	stopDatabase()
+	require.Eventually(t, func() bool { return get(t, second.url+"/healthz").status == http.StatusServiceUnavailable }, waitAtMost, 20*time.Millisecond)
+}
+
 func TestEachEventOnceDespiteFaults(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	l.desk.InjectChaos(0.1, 7)
+	l.desk.InjectChaos(0.05, 7)
 	var calls atomic.Int64
-	broken := func(*http.Request) int {
-		switch n := calls.Add(1); {
-		case n%13 == 0:
-			return http.StatusTooManyRequests
-		case n%11 == 0:
-			return http.StatusBadGateway
+	broken := func(r *http.Request) int {
+		if r.URL.Path == postMessage {
+			switch n := calls.Add(1); {
+			case n%19 == 0:
+				return http.StatusTooManyRequests
+			case n%17 == 0:
+				return http.StatusBadGateway
+			}
 		}
 		return 0
 	}
 	l.broken.Store(&broken)
 	l.channel.called = func(r *http.Request, n int) bool { return r.URL.Path != postMessage || n%5 != 0 } // the response is lost
 	cfg := l.config(t)
+	cfg.metrics = freeAddr(t)
 	receiver, stop := l.start(t, cfg)
 	l.deliver(t, receiver)
 	l.write(20)
-	l.requireEachOnce(t, func() int { return 0 })
+	l.requireEachOnce(t, func() bool {
+		return strings.Contains(get(t, "http://"+cfg.metrics+"/metrics").body, "webhooks_waiting 0\n")
+	})
 	stop()
 	assert.Equal(t, 0, countWaiting(t, cfg.queue))
 }
@@ -334,17 +398,13 @@ func TestEachEventOnceAlthoughTheProcessIsKilledWhilePosting(t *testing.T) {
 	l := newLab(t)
 	addr, queue := freeAddr(t), filepath.Join(t.TempDir(), "webhooks.db")
 	var running atomic.Pointer[process]
-	kills := 0
-	var mu sync.Mutex
+	var stops atomic.Int64
 	l.channel.called = func(r *http.Request, n int) bool {
 		if r.URL.Path != postMessage || n%7 != 0 {
 			return true
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		kills++
 		sig := syscall.SIGKILL
-		if kills%4 == 0 {
+		if stops.Add(1)%4 == 0 {
 			sig = syscall.SIGTERM // ends well
 		}
 		_ = running.Load().cmd.Process.Signal(sig)
@@ -353,11 +413,12 @@ func TestEachEventOnceAlthoughTheProcessIsKilledWhilePosting(t *testing.T) {
 	running.Store(l.startProcess(t, queue, addr, "xoxb-secret"))
 	l.deliver(t, "http://"+addr)
 	l.write(20)
-	deadline := time.After(waitAtMost)
+	deadline, restarts := time.After(waitAtMost), 0
 	for done := false; !done; {
 		select {
 		case <-running.Load().exited:
 			running.Store(l.startProcess(t, queue, addr, "xoxb-secret"))
+			restarts++
 		case <-time.After(20 * time.Millisecond):
 			done = len(l.channel.list()) >= l.want
 		case <-deadline:
@@ -368,20 +429,29 @@ func TestEachEventOnceAlthoughTheProcessIsKilledWhilePosting(t *testing.T) {
 	require.NoError(t, running.Load().cmd.Process.Signal(syscall.SIGTERM))
 	<-running.Load().exited
 	assert.Equal(t, 0, running.Load().cmd.ProcessState.ExitCode())
-	l.requireEachOnce(t, func() int { return 0 })
-	assert.GreaterOrEqual(t, kills, 8)
+	l.requireEachOnce(t, func() bool { return true })
+	assert.GreaterOrEqual(t, restarts, 5)
+	assert.Equal(t, 0, countWaiting(t, queue))
 }
 
 func TestEventsAreAcceptedUnderLoadWhileNothingElseWorks(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	stuck := func(r *http.Request) int {
-		<-r.Context().Done()
-		return http.StatusBadGateway
+	for name, queue := range map[string]func(t *testing.T) string{
+		"SQLite":     func(t *testing.T) string { return filepath.Join(t.TempDir(), "webhooks.db") },
+		"PostgreSQL": func(t *testing.T) string { database, _ := startPostgreSQL(t); return database },
+	} {
+		t.Run(name, func(t *testing.T) { testLoad(t, queue(t)) })
 	}
+}
+
+func testLoad(t *testing.T, queue string) {
+	l := newLab(t)
 	cfg := l.config(t)
-	receiver, stop := l.start(t, cfg)
-	l.broken.Store(&stuck)
+	cfg.queue, cfg.timeout, cfg.metrics = queue, 2*time.Second, freeAddr(t)
+	cfg.logger = slog.New(slog.DiscardHandler)
+	receiver, _ := l.start(t, cfg)
+	down := func(*http.Request) int { return http.StatusBadGateway }
+	l.broken.Store(&down)
 	l.desk.Inject(supportbeetest.Match{Op: "Tickets.Get"}, supportbeetest.Status(http.StatusServiceUnavailable))
 
 	const senders, each = 100, 20
@@ -413,8 +483,7 @@ func TestEventsAreAcceptedUnderLoadWhileNothingElseWorks(t *testing.T) {
 	})
 	assert.Equal(t, map[int]int64{http.StatusOK: senders * each}, got, "an event that cannot be stored within 8 seconds has status 500")
 	t.Logf("%d events, slowest response after %v", senders*each, time.Duration(slowest.Load()))
-	stop()
-	assert.Equal(t, senders*each, countWaiting(t, cfg.queue))
+	assert.Contains(t, get(t, "http://"+cfg.metrics+"/metrics").body, fmt.Sprintf("webhooks_waiting %d\n", senders*each))
 }
 
 func TestWhatIsNotPosted(t *testing.T) {
@@ -451,6 +520,29 @@ func TestWhatIsNotPosted(t *testing.T) {
 		require.NoError(t, r.handle(t.Context(), forged, 5), name)
 	}
 	assert.Empty(t, l.channel.list())
+}
+
+func TestAnEventThatComesAgainLaterIsNotPosted(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	cfg := l.config(t)
+	cfg.metrics = freeAddr(t)
+	receiver, stop := l.start(t, cfg)
+	l.deliver(t, receiver)
+	l.write(2)
+	l.requireEachOnce(t, func() bool {
+		return strings.Contains(get(t, "http://"+cfg.metrics+"/metrics").body, "webhooks_waiting 0\n")
+	})
+	stop()
+	receiver, _ = l.start(t, cfg)
+	for _, delivery := range l.desk.Deliveries() {
+		status, err := post(t.Context(), receiver, delivery.Body)
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusOK, status)
+	}
+	text := get(t, "http://"+cfg.metrics+"/metrics").body
+	assert.Contains(t, text, `webhooks_received_total{result="repeated"} 6`)
+	assert.NotContains(t, text, `result="stored"`)
 }
 
 func TestErrorsHoldNoTextsOfTheHelpDesk(t *testing.T) {
@@ -496,61 +588,11 @@ func TestStartsThatFail(t *testing.T) {
 
 func TestPause(t *testing.T) {
 	t.Parallel()
-	for attempt, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 13: time.Hour, 1 << 20: time.Hour} {
-		assert.Equal(t, want, pause(attempt, io.EOF), attempt)
+	cfg := config{settle: 5 * time.Second}
+	for attempt, want := range map[int]time.Duration{1: 5 * time.Second, 3: 5 * time.Second, 4: 8 * time.Second, 5: 16 * time.Second, 13: time.Hour, 1 << 20: time.Hour} {
+		assert.Equal(t, want, cfg.pause(attempt, io.EOF), attempt)
 	}
-	assert.Equal(t, 7*time.Second, pause(3, fmt.Errorf("posting: %w", &slack.RateLimitedError{RetryAfter: 7 * time.Second})))
-}
-
-// Two machines behind a load balancer. Each event comes to both; one is killed while it posts.
-func TestTwoMachinesAndPostgreSQL(t *testing.T) {
-	t.Parallel()
-	database, stopDatabase := startPostgreSQL(t)
-	l := newLab(t)
-	var first atomic.Pointer[process]
-	var killed, searches atomic.Int64
-	l.channel.called = func(r *http.Request, n int) bool {
-		if r.FormValue("include_all_metadata") == "1" {
-			searches.Add(1)
-		}
-		if r.URL.Path == postMessage && n >= 10 && tokenOf(r) == "xoxb-first" && killed.CompareAndSwap(0, 1) {
-			_ = first.Load().cmd.Process.Kill()
-		}
-		return tokenOf(r) != "xoxb-first" || killed.Load() == 0
-	}
-	first.Store(l.startProcess(t, database, freeAddr(t), "xoxb-first"))
-	first.Load().requireHealthy(t)
-	db, err := pgx.Connect(t.Context(), database)
-	require.NoError(t, err)
-	defer db.Close(context.Background())
-	query := func(text string) (n int) {
-		require.NoError(t, db.QueryRow(t.Context(), text).Scan(&n))
-		return n
-	}
-	require.Eventually(t, func() bool { return query(`SELECT count(*) FROM river_leader`) == 1 }, waitAtMost, 20*time.Millisecond)
-	second := l.startProcess(t, database, freeAddr(t), "xoxb-second")
-	second.requireHealthy(t)
-
-	l.deliver(t, first.Load().url, second.url)
-	l.write(30)
-	<-first.Load().exited
-	if os.Getenv("WEBHOOKS_TEST_REAL_TIME") == "" {
-		// As if the 15 seconds had passed after which another machine takes the place of the leader,
-		// and the 4 seconds after which it takes over what the first one had begun.
-		require.Eventually(t, func() bool { return len(l.channel.list()) >= l.want-workers }, waitAtMost, 20*time.Millisecond)
-		_, err = db.Exec(t.Context(), `UPDATE river_job SET attempted_at = attempted_at - interval '1 minute' WHERE state = 'running'`)
-		require.NoError(t, err)
-		_, err = db.Exec(t.Context(), `UPDATE river_leader SET expires_at = now()`)
-		require.NoError(t, err)
-	}
-	began := time.Now()
-	l.requireEachOnce(t, func() int { return query(`SELECT count(*) FROM river_job WHERE state <> 'completed'`) })
-	t.Logf("the second machine had finished the work of the first one after %v", time.Since(began))
-	assert.Equal(t, l.want, query(`SELECT count(*) FROM river_job`))
-	assert.Positive(t, searches.Load(), "the message of the first machine was not searched for")
-
-	stopDatabase()
-	require.Eventually(t, func() bool { return get(t, second.url+"/healthz").status == http.StatusServiceUnavailable }, waitAtMost, 20*time.Millisecond)
+	assert.Equal(t, 7*time.Second, cfg.pause(9, fmt.Errorf("posting: %w", &slack.RateLimitedError{RetryAfter: 7 * time.Second})))
 }
 
 // tokenOf returns the token of a request to Slack.
@@ -570,7 +612,7 @@ func startPostgreSQL(t *testing.T) (database string, stop func()) {
 	} else if err != nil {
 		initdb = programs[len(programs)-1]
 	}
-	dir, err := os.MkdirTemp("", "webhooks-postgresql")
+	dir, err := os.MkdirTemp("", "webhooks-postgresql") //nolint:usetesting // another user must reach it
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	command := func(name string, args ...string) *exec.Cmd {

@@ -6,8 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,13 +74,10 @@ func newReceiver(ctx context.Context, cfg config, registry *prometheus.Registry)
 		received: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "webhooks_received_total", Help: "Events by result: stored, repeated, ignored or failed."}, []string{"result"}),
 		posted:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "webhooks_posted_total", Help: "Attempts to post by result: posted, found in the channel, gone (no such ticket), or failed."}, []string{"result"}),
 	}
-	// What Slack rejects now it would reject later; if it is down, events can wait for it.
-	_, err := r.slack.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: cfg.channel, Limit: 1})
-	if rejected, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
-		return nil, fmt.Errorf("reading the Slack channel, which needs the scope channels:history or groups:history and the app in the channel: %w", rejected)
-	} else if err != nil {
-		cfg.logger.Warn("Slack cannot be reached", "error", err)
+	if err := r.checkSlack(ctx); err != nil {
+		return nil, err
 	}
+	var err error
 	if r.queue, err = openQueue(ctx, cfg, r.handle); err != nil {
 		return nil, fmt.Errorf("opening the queue: %w", err)
 	}
@@ -94,6 +91,23 @@ func newReceiver(ctx context.Context, cfg config, registry *prometheus.Registry)
 		return float64(n)
 	}))
 	return r, nil
+}
+
+// checkSlack returns an error if Slack rejects what later calls need. If Slack is down, events can
+// wait for it.
+func (r *receiver) checkSlack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	_, err := r.slack.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: r.channel, Limit: 1})
+	if err == nil {
+		return nil
+	}
+	rejected, ok := errors.AsType[slack.SlackErrorResponse](err)
+	if ok && !slices.Contains([]string{"internal_error", "fatal_error", "service_unavailable", "request_timeout", "ratelimited"}, rejected.Err) {
+		return fmt.Errorf("reading the Slack channel, which needs the scope channels:history or groups:history and the app in the channel: %w", rejected)
+	}
+	r.logger.Warn("Slack cannot be reached", "error", err)
+	return nil
 }
 
 // handler stores the events that come. The queue drops repeated ones, for all machines.
@@ -205,15 +219,11 @@ func (r *receiver) message(ctx context.Context, e event) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		err = &supportbee.Error{Op: "Comments.List", StatusCode: http.StatusNotFound}
-		for _, comment := range comments {
-			if comment.ID == e.Comment {
-				who, quote, err = comment.Commenter.Name, comment.Content.Text, nil
-			}
+		i := slices.IndexFunc(comments, func(c *supportbee.Comment) bool { return c.ID == e.Comment })
+		if i < 0 {
+			return "", fmt.Errorf("comment %d: %w", e.Comment, supportbee.ErrNotFound)
 		}
-		if err != nil {
-			return "", err
-		}
+		who, quote = comments[i].Commenter.Name, comments[i].Content.Text
 	case e.Action == supportbee.WebhookTicketCreated:
 		who, quote = ticket.Requester.Name, ticket.Summary
 	}
@@ -237,10 +247,11 @@ func plain(text string) string {
 	return slackutilsx.EscapeMessage(string(line))
 }
 
-// pause returns how long to wait after an attempt that has failed.
-func pause(attempt int, err error) time.Duration {
+// pause returns how long to wait after an attempt that has failed. It is at least the time after
+// which a message that was posted is in the channel, unless none was.
+func (cfg config) pause(attempt int, err error) time.Duration {
 	if limited, ok := errors.AsType[*slack.RateLimitedError](err); ok {
 		return limited.RetryAfter
 	}
-	return min(time.Duration(math.Pow(2, float64(min(attempt, 20))-1))*time.Second, time.Hour)
+	return max(cfg.settle, min(time.Second<<min(attempt-1, 12), time.Hour))
 }

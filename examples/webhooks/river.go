@@ -30,10 +30,10 @@ func (event) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{MaxAttempts: math.MaxInt16, UniqueOpts: river.UniqueOpts{ByArgs: true}}
 }
 
-type retryPolicy struct{}
+type retryPolicy struct{ config }
 
-func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	return time.Now().Add(pause(job.Attempt, nil))
+func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
+	return time.Now().Add(p.pause(job.Attempt, nil))
 }
 
 func openRiver(ctx context.Context, cfg config, handle handleFunc) (queue, error) {
@@ -49,7 +49,7 @@ func openRiver(ctx context.Context, cfg config, handle handleFunc) (queue, error
 	river.AddWorker(registered, river.WorkFunc(func(ctx context.Context, job *river.Job[event]) error {
 		err := handle(ctx, job.Args, job.Attempt)
 		if _, ok := errors.AsType[*slack.RateLimitedError](err); ok {
-			return river.JobSnooze(pause(job.Attempt, err)) // not an error, and the attempt does not count
+			return river.JobSnooze(cfg.pause(job.Attempt, err)) // not an error, and the attempt does not count
 		}
 		return err
 	}))
@@ -57,7 +57,7 @@ func openRiver(ctx context.Context, cfg config, handle handleFunc) (queue, error
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 		Workers:                     registered,
 		Logger:                      cfg.logger,
-		RetryPolicy:                 retryPolicy{},
+		RetryPolicy:                 retryPolicy{cfg},
 		JobTimeout:                  cfg.timeout,
 		RescueStuckJobsAfter:        2 * cfg.timeout,
 		SoftStopTimeout:             cfg.timeout,

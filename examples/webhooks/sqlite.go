@@ -28,11 +28,11 @@ func openSQLite(cfg config, handle handleFunc) (queue, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // the one that has the lock
-	// What a process that was killed had begun is due at once: no other one can be at it.
+	// What a process that was killed had begun is due soon: no other one can be at it.
 	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS events (key TEXT PRIMARY KEY, event TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL, done INTEGER);
 		CREATE INDEX IF NOT EXISTS events_due ON events (due) WHERE done IS NULL;
 		CREATE INDEX IF NOT EXISTS events_done ON events (done) WHERE done IS NOT NULL;
-		UPDATE events SET due = 0 WHERE done IS NULL`)
+		UPDATE events SET due = min(due, ?) WHERE done IS NULL`, time.Now().Add(cfg.settle).UnixMilli())
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -98,13 +98,15 @@ func (q *sqliteQueue) next(ctx context.Context) error {
 	}
 	attemptCtx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
-	now = time.Now()
 	if err := q.handle(attemptCtx, e, attempt); err != nil {
 		_, uncounted := errors.AsType[*slack.RateLimitedError](err) // since nothing was posted
-		_, err = q.db.ExecContext(ctx, `UPDATE events SET attempt = attempt - ?, due = ? WHERE key = ?`, uncounted, time.Now().Add(pause(attempt, err)).UnixMilli(), e.Key)
+		_, err = q.db.ExecContext(ctx, `UPDATE events SET attempt = attempt - ?, due = ? WHERE key = ?`, uncounted, time.Now().Add(q.pause(attempt, err)).UnixMilli(), e.Key)
 		return err
 	}
-	_, err = q.db.ExecContext(ctx, `UPDATE events SET done = ? WHERE key = ?; DELETE FROM events WHERE done < ?`, now.UnixMilli(), e.Key, now.Add(-keepEvents).UnixMilli())
+	if _, err := q.db.ExecContext(ctx, `UPDATE events SET done = ? WHERE key = ?`, now.UnixMilli(), e.Key); err != nil {
+		return err
+	}
+	_, err = q.db.ExecContext(ctx, `DELETE FROM events WHERE done < ?`, now.Add(-keepEvents).UnixMilli())
 	return err
 }
 
