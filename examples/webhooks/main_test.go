@@ -59,8 +59,8 @@ type lab struct {
 	want     int                                       // messages
 }
 
-func newLab(t *testing.T) *lab {
-	l := &lab{desk: supportbeetest.New(t, supportbeetest.WithoutSeed()), channel: &fakeSlack{}}
+func newLab(t *testing.T, called func(r *http.Request, n int) bool) *lab {
+	l := &lab{desk: supportbeetest.New(t, supportbeetest.WithoutSeed()), channel: &fakeSlack{called: called}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if broken := l.broken.Load(); broken != nil {
 			if status := (*broken)(r); status != 0 {
@@ -175,15 +175,16 @@ func (l *lab) start(t *testing.T, cfg config) (url string, stop func()) {
 
 // process is the program in a process of its own.
 type process struct {
-	cmd    *exec.Cmd
-	url    string
-	stderr bytes.Buffer
-	exited chan struct{}
+	cmd          *exec.Cmd
+	url, metrics string
+	stderr       bytes.Buffer
+	exited       chan struct{}
 }
 
 func (l *lab) startProcess(t *testing.T, queue, addr, token string) *process {
-	cmd := exec.Command(os.Args[0], "-addr", addr, "-queue", queue, "-timeout", "2s", "-settle", "3s", "-rate", "1e6")
-	p := &process{cmd: cmd, url: "http://" + addr, exited: make(chan struct{})}
+	metrics := freeAddr(t)
+	cmd := exec.Command(os.Args[0], "-addr", addr, "-metrics", metrics, "-queue", queue, "-timeout", "2s", "-settle", "3s", "-rate", "1e6")
+	p := &process{cmd: cmd, url: "http://" + addr, metrics: "http://" + metrics + "/metrics", exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.stderr, &p.stderr
 	cmd.Env = append(os.Environ(), mainEnv+"=1", "SUPPORTBEE_BASE_URL="+l.desk.URL, "SUPPORTBEE_TOKEN="+l.desk.Token,
 		"SLACK_API_URL="+l.slackURL, "SLACK_TOKEN="+token, "SLACK_CHANNEL="+channelID, "WEBHOOK_SECRET="+secret)
@@ -299,10 +300,9 @@ func (b *syncBuffer) String() string {
 func TestTwoMachinesAndPostgreSQL(t *testing.T) {
 	t.Parallel()
 	database, stopDatabase := startPostgreSQL(t)
-	l := newLab(t)
 	var first atomic.Pointer[process]
 	var killed, searches atomic.Int64
-	l.channel.called = func(r *http.Request, n int) bool {
+	called := func(r *http.Request, n int) bool {
 		if r.FormValue("include_all_metadata") == "1" {
 			searches.Add(1)
 		}
@@ -311,6 +311,7 @@ func TestTwoMachinesAndPostgreSQL(t *testing.T) {
 		}
 		return tokenOf(r) != "xoxb-first" || killed.Load() == 0
 	}
+	l := newLab(t, called)
 	first.Store(l.startProcess(t, database, freeAddr(t), "xoxb-first"))
 	first.Load().requireHealthy(t)
 	db, err := pgx.Connect(t.Context(), database)
@@ -354,7 +355,8 @@ func TestTwoMachinesAndPostgreSQL(t *testing.T) {
 
 func TestEachEventOnceDespiteFaults(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
+	called := func(r *http.Request, n int) bool { return r.URL.Path != postMessage || n%5 != 0 } // the response is lost
+	l := newLab(t, called)
 	l.desk.InjectChaos(0.05, 7)
 	var calls atomic.Int64
 	broken := func(r *http.Request) int {
@@ -369,7 +371,6 @@ func TestEachEventOnceDespiteFaults(t *testing.T) {
 		return 0
 	}
 	l.broken.Store(&broken)
-	l.channel.called = func(r *http.Request, n int) bool { return r.URL.Path != postMessage || n%5 != 0 } // the response is lost
 	cfg := l.config(t)
 	cfg.metrics = freeAddr(t)
 	receiver, stop := l.start(t, cfg)
@@ -395,11 +396,10 @@ func countWaiting(t *testing.T, file string) (n int) {
 // The worst moment for the process to die: the message is in the channel, and nothing here says so.
 func TestEachEventOnceAlthoughTheProcessIsKilledWhilePosting(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
 	addr, queue := freeAddr(t), filepath.Join(t.TempDir(), "webhooks.db")
 	var running atomic.Pointer[process]
 	var stops atomic.Int64
-	l.channel.called = func(r *http.Request, n int) bool {
+	called := func(r *http.Request, n int) bool {
 		if r.URL.Path != postMessage || n%7 != 0 {
 			return true
 		}
@@ -410,6 +410,7 @@ func TestEachEventOnceAlthoughTheProcessIsKilledWhilePosting(t *testing.T) {
 		_ = running.Load().cmd.Process.Signal(sig)
 		return sig == syscall.SIGTERM
 	}
+	l := newLab(t, called)
 	running.Store(l.startProcess(t, queue, addr, "xoxb-secret"))
 	l.deliver(t, "http://"+addr)
 	l.write(20)
@@ -420,12 +421,11 @@ func TestEachEventOnceAlthoughTheProcessIsKilledWhilePosting(t *testing.T) {
 			running.Store(l.startProcess(t, queue, addr, "xoxb-secret"))
 			restarts++
 		case <-time.After(20 * time.Millisecond):
-			done = len(l.channel.list()) >= l.want
+			done = len(l.channel.list()) >= l.want && strings.Contains(get(t, running.Load().metrics).body, "webhooks_waiting 0\n")
 		case <-deadline:
 			require.FailNow(t, "messages are missing", "%d of %d", len(l.channel.list()), l.want)
 		}
 	}
-	running.Load().requireHealthy(t) // and works off what the last kill has left
 	require.NoError(t, running.Load().cmd.Process.Signal(syscall.SIGTERM))
 	<-running.Load().exited
 	assert.Equal(t, 0, running.Load().cmd.ProcessState.ExitCode())
@@ -445,7 +445,7 @@ func TestEventsAreAcceptedUnderLoadWhileNothingElseWorks(t *testing.T) {
 }
 
 func testLoad(t *testing.T, queue string) {
-	l := newLab(t)
+	l := newLab(t, nil)
 	cfg := l.config(t)
 	cfg.queue, cfg.timeout, cfg.metrics = queue, 2*time.Second, freeAddr(t)
 	cfg.logger = slog.New(slog.DiscardHandler)
@@ -488,7 +488,7 @@ func testLoad(t *testing.T, queue string) {
 
 func TestWhatIsNotPosted(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
+	l := newLab(t, nil)
 	cfg := l.config(t)
 	cfg.actions = map[supportbee.WebhookAction]bool{supportbee.WebhookTicketCreated: true}
 	r, err := newReceiver(t.Context(), cfg, prometheus.NewRegistry())
@@ -524,7 +524,7 @@ func TestWhatIsNotPosted(t *testing.T) {
 
 func TestAnEventThatComesAgainLaterIsNotPosted(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
+	l := newLab(t, nil)
 	cfg := l.config(t)
 	cfg.metrics = freeAddr(t)
 	receiver, stop := l.start(t, cfg)
@@ -547,7 +547,7 @@ func TestAnEventThatComesAgainLaterIsNotPosted(t *testing.T) {
 
 func TestErrorsHoldNoTextsOfTheHelpDesk(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
+	l := newLab(t, nil)
 	r, err := newReceiver(t.Context(), l.config(t), prometheus.NewRegistry())
 	require.NoError(t, err)
 	defer r.queue.close()
@@ -561,7 +561,7 @@ func TestErrorsHoldNoTextsOfTheHelpDesk(t *testing.T) {
 }
 
 func TestStartsThatFail(t *testing.T) {
-	l := newLab(t)
+	l := newLab(t, nil)
 	for name, value := range map[string]string{"SUPPORTBEE_TOKEN": l.desk.Token, "SUPPORTBEE_BASE_URL": l.desk.URL, "SLACK_TOKEN": "", "SLACK_CHANNEL": channelID, "WEBHOOK_SECRET": secret, "SLACK_API_URL": l.slackURL} {
 		t.Setenv(name, value)
 	}
