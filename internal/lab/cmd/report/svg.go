@@ -41,14 +41,16 @@ func barChart(title string, r *results) string {
 	return b.String()
 }
 
-// charts draws how costs grow, four small charts in one picture.
-func (g growth) charts() string {
+// charts draws how costs grow, small charts in one picture.
+func (g growth) charts(j jobs) string {
 	var b strings.Builder
-	start(&b, 900, 560, "How the SDK's costs grow")
+	start(&b, 900, 820, "How the SDK's costs grow")
 	plot(&b, 20, 50, "ns a ticket, by tickets on a page", g.perTicket)
 	plot(&b, 470, 50, "Memory of a walk in MiB, by pages; gray: with what awaits collection", g.walkHeld, g.walkMemory)
 	plot(&b, 20, 310, "Calls a second, by goroutines; gray: net/http alone, responses thrown away", g.calls, g.bare)
 	plot(&b, 470, 310, "Connections opened, by goroutines", g.connections)
+	plot(&b, 20, 570, "Seconds of an export of tickets alone, by tickets", j.byTickets)
+	plot(&b, 470, 570, "Seconds of an export of 1,000 tickets, by workers; gray: ideal", j.byWorkers, j.idealByWorkers)
 	b.WriteString("</svg>\n")
 	return b.String()
 }
