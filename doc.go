@@ -16,9 +16,19 @@
 //		Content:        supportbee.Text("Hello, can I get a refund?"),
 //	})
 //
-// A Client is safe for concurrent use and should be shared. [Client.With] returns a copy with
-// additional options that shares its connections. [FromEnv] reads the configuration from the
-// environment.
+// A Client is safe for concurrent use and should be shared. [FromEnv] reads the configuration from
+// the environment.
+//
+// # Options
+//
+// An [Option] is given to [New], or to [Client.With], which returns a copy of the client that shares
+// its connections and is cheap enough to be made for a single call:
+//
+//	client.With(supportbee.WithTimeout(time.Second)).Tickets.Get(ctx, id)
+//
+// [WithTimeout], [WithRetry] and [WithLimiter] configure requests, [WithHTTPClient] and
+// [WithTransport] say what sends them, and [WithDryRun] and [WithAllowedRecipients] protect the
+// customers of a real help desk from a test.
 //
 // # Parameters
 //
@@ -43,8 +53,13 @@
 // pages ahead and yield each ticket once. [Collect] makes a slice of one. [TicketsService.List]
 // returns one page. All other lists are complete.
 //
+// # Jobs
+//
 // [TicketsService.Export] iterates over all tickets, in any state, without missing any while they
 // change, and [TicketsService.Watch] follows their activity. Both resume at a [Checkpoint].
+// [RepliesService.CreateOnce] sends a reply exactly once even if the program is killed, and
+// [RepliesService.Find] looks for it; comments and tickets have the same. [ForEach] calls a function
+// for each value of an iterator that it may change.
 //
 // # Retries
 //

@@ -204,6 +204,31 @@ func ExampleAttachmentsService_Upload() {
 	// Output: The kettle leaks.
 }
 
+func ExampleAttachmentsService_Download() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	file := desk.AddFile("invoice.csv", "text/csv", []byte("kettle;19.00\n"))
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Invoice", AttachmentIDs: []supportbee.AttachmentID{file}})
+	client, ctx := desk.Client(), context.Background()
+
+	ticket, err := client.Tickets.Get(ctx, id)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, attachment := range ticket.Content.Attachments {
+		fmt.Println(attachment.Filename, attachment.ContentType)
+		if err := client.Attachments.Download(ctx, attachment, os.Stdout, &supportbee.DownloadOptions{MaxSize: 1 << 20}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// invoice.csv text/csv
+	// kettle;19.00
+}
+
 func ExampleNew() {
 	client, err := supportbee.New("acme", os.Getenv("SUPPORTBEE_TOKEN"), supportbee.WithUserAgent("billing-bot/2.1"))
 	if err != nil {

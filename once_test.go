@@ -70,6 +70,74 @@ func ExampleRepliesService_Find() {
 	// Output: 1 Thank you. We will reply within a day.
 }
 
+func ExampleTicketsService_CreateOnce() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+
+	// A contact form stores each message with its time, and sends it until that has succeeded.
+	stored := time.Now()
+	params := supportbee.TicketParams{
+		Subject: "Refund", RequesterEmail: "ann@example.com", Content: supportbee.Text("Hello, can I get a refund?"),
+	}
+	for range 2 {
+		_, err = desk.Client().Tickets.CreateOnce(context.Background(), params, &supportbee.OnceOptions{Since: stored, Settle: time.Millisecond})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println("tickets created:", len(desk.Requests("Tickets.Create")))
+	// Output: tickets created: 1
+}
+
+func ExampleTicketsService_Find() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+	params := supportbee.TicketParams{
+		Subject: "Refund", RequesterEmail: "ann@example.com", Content: supportbee.Text("Hello, can I get a refund?"),
+	}
+	ticket, err := client.Tickets.Create(ctx, params)
+	if err != nil {
+		log.Fatal(err)
+	}
+	found, err := client.Tickets.Find(ctx, params, ticket.CreatedAt)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(found), found[0].Subject)
+	// Output: 1 Refund
+}
+
+func ExampleCommentsService_CreateOnce() {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer desk.Close()
+	client, ctx := desk.Client(), context.Background()
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund"})
+
+	// The server fails after it has created the comment, which CreateOnce finds.
+	desk.Inject(supportbeetest.Match{Op: "Comments.Create", Times: 1}, supportbeetest.AfterHandling(supportbeetest.Status(http.StatusBadGateway)))
+
+	params := supportbee.CommentParams{Content: supportbee.Text("Refunded by the nightly job.")}
+	if _, err := client.Comments.CreateOnce(ctx, id, params, nil); err != nil {
+		log.Fatal(err)
+	}
+	found, err := client.Comments.Find(ctx, id, params, desk.Ticket(id).CreatedAt)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("comments:", len(found))
+	// Output: comments: 1
+}
+
 // onceKind is one of the kinds of messages that can be created once.
 type onceKind struct {
 	name   string // of the service
