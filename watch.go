@@ -12,7 +12,7 @@ import (
 
 // WatchOptions configures [TicketsService.Watch].
 type WatchOptions struct {
-	Since        time.Time     // where to start if the checkpoint is zero; default now
+	Since        time.Time     // where to start if the checkpoint is zero, in whole seconds; default now
 	IncludeSpam  bool          // also yield spam
 	IncludeTrash bool          // also yield tickets in the trash
 	MinInterval  time.Duration // between polls while there is activity; default 5 s
@@ -75,7 +75,7 @@ func (s *TicketsService) Watch(ctx context.Context, checkpoint *Checkpoint, opts
 		case data.Kind == kindExport:
 			w.state.High = data.Began
 		case !o.Since.IsZero():
-			w.state.High = ceil(o.Since) + watchOverlap // so that nothing before Since is reported
+			w.state.High = o.Since.Unix() + watchOverlap // so that nothing before that second is reported
 		}
 		for wait := w.min; ; {
 			yielded, goOn, err := w.poll(checkpoint, yield)
@@ -123,14 +123,6 @@ func (o *WatchOptions) validate() error {
 		return invalid("MaxInterval", "must not be less than MinInterval")
 	}
 	return nil
-}
-
-// ceil returns t in Unix time, rounded up.
-func ceil(t time.Time) int64 {
-	if t.Nanosecond() > 0 {
-		return t.Unix() + 1
-	}
-	return t.Unix()
 }
 
 // isTemporary reports whether a request may succeed later.
