@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+//go:embed rules.yaml
+var demoRules []byte
+
+// prepare gives a desk what the rules name.
+func prepare(desk *supportbeetest.Desk) {
+	for _, name := range []string{"invoice", "vip", "triaged"} {
+		desk.AddLabel(name, "#336699")
+	}
+}
+
+// demo handles the tickets of an embedded help desk, some requests of which fail.
+func demo(ctx context.Context, out io.Writer) error {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
+	fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: using an embedded help desk at %s\n\n", desk.URL)
+	prepare(desk)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+
+	var ids []supportbee.TicketID
+	left := 4
+	b := &bot{
+		client: desk.Client(), interval: 200 * time.Millisecond, settle: time.Second, log: slog.Default(),
+		save: func(supportbee.Checkpoint) error {
+			if left--; left == 0 {
+				cancel()
+			}
+			return nil
+		},
+		handled: func(supportbee.TicketID, string) {},
+	}
+	if b.rules, err = parseRules(demoRules); err != nil {
+		return err
+	}
+	if err := b.rules.resolve(ctx, b.client); err != nil {
+		return err
+	}
+	b.since = desk.Clock.Now()
+	for _, seed := range []supportbeetest.TicketSeed{
+		{Subject: "Refund", Text: "Can I have my money back?", RequesterName: "Ann Archer", RequesterEmail: "ann@example.com"},
+		{Subject: "Invoice 4711 is wrong", RequesterName: "Bea Brown", RequesterEmail: "bea@example.com"},
+		{Subject: "Our new contract", RequesterName: "Carl Cole", RequesterEmail: "carl@bigshop.example"},
+		{Subject: "Hello", RequesterName: "Dora Dean", RequesterEmail: "dora@example.com"},
+	} {
+		ids = append(ids, desk.AddTicket(seed))
+	}
+	desk.Inject(supportbeetest.Match{Op: "Replies.Create", Times: 2}, supportbeetest.AfterHandling(supportbeetest.Drop()))
+	if err := b.run(ctx, supportbee.Checkpoint{}); left > 0 {
+		return err
+	}
+	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "ticket\tlabels\tassigned to\treplies")
+	for _, id := range ids {
+		t := desk.Ticket(id)
+		var labels, assignee string
+		for _, l := range t.Labels {
+			labels += l.Name + " "
+		}
+		switch {
+		case t.AssignedUser != nil:
+			assignee = t.AssignedUser.Name
+		case t.AssignedTeam != nil:
+			assignee = t.AssignedTeam.Name
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\n", t.Subject, labels, assignee, len(desk.Replies(id)))
+	}
+	fmt.Fprintf(table, "\nThe responses to %d replies were lost.\n", 2)
+	return table.Flush()
+}

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeetest"
+)
+
+func newBot(t *testing.T, desk *supportbeetest.Desk) *bot {
+	t.Helper()
+	rules, err := parseRules(demoRules)
+	require.NoError(t, err)
+	b := &bot{
+		client: desk.Client(), rules: rules, interval: time.Second, log: slog.New(slog.DiscardHandler),
+		save: func(supportbee.Checkpoint) error { return nil }, handled: func(supportbee.TicketID, string) {},
+	}
+	require.NoError(t, b.rules.resolve(t.Context(), desk.Client()))
+	return b
+}
+
+// killed is the error of what a killed program can no longer do.
+type killed struct{}
+
+func (killed) Error() string { return "killed" }
+
+// Each of 1,000 tickets gets its labels, its team or agent and one reply, although requests fail and
+// the bot is killed 50 times.
+func TestKilledBotsReplyOnce(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "state.json")
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed(), supportbeetest.WithHistoryLimit(1<<20))
+		for _, name := range []string{"refund", "invoice", "vip", "triaged"} {
+			desk.AddLabel(name, "#336699")
+		}
+		desk.AddTeam("Billing")
+		kinds := []struct {
+			seed     supportbeetest.TicketSeed
+			labels   []string
+			assignee string
+			reply    string
+		}{
+			{seed: supportbeetest.TicketSeed{Subject: "Refund, please", RequesterEmail: "ann@example.com", RequesterName: "Ann Archer"}, labels: []string{"refund", "triaged"}, assignee: "Billing", reply: "Hello Ann,\nwe are looking into your refund and will reply within a day.\n"},
+			{seed: supportbeetest.TicketSeed{Subject: "Wrong", Text: "invoice 12 is wrong", RequesterEmail: "bea@bigshop.example", RequesterName: "Bea"}, labels: []string{"invoice", "vip", "triaged"}, assignee: "Billing", reply: "Hello Bea,\nthank you for your message. We will reply within a day.\n"},
+			{seed: supportbeetest.TicketSeed{Subject: "Hello", RequesterEmail: "ceo@smallshop.example", RequesterName: "Cid"}, labels: []string{"vip", "triaged"}, assignee: "Ada Adams", reply: "Hello Cid,\nthank you for your message. We will reply within a day.\n"},
+			{seed: supportbeetest.TicketSeed{Subject: "Refunds are no matter", RequesterEmail: "dan@smallshop.example", RequesterName: "Dan"}, labels: []string{"triaged"}, reply: "Hello Dan,\nthank you for your message. We will reply within a day.\n"},
+		}
+		start := desk.Clock.Now()
+		const tickets = 1000
+		var ids []supportbee.TicketID
+		added := make(chan struct{})
+		go func() {
+			defer close(added)
+			for i := range tickets {
+				ids = append(ids, desk.AddTicket(kinds[i%len(kinds)].seed))
+				<-time.After(2 * time.Second)
+			}
+		}()
+		newBot(t, desk) // the labels and users are read before requests fail
+		chaos := desk.InjectChaos(0.05, 14)
+		random := rand.New(rand.NewPCG(17, 4))
+		life := func(kill time.Duration) {
+			rules := newRules(t, desk)
+			dead := false
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			time.AfterFunc(kill, func() { dead = true; cancel(killed{}) })
+			b := &bot{
+				client: desk.Client(), rules: rules, since: start, interval: time.Second, log: slog.New(slog.DiscardHandler),
+				save: func(c supportbee.Checkpoint) error {
+					if dead {
+						return killed{}
+					}
+					return saveState(state, c)
+				},
+				handled: func(supportbee.TicketID, string) {},
+			}
+			checkpoint, err := loadState(state)
+			require.NoError(t, err)
+			require.ErrorIs(t, b.run(ctx, checkpoint), killed{})
+		}
+		for range 50 {
+			life(time.Duration(30+random.IntN(60_000))*time.Millisecond + time.Duration(random.IntN(2))*30*time.Second)
+		}
+		<-added
+		chaos.Remove()
+		life(time.Hour)
+		for i, id := range ids {
+			want, got := kinds[i%len(kinds)], desk.Ticket(id)
+			require.True(t, desk.AssertReplies(t, id, want.reply))
+			require.True(t, desk.AssertLabels(t, id, want.labels...))
+			var assignee string
+			if got.AssignedTeam != nil {
+				assignee = got.AssignedTeam.Name
+			}
+			if got.AssignedUser != nil {
+				assignee = got.AssignedUser.Name
+			}
+			require.Equal(t, want.assignee, assignee, got.Subject)
+		}
+		assert.Positive(t, chaos.Hits())
+	})
+}
+
+// newRules returns the rules, found in the desk, whatever requests fail.
+func newRules(t *testing.T, desk *supportbeetest.Desk) *rules {
+	t.Helper()
+	r, err := parseRules(demoRules)
+	require.NoError(t, err)
+	for r.resolve(t.Context(), desk.Client()) != nil {
+		<-time.After(time.Second)
+	}
+	return r
+}
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
+	prepare(desk)
+	r := newRules(t, desk)
+	billing, ada := desk.Team("Billing").ID, desk.User(supportbeetest.AdminEmail).ID
+	const received = "Hello Ann,\nthank you for your message. We will reply within a day.\n"
+	const refund = "Hello Ann,\nwe are looking into your refund and will reply within a day.\n"
+	for _, tt := range []struct {
+		name, subject, text, email string
+		want                       action
+	}{
+		{name: "no rule but the last", subject: "Hello", email: "ann@example.com", want: action{reply: received}},
+		{name: "a word in the text", text: "I want my MONEY BACK!", email: "ann@example.com", want: action{labels: []string{"refund"}, team: billing, reply: refund}},
+		{name: "a part of a word", subject: "refundable", email: "ann@example.com", want: action{reply: received}},
+		{name: "a pattern", subject: "Invoice #12", email: "ann@example.com", want: action{labels: []string{"invoice"}, team: billing, reply: received}},
+		{name: "a domain", email: "ann@BigShop.example", want: action{labels: []string{"vip"}, user: ada, reply: received}},
+		{name: "a subdomain", email: "ann@x.bigshop.example", want: action{reply: received}},
+		{name: "an address", email: "CEO@smallshop.example", want: action{labels: []string{"vip"}, user: ada, reply: received}},
+		{name: "several", subject: "refund of invoice 7", email: "ann@bigshop.example", want: action{labels: []string{"refund", "invoice", "vip"}, team: billing, reply: refund}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := r.apply(&supportbee.Ticket{
+				Subject: tt.subject, Content: supportbee.Content{Text: tt.text}, Requester: supportbee.Person{Email: tt.email, Name: "Ann Archer"},
+			})
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestMistakesInRules(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, rules, want string }{
+		{name: "an unknown field", rules: "done: x\nrules: [{lable: y}]", want: "field lable not found"},
+		{name: "no label for what is done", rules: "rules: []", want: "done is not set"},
+		{name: "a pattern", rules: "done: x\nrules: [{match: '('}]", want: "missing closing )"},
+		{name: "an unknown reply", rules: "done: x\nrules: [{reply: hi}]", want: `rule 1: there is no reply "hi"`},
+		{name: "a template", rules: "done: x\nreplies: {hi: '{{.Nam}}'}", want: `map has no entry for key "Nam"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := parseRules([]byte(tt.rules))
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
+	r, err := parseRules([]byte("done: x\nrules: [{labels: [y], team: z, user: a@b.c}]"))
+	require.NoError(t, err)
+	assert.EqualError(t, r.resolve(t.Context(), desk.Client()), "the help desk has no label \"y\"\nthe help desk has no team \"z\"\nthe help desk has no agent \"a@b.c\"\nthe help desk has no label \"x\"")
+}
+
+// What agents have done is left as it is.
+func TestAgentsComeFirst(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
+	prepare(desk)
+	ada := desk.User(supportbeetest.AdminEmail).ID
+	assigned := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund", AssignedUserID: ada, Labels: []string{"refund"}})
+	desk.AddReply(assigned, ada, "It is on its way.")
+	spam := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund", Spam: true})
+	done := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund", Labels: []string{"triaged"}})
+	b := newBot(t, desk)
+	for id, want := range map[supportbee.TicketID]string{assigned: "handled", spam: "left alone", done: "left alone"} {
+		got, err := b.handle(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	desk.AssertReplies(t, assigned, "It is on its way.")
+	desk.AssertLabels(t, assigned, "refund", "triaged")
+	desk.AssertRequests(t, "Tickets.AssignTeam", 0)
+	desk.AssertMailed(t)
+}
+
+// A ticket that the help desk does not let the bot change does not stop it; a token without rights
+// does.
+func TestRejectedTickets(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
+	prepare(desk)
+	b := newBot(t, desk)
+	result := ""
+	b.handled = func(_ supportbee.TicketID, r string) { result = r }
+	require.NoError(t, b.untilDone(t.Context(), 999_999))
+	assert.Equal(t, "rejected", result)
+	desk.Inject(supportbeetest.Match{Op: "Labels.Add"}, supportbeetest.Status(http.StatusForbidden))
+	require.ErrorIs(t, b.untilDone(t.Context(), desk.AddTicket(supportbeetest.TicketSeed{Subject: "refund"})), supportbee.ErrAccessDenied)
+}
+
+func TestDemo(t *testing.T) {
+	t.Setenv("SUPPORTBEE_TOKEN", "")
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), nil, &out))
+	assert.Contains(t, out.String(), "Refund                 refund triaged    Billing      1\n")
+}
+
+// The program itself, against a desk on a port: a dry run prints and writes nothing, and an
+// interrupt ends a run without an error.
+func TestProgram(t *testing.T) {
+	desk := supportbeetest.New(t)
+	prepare(desk)
+	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
+	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
+	dir := t.TempDir()
+	rules := filepath.Join(dir, "rules.yaml")
+	require.NoError(t, os.WriteFile(rules, demoRules, 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	printed, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"-rules", rules, "-state", filepath.Join(dir, "state.json"), "-interval", "20ms", "-dry-run", "-metrics", "127.0.0.1:0"}, out)
+	}()
+	require.NoError(t, desk.Wait(ctx, func() bool { return len(desk.Requests("Tickets.List")) > 0 }))
+	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund", CreatedAt: time.Now().Add(time.Second)})
+	line := make([]byte, 100)
+	n, err := printed.Read(line)
+	require.NoError(t, err)
+	assert.Equal(t, fmt.Sprintf("would send Labels.Add /tickets/%d/labels/refund\n", id), string(line[:n]))
+	go func() { _, _ = io.Copy(io.Discard, printed) }()
+	cancel()
+	require.NoError(t, <-ended)
+	desk.AssertNoWrites(t)
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
+	client, handler, err := observed(desk.Client(), prometheus.NewCounter(prometheus.CounterOpts{Name: "x_total"}))
+	require.NoError(t, err)
+	_, err = client.Labels.List(t.Context())
+	require.NoError(t, err)
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		return w
+	}
+	assert.Equal(t, http.StatusOK, get("/healthz").Code)
+	metrics := get("/metrics").Body.String()
+	assert.Contains(t, metrics, "x_total 0")
+	assert.Contains(t, metrics, `Labels.List`)
+	assert.NotContains(t, metrics, desk.Token)
+}
