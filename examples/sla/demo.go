@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,7 +58,7 @@ func demo(ctx context.Context, out io.Writer) error {
 		s.settle = 100 * time.Millisecond
 		err := s.run(ctx)
 		for _, request := range desk.Requests() {
-			if request.Method != "GET" {
+			if request.Method != http.MethodGet {
 				fmt.Fprintln(out, "sent:", request.Method, request.Path)
 			}
 		}

@@ -13,6 +13,8 @@ func TestAfter(t *testing.T) {
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
+	honolulu, err := time.LoadLocation("Pacific/Honolulu")
+	require.NoError(t, err)
 	office := hours{zone: berlin, holidays: map[string]bool{"2026-12-24": true, "2026-12-25": true}}
 	around := hours{zone: berlin}
 	gap := hours{zone: berlin}
@@ -23,6 +25,8 @@ func TestAfter(t *testing.T) {
 	for day := time.Monday; day <= time.Friday; day++ {
 		office.week[day] = span{9 * 60, 17 * 60}
 	}
+	far := office
+	far.zone = honolulu
 	for _, test := range []struct {
 		name    string
 		hours   hours
@@ -39,6 +43,7 @@ func TestAfter(t *testing.T) {
 		{name: "at closing", hours: office, from: "2026-11-02T17:00:00+01:00", elapsed: time.Second, want: "2026-11-03T09:00:01+01:00"},
 		{name: "at night", hours: office, from: "2026-11-02T23:30:00+01:00", elapsed: time.Hour, want: "2026-11-03T10:00:00+01:00"},
 		{name: "after midnight here, before it in UTC", hours: office, from: "2026-11-08T23:30:00Z", elapsed: time.Hour, want: "2026-11-09T10:00:00+01:00"},
+		{name: "before midnight here, after it in UTC", hours: far, from: "2026-11-07T02:00:00Z", elapsed: time.Hour, want: "2026-11-07T04:00:00+01:00"},
 		{name: "over a weekend", hours: office, from: "2026-11-06T16:30:00+01:00", elapsed: 8 * time.Hour, want: "2026-11-09T16:30:00+01:00"},
 		{name: "on a weekend", hours: office, from: "2026-11-07T12:00:00+01:00", elapsed: time.Hour, want: "2026-11-09T10:00:00+01:00"},
 		{name: "over holidays and a weekend", hours: office, from: "2026-12-23T16:00:00+01:00", elapsed: 2 * time.Hour, want: "2026-12-28T10:00:00+01:00"},

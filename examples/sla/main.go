@@ -109,7 +109,7 @@ func (s *sweeper) runEvery(ctx context.Context, every time.Duration, addr string
 			}
 		})
 		server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second}
-		defer server.Close()
+		defer func() { _ = server.Close() }()
 		go func() { _ = server.Serve(listener) }()
 	}
 	for ticker := time.NewTicker(every); ; {

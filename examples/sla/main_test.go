@@ -65,6 +65,7 @@ func newLab(t *testing.T) *lab {
 	l.desk.Clock.Set(l.monday)
 	l.desk.AddLabel("overdue", "#FF0000")
 	l.desk.AddLabel("urgent", "#FF8800")
+	l.desk.AddLabel("slow", "#888888")
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var content struct{ Key string }
@@ -104,6 +105,7 @@ func (l *lab) sweeper(t *testing.T, opts ...supportbee.Option) *sweeper {
 	cfg, err := parseConfig(exampleConfig)
 	require.NoError(t, err)
 	opts = append(opts, supportbee.WithRetry(supportbee.RetryPolicy{MaxAttempts: 8, MinBackoff: time.Millisecond}))
+	cfg.Targets["slow"] = 100 * time.Hour
 	s := newSweeper(l.desk.Client(opts...), cfg, prometheus.NewRegistry())
 	s.settle, s.alertURL, s.log = 50*time.Millisecond, l.alertURL, slog.New(slog.NewTextHandler(t.Output(), nil))
 	return s
@@ -124,7 +126,7 @@ func (l *lab) agent() supportbee.UserID { return l.desk.User(supportbeetest.Admi
 func TestBreaches(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	plain, urgent := l.add(supportbeetest.TicketSeed{}), l.add(supportbeetest.TicketSeed{Labels: []string{"urgent"}})
+	plain, urgent := l.add(supportbeetest.TicketSeed{}), l.add(supportbeetest.TicketSeed{Labels: []string{"slow", "urgent"}})
 	answered := l.add(supportbeetest.TicketSeed{Answered: true})
 	first, second := key(urgent, l.monday), key(plain, l.monday)
 
@@ -141,13 +143,13 @@ func TestBreaches(t *testing.T) {
 		"key": %q, "ticket_id": %d, "waiting_since": "2026-11-02T08:00:00Z", "due": "2026-11-02T10:00:00+01:00",
 		"text": "Ticket %[2]d was to be responded to by Monday 2026-11-02 10:00 CET."
 	}`, first, urgent), l.bodies[0])
-	l.desk.AssertLabels(t, urgent, "urgent", "overdue")
+	l.desk.AssertLabels(t, urgent, "slow", "urgent", "overdue")
 	l.desk.AssertLabels(t, plain)
 
 	l.desk.Clock.Set(l.monday.Add(8 * time.Hour)) // when the plain ticket is due
 	l.desk.AddReply(urgent, l.agent(), "They may.")
 	l.sweep(t)
-	l.desk.AssertLabels(t, urgent, "urgent")
+	l.desk.AssertLabels(t, urgent, "slow", "urgent")
 	l.desk.AssertLabels(t, plain)
 
 	reopened := l.monday.Add(day + 30*time.Minute)
@@ -161,7 +163,7 @@ func TestBreaches(t *testing.T) {
 	l.sweep(t)
 	l.sweep(t)
 	l.requireAlerts(t, first, second, key(urgent, reopened))
-	l.desk.AssertLabels(t, urgent, "urgent", "overdue")
+	l.desk.AssertLabels(t, urgent, "slow", "urgent", "overdue")
 	l.desk.AssertLabels(t, plain, "overdue")
 	l.desk.AssertLabels(t, answered)
 
@@ -173,7 +175,7 @@ func TestBreaches(t *testing.T) {
 	require.NoError(t, l.desk.Client().Tickets.Archive(t.Context(), urgent))
 	l.sweep(t)
 	l.desk.AssertLabels(t, plain)
-	l.desk.AssertLabels(t, urgent, "urgent")
+	l.desk.AssertLabels(t, urgent, "slow", "urgent")
 	l.requireAlerts(t, first, second, key(urgent, reopened))
 	assert.Empty(t, l.desk.Outbox())
 }
@@ -300,6 +302,7 @@ func TestCustomerWritesWhileTheTicketIsArchived(t *testing.T) {
 
 			l.sweep(t)
 
+			l.desk.AssertRequests(t, "Tickets.Archive", map[bool]int{true: 1}[op == "Tickets.Archive"])
 			assert.True(t, l.desk.Ticket(id).Unanswered)
 			assert.False(t, l.desk.Ticket(id).Archived)
 		})
@@ -340,6 +343,26 @@ func TestDryRunAndLimit(t *testing.T) {
 		assert.EqualValues(t, 20, testutil.ToFloat64(s.overdue), "run %d", run)
 	}
 	assert.Len(t, l.alerts, 20)
+}
+
+func TestTicketsThatAreNotIdleDoNotCount(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	idle := l.add(supportbeetest.TicketSeed{Answered: true})
+	for range 10 {
+		l.add(supportbeetest.TicketSeed{Answered: true})
+	}
+	l.desk.Clock.Set(l.monday.Add(20 * day))
+	for _, ticket := range l.desk.Tickets() {
+		if ticket.ID != idle {
+			l.desk.AddComment(ticket.ID, l.agent(), "The pond is frozen.")
+		}
+	}
+	s := l.sweeper(t)
+	s.max = 1
+	require.NoError(t, s.run(t.Context()))
+	assert.True(t, l.desk.Ticket(idle).Archived)
+	l.desk.AssertRequests(t, "Tickets.Archive", 1)
 }
 
 func TestAlertFails(t *testing.T) {
@@ -527,7 +550,7 @@ func TestKilled(t *testing.T) {
 			around(func() { next.ServeHTTP(rw, r) })
 		})
 	}})
-	random, done := rand.New(rand.NewPCG(3, 4)), 0
+	random, done, stray := rand.New(rand.NewPCG(3, 4)), 0, 0
 	for run := 0; done < kills || !w.isDone(l); run++ {
 		require.Less(t, run, 300)
 		killAt.Store(0)
@@ -544,12 +567,14 @@ func TestKilled(t *testing.T) {
 		require.NoError(t, cmd.Start())
 		err := cmd.Wait()
 		close(exited)
+		assert.LessOrEqual(t, l.changed()-before, limit+stray)
+		stray = 0
 		if killed.Swap(false) {
 			done++
+			stray = 4 // requests of its workers that may be carried out during the next run
 		} else {
 			require.NoError(t, err, out)
 		}
-		assert.LessOrEqual(t, l.changed()-before, limit)
 	}
 	w.require(t, l)
 	l.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -49,6 +50,7 @@ type pass struct {
 	now                 time.Time // by the clock of the help desk
 	late, changed, left atomic.Int64
 	alerting            sync.Mutex
+	answered            []*supportbee.Ticket
 }
 
 func (s *sweeper) run(ctx context.Context) error {
@@ -64,7 +66,8 @@ func (s *sweeper) run(ctx context.Context) error {
 	if p.now, err = http.ParseTime(response.Header.Get("Date")); err != nil {
 		return fmt.Errorf("the time of the help desk is not known: %w", err)
 	}
-	err = supportbee.ForEach(ctx, p.tickets(ctx), p.handle, &supportbee.ForEachOptions{ContinueOnError: true})
+	opts := &supportbee.ForEachOptions{ContinueOnError: true}
+	err = errors.Join(supportbee.ForEach(ctx, p.watched(ctx), p.handle, opts), supportbee.ForEach(ctx, p.rest, p.handle, opts))
 	s.overdue.Set(float64(p.late.Load()))
 	if err == nil {
 		s.succeeded.SetToCurrentTime()
@@ -73,24 +76,26 @@ func (s *sweeper) run(ctx context.Context) error {
 	return err
 }
 
-// tickets yields the open tickets, and the archived ones with the label. Those that are answered
-// come last: what is archived is not to use up the limit before the alerts.
-func (p *pass) tickets(ctx context.Context) func(yield func(*supportbee.Ticket, error) bool) {
+// watched yields the tickets that are unanswered or have the label, and keeps the others for later:
+// what is archived is not to use up the limit before the alerts.
+func (p *pass) watched(ctx context.Context) iter.Seq2[*supportbee.Ticket, error] {
 	return func(yield func(*supportbee.Ticket, error) bool) {
-		var answered []*supportbee.Ticket
 		for _, opts := range []supportbee.TicketListOptions{{}, {Archived: supportbee.ArchivedOnly, Label: p.cfg.Label}} {
 			for t, err := range p.client.Tickets.All(ctx, &opts) {
 				if err == nil && !t.Unanswered && !p.isLabeled(t) {
-					answered = append(answered, t)
+					p.answered = append(p.answered, t)
 				} else if !yield(t, err) {
 					return
 				}
 			}
 		}
-		for _, t := range answered {
-			if !yield(t, nil) {
-				return
-			}
+	}
+}
+
+func (p *pass) rest(yield func(*supportbee.Ticket, error) bool) {
+	for _, t := range p.answered {
+		if !yield(t, nil) {
+			return
 		}
 	}
 }
@@ -235,15 +240,10 @@ func (p *pass) isIdle(since time.Time) bool {
 
 // archive comments on a ticket and archives it, if it is idle.
 func (p *pass) archive(ctx context.Context, id supportbee.TicketID) error {
-	if !p.take() {
+	if p.changed.Load() >= int64(p.max) { // before the requests below
+		p.left.Add(1)
 		return nil
 	}
-	done := false
-	defer func() {
-		if !done {
-			p.changed.Add(-1)
-		}
-	}()
 	ctx, cancel := context.WithTimeout(ctx, 4*p.settle+2*time.Minute)
 	defer cancel()
 	t, err := p.client.Tickets.Get(ctx, id) // since the list may be old by now
@@ -258,22 +258,26 @@ func (p *pass) archive(ctx context.Context, id supportbee.TicketID) error {
 		"Archived automatically, since the ticket is answered and idle (days without activity: %d).", p.cfg.ArchiveAfterDays,
 	))}
 	// What does not move the last activity, such as that an agent unarchived the ticket, is in the trail.
-	if last := trail[len(trail)-1]; p.isIdle(t.LastActivityAt) && p.isIdle(last.HappenedAt) {
-		_, err = p.client.Comments.CreateOnce(ctx, id, why, &supportbee.OnceOptions{Since: t.LastActivityAt, Settle: p.settle})
-	} else { // go on only where a run was killed: after its comment, and nothing has happened since
-		var found []*supportbee.Comment
-		found, err = p.client.Comments.Find(ctx, id, why, last.HappenedAt)
-		if len(found) == 0 || t.LastActivityAt.After(last.HappenedAt.Add(2*time.Second)) || !strings.HasSuffix(last.URL, fmt.Sprintf("comments/%d", found[len(found)-1].ID)) {
+	last := trail[len(trail)-1]
+	if !p.isIdle(t.LastActivityAt) || !p.isIdle(last.HappenedAt) {
+		// Go on only where a run was killed: after its comment, if nothing has happened since.
+		found, err := p.client.Comments.Find(ctx, id, why, last.HappenedAt)
+		if err != nil || len(found) == 0 || t.LastActivityAt.After(last.HappenedAt.Add(2*time.Second)) ||
+			!strings.HasSuffix(last.URL, fmt.Sprintf("comments/%d", found[len(found)-1].ID)) {
 			return err
 		}
 	}
-	if err != nil {
-		return err
+	if !p.take() {
+		return nil
+	}
+	if p.isIdle(t.LastActivityAt) {
+		if _, err := p.client.Comments.CreateOnce(ctx, id, why, &supportbee.OnceOptions{Since: t.LastActivityAt, Settle: p.settle}); err != nil {
+			return err
+		}
 	}
 	if t, err = p.client.Tickets.Get(ctx, id); err != nil || !p.mayArchive(t) { // since CreateOnce can wait
 		return err
 	}
-	done = true
 	if err := p.did("archived", id, p.client.Tickets.Archive(ctx, id)); err != nil {
 		return err
 	}
