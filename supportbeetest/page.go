@@ -23,7 +23,7 @@ import (
 
 // What the page shows at most, so that it stays small whatever the desk has.
 const (
-	pageLength  = 50 // tickets, requests
+	pageLength  = 30 // tickets, requests
 	maxEntries  = 500
 	maxWebhooks = 100
 	maxMails    = 100

@@ -51,7 +51,7 @@ func TestThePageShowsTheDesk(t *testing.T) {
 	body := readAll(t, res)
 	assert.Contains(t, body, "Tickets.Create")
 	assert.Contains(t, body, "A &lt;b&gt;bold&lt;/b&gt; kettle")
-	assert.Len(t, submatches(`<li id="item-(\d+)"`, body), 50)
+	assert.Len(t, submatches(`<li id="item-(\d+)"`, body), 30)
 	nonces := submatches(`<(?:style|script) nonce="(\w+)"`, body)
 	require.Len(t, nonces, 2)
 	assert.Equal(t, "default-src 'none'; style-src 'nonce-"+nonces[0]+"'; script-src 'nonce-"+nonces[1]+
@@ -88,7 +88,7 @@ func TestThePageSelectsTicketsLikeTheAPI(t *testing.T) {
 		"replies=true", "max_replies=1", "requester_emails=" + supportbeetest.CustomerEmail, "since=2999-01-01", "until=2001-01-01", "sort_by=creation_time",
 	} {
 		var want supportbee.TicketPage
-		require.NoError(t, desk.Client().Do(t.Context(), http.MethodGet, "/tickets?per_page=50&"+query, nil, &want))
+		require.NoError(t, desk.Client().Do(t.Context(), http.MethodGet, "/tickets?per_page=30&"+query, nil, &want))
 		ids := []string{}
 		for _, ticket := range want.Tickets {
 			ids = append(ids, fmt.Sprint(ticket.ID))
@@ -275,5 +275,5 @@ func BenchmarkPage(b *testing.B) {
 	b.Run("tickets", func(b *testing.B) { page(b, "/_desk/") })
 	b.Run("selected", func(b *testing.B) { page(b, "/_desk/?label=bug&assigned_user=any&replies=true") })
 	b.Run("ticket", func(b *testing.B) { page(b, fmt.Sprint("/_desk/?ticket=", ids[0])) })
-	b.Run("list of the API", func(b *testing.B) { serve(b, desk, "/tickets?per_page=50") })
+	b.Run("list page of the API", func(b *testing.B) { serve(b, desk, "/tickets?per_page=100") })
 }

@@ -162,7 +162,7 @@ func TestThePageShowsWhatAnIntegrationDoes(t *testing.T) {
 	assert.Equal(t, "Embedded SupportBee desk", do(ctx, t, chromedp.Title()))
 	assert.Equal(t, []string{"requests", "tickets", "ticket"}, visible())
 	assert.Contains(t, text("tickets-list"), "A <b>bold</b> kettle", "what others write is shown, not obeyed")
-	assert.Equal(t, 50, do(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll("#tickets-list li").length`)))
+	assert.Equal(t, 30, do(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll("#tickets-list li").length`)))
 	assert.Equal(t, 7, do(ctx, t, chromedp.Evaluate[int](`document.querySelectorAll("#requests-list li").length`)), "looking at the page leaves no trace")
 	do(ctx, t, chromedp.Click(fmt.Sprint("#link-", ticket.ID)))
 	wait(`document.querySelector("#draft") !== null`)
@@ -217,11 +217,11 @@ func TestThePageShowsWhatAnIntegrationDoes(t *testing.T) {
 	// Filters.
 	do(ctx, t, chromedp.EmulateViewport(1280, 800))
 	do(ctx, t, chromedp.Evaluate[any](`document.getElementById("filters").open = true, document.getElementById("form").requestSubmit(), null`))
-	wait(`document.querySelectorAll("#tickets-list li").length < 50`)
+	wait(`document.querySelectorAll("#tickets-list li").length < 30`)
 	assert.Equal(t, "?"+fmt.Sprintf("view=tickets&ticket=%d&query=kettle", ticket.ID), do(ctx, t, chromedp.Evaluate[string](`location.search`)))
 	shot("desk-filters")
 	do(ctx, t, chromedp.NavigateBack())
-	wait(`document.querySelectorAll("#tickets-list li").length === 50`)
+	wait(`document.querySelectorAll("#tickets-list li").length === 30`)
 
 	// Without scripts, the page is the same and loads itself again.
 	_, err = chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
