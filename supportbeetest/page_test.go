@@ -226,7 +226,7 @@ func TestEventsTellOfChanges(t *testing.T) {
 			}
 		}()
 		told := func() int { // since the last call
-			time.Sleep(time.Minute) // in the bubble
+			<-time.After(time.Minute) // in the bubble
 			synctest.Wait()
 			n := events
 			events = 0
