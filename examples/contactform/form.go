@@ -19,6 +19,7 @@ import (
 const (
 	maxFile  = 5 << 20  // bytes
 	maxField = 64 << 10 // bytes
+	maxForm  = 20 * maxFile
 )
 
 var (
@@ -35,7 +36,7 @@ var (
 
 // message is what somebody has written. It is what the queue stores.
 type message struct {
-	ID       string // of the form that was filled in; a form that is sent twice is one message
+	ID       string // of the form that was filled in; one that is sent again unchanged is the same message
 	Values   map[string]string
 	FileName string
 	FileType string
@@ -79,6 +80,7 @@ func newSite(put func(*http.Request, message) error) http.Handler {
 		_, _ = io.WriteString(w, style)
 	})
 	mux.HandleFunc("POST /{$}", func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		m, problems, err := read(r)
 		switch {
 		case err != nil:
@@ -114,7 +116,8 @@ func show(w http.ResponseWriter, status int, p page) {
 }
 
 // read reads a form part by part, so that what was typed is kept if the file, the last part, is too
-// large. The error is that of a request that is no form.
+// large: a browser reads no response before it has sent the request, so the rest of a part is read
+// as well. The error is that of a request that is no form, or larger than maxForm.
 func read(r *http.Request) (m message, problems map[string]string, err error) {
 	m.Values, problems = map[string]string{}, map[string]string{}
 	parts, err := r.MultipartReader()
@@ -138,10 +141,6 @@ func read(r *http.Request) (m message, problems map[string]string, err error) {
 		}
 		if len(data) > limit {
 			problems[name] = fmt.Sprintf("This must have at most %d kB.", limit>>10)
-			// A browser reads no response before it has sent the request.
-			if n, _ := io.CopyN(io.Discard, part, 20*maxFile); n == 20*maxFile {
-				return m, nil, errors.New("the form is too large")
-			}
 			data = nil
 		}
 		switch name {
@@ -149,7 +148,7 @@ func read(r *http.Request) (m message, problems map[string]string, err error) {
 			m.FileName, m.FileType, m.File = part.FileName(), http.DetectContentType(data), data
 		case "id":
 			m.ID = string(data)
-		default:
+		case "name", "email", "subject", "text", "website":
 			m.Values[name] = strings.TrimSpace(string(data))
 		}
 	}

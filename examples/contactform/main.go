@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	address := flags.String("addr", "", "`address` of the form; default localhost:8080. Without an account, keep the demonstration running there")
 	database := flags.String("queue", "contactform.db", "`file` of the messages that are not sent yet")
 	metrics := flags.String("metrics", "", "serve /metrics and /healthz on this `address`, such as :9090")
-	dryRun := flags.Bool("dry-run", false, "print what would be sent instead of sending it, and forget it")
+	dryRun := flags.Bool("dry-run", false, "print what would be sent instead of sending it; the queue is in memory and -queue is not opened")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -54,6 +54,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	var opts []supportbee.Option
 	if *dryRun {
+		*database = ":memory:" // nothing is taken from the messages that are to be sent
 		opts = append(opts, supportbee.WithDryRun(func(_ context.Context, r supportbee.PlannedRequest) { fmt.Fprintln(out, "would send", r.Op) }))
 	}
 	client, err := supportbee.FromEnv(opts...)
@@ -87,23 +88,9 @@ func serve(ctx context.Context, client *supportbee.Client, cfg config) (err erro
 	defer func() { err = errors.Join(err, q.db.Close()) }()
 	sent := prometheus.NewCounter(prometheus.CounterOpts{Name: "contactform_sent_total", Help: "Messages that became tickets."})
 	q.sent, q.settle = sent.Inc, cfg.settle
-	length := func(name, help string, of func(all, rejected int) int) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
-			all, rejected, _ := q.waiting(context.Background())
-			return float64(of(all, rejected))
-		})
-	}
-	registry.MustRegister(sent,
-		length("contactform_waiting", "Messages that are to be sent.", func(all, rejected int) int { return all - rejected }),
-		length("contactform_rejected", "Messages that the help desk has rejected.", func(_, rejected int) int { return rejected }))
+	registry.MustRegister(sent)
 
-	private := http.NewServeMux()
-	private.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	private.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		if _, _, err := q.waiting(r.Context()); err != nil {
-			http.Error(w, "the queue cannot be read", http.StatusServiceUnavailable)
-		}
-	})
+	parent := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	var running sync.WaitGroup
 	defer running.Wait() // before the queue is closed
@@ -134,7 +121,7 @@ func serve(ctx context.Context, client *supportbee.Client, cfg config) (err erro
 		return err
 	}
 	if cfg.metrics != "" {
-		if _, err := listen(cfg.metrics, private); err != nil {
+		if _, err := listen(cfg.metrics, monitoring(registry, q)); err != nil {
 			return err
 		}
 	}
@@ -144,8 +131,29 @@ func serve(ctx context.Context, client *supportbee.Client, cfg config) (err erro
 		cfg.ready(form, q)
 	}
 	<-ctx.Done()
-	if cause := context.Cause(ctx); errors.Is(cause, net.ErrClosed) {
-		return cause // a server has failed
+	if parent.Err() == nil {
+		return context.Cause(ctx) // a server has failed
 	}
 	return nil
+}
+
+// monitoring returns the handler of /metrics and /healthz.
+func monitoring(registry *prometheus.Registry, q *queue) http.Handler {
+	length := func(name, help string, of func(all, rejected int) int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			all, rejected, _ := q.waiting(context.Background())
+			return float64(of(all, rejected))
+		})
+	}
+	registry.MustRegister(
+		length("contactform_waiting", "Messages that are to be sent.", func(all, rejected int) int { return all - rejected }),
+		length("contactform_rejected", "Messages that the help desk has rejected.", func(_, rejected int) int { return rejected }))
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if _, _, err := q.waiting(r.Context()); err != nil {
+			http.Error(w, "the queue cannot be read", http.StatusServiceUnavailable)
+		}
+	})
+	return mux
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"time"
@@ -14,10 +16,12 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// clockSkew is how far the clock of this machine may be from that of the help desk.
-const clockSkew = 5 * time.Minute
+const (
+	clockSkew = 5 * time.Minute // how far the clock of this machine may be ahead of the help desk's
+	remember  = 24 * time.Hour  // how long a form that is sent again is recognized
+)
 
-// queue holds messages until they are tickets. A message is deleted once its ticket is there.
+// queue holds messages until they are tickets. Then only their keys are kept.
 type queue struct {
 	db     *sql.DB
 	client *supportbee.Client
@@ -35,7 +39,7 @@ func openQueue(path string, client *supportbee.Client) (*queue, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // the one that has the lock
-	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, stored INTEGER NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, stored INTEGER NOT NULL, sent INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
 		message TEXT NOT NULL, file BLOB, attachment INTEGER NOT NULL DEFAULT 0, rejected TEXT NOT NULL DEFAULT '')`)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -43,7 +47,7 @@ func openQueue(path string, client *supportbee.Client) (*queue, error) {
 	return &queue{db: db, client: client, sent: func() {}, wake: make(chan struct{}, 1), log: slog.Default()}, nil
 }
 
-// put stores a message before it returns. It ignores one that is there.
+// put stores a message before it returns. It ignores one that was stored before.
 func (q *queue) put(ctx context.Context, m message) error {
 	file := m.File
 	m.File = nil
@@ -51,8 +55,10 @@ func (q *queue) put(ctx context.Context, m message) error {
 	if err != nil {
 		return err
 	}
+	// A form that was changed before it was sent again has the same ID and is another message.
+	key := fmt.Sprintf("%x", sha256.Sum256(append(text, file...)))
 	now := time.Now().UnixMilli()
-	_, err = q.db.ExecContext(ctx, `INSERT INTO messages (id, stored, due, message, file) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, m.ID, now, now, text, file)
+	_, err = q.db.ExecContext(ctx, `INSERT INTO messages (id, stored, due, message, file) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, key, now, now, text, file)
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -84,7 +90,7 @@ func (q *queue) next(ctx context.Context) error {
 	var file []byte
 	var stored, attempts, attachment int64
 	now := time.Now()
-	row := q.db.QueryRowContext(ctx, `SELECT id, stored, attempts, message, file, attachment FROM messages WHERE rejected = '' AND due <= ? ORDER BY due LIMIT 1`, now.UnixMilli())
+	row := q.db.QueryRowContext(ctx, `SELECT id, stored, attempts, message, file, attachment FROM messages WHERE sent = 0 AND rejected = '' AND due <= ? ORDER BY due LIMIT 1`, now.UnixMilli())
 	if err := row.Scan(&id, &stored, &attempts, &text, &file, &attachment); err != nil {
 		return err
 	}
@@ -93,13 +99,16 @@ func (q *queue) next(ctx context.Context) error {
 		return err
 	}
 	m.File = file
-	err := q.send(ctx, m, time.UnixMilli(stored), supportbee.AttachmentID(attachment))
+	err := q.send(ctx, id, m, time.UnixMilli(stored), supportbee.AttachmentID(attachment))
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err() // the next run looks for the ticket before it sends the message
 	case err == nil:
 		q.sent()
-		_, err = q.db.ExecContext(ctx, `DELETE FROM messages WHERE id = ?`, id)
+		if _, err = q.db.ExecContext(ctx, `UPDATE messages SET sent = ?, message = '', file = NULL WHERE id = ?`, time.Now().UnixMilli(), id); err != nil {
+			return err
+		}
+		_, err = q.db.ExecContext(ctx, `DELETE FROM messages WHERE sent BETWEEN 1 AND ?`, now.Add(-remember).UnixMilli())
 		return err
 	case errors.Is(err, supportbee.ErrValidation), errors.Is(err, supportbee.ErrInvalidArgument):
 		q.log.Error("message rejected: see the table messages", "id", id, "error", withoutText(err))
@@ -114,7 +123,7 @@ func (q *queue) next(ctx context.Context) error {
 
 // send creates the ticket of a message, unless it is there. A file is uploaded once: it cannot be
 // deleted.
-func (q *queue) send(ctx context.Context, m message, stored time.Time, attachment supportbee.AttachmentID) error {
+func (q *queue) send(ctx context.Context, id string, m message, stored time.Time, attachment supportbee.AttachmentID) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // much longer than what CreateOnce may wait
 	defer cancel()
 	params := m.params()
@@ -125,7 +134,7 @@ func (q *queue) send(ctx context.Context, m message, stored time.Time, attachmen
 				return err
 			}
 			attachment = file.ID
-			if _, err := q.db.ExecContext(ctx, `UPDATE messages SET attachment = ?, file = NULL WHERE id = ?`, attachment, m.ID); err != nil {
+			if _, err := q.db.ExecContext(ctx, `UPDATE messages SET attachment = ?, file = NULL WHERE id = ?`, attachment, id); err != nil {
 				return err
 			}
 		}
@@ -137,7 +146,7 @@ func (q *queue) send(ctx context.Context, m message, stored time.Time, attachmen
 
 // waiting returns how many messages are not sent, and how many of these never will be.
 func (q *queue) waiting(ctx context.Context) (all, rejected int, err error) {
-	err = q.db.QueryRowContext(ctx, `SELECT count(*), count(CASE WHEN rejected <> '' THEN 1 END) FROM messages`).Scan(&all, &rejected)
+	err = q.db.QueryRowContext(ctx, `SELECT count(*), count(CASE WHEN rejected <> '' THEN 1 END) FROM messages WHERE sent = 0`).Scan(&all, &rejected)
 	return all, rejected, err
 }
 
