@@ -369,6 +369,7 @@ func TestBrowser(t *testing.T) {
 	send()
 	assert.Contains(t, text("#email-error"), "This is not an e-mail address")
 	assert.Equal(t, "Please write a message.", text("#text-error"))
+	assert.Equal(t, "Error: Contact us", text("title"))
 	assert.Equal(t, "The kettle leaks", do(ctx, t, chromedp.Evaluate[string](`document.querySelector("[name=subject]").value`)), "what was typed is kept")
 	shot("contactform-errors")
 	for _, scheme := range []string{"dark", "light"} {
