@@ -25,6 +25,8 @@ func TestAfter(t *testing.T) {
 	for day := time.Monday; day <= time.Friday; day++ {
 		office.week[day] = span{9 * 60, 17 * 60}
 	}
+	sunday := hours{zone: berlin}
+	sunday.week[time.Sunday] = span{9 * 60, 17 * 60}
 	far := office
 	far.zone = honolulu
 	for _, test := range []struct {
@@ -54,6 +56,10 @@ func TestAfter(t *testing.T) {
 		{name: "over the weekend on which summer time ends", hours: office, from: "2026-10-23T16:00:00+02:00", elapsed: 2 * time.Hour, want: "2026-10-26T10:00:00+01:00"},
 		{name: "a day of 23 hours", hours: around, from: "2026-03-29T00:00:00+01:00", elapsed: 24 * time.Hour, want: "2026-03-30T01:00:00+02:00"},
 		{name: "a day of 25 hours", hours: around, from: "2026-10-25T00:00:00+02:00", elapsed: 24 * time.Hour, want: "2026-10-25T23:00:00+01:00"},
+		{name: "hours on the day on which summer time begins", hours: sunday, from: "2026-03-28T12:00:00+01:00", elapsed: time.Hour, want: "2026-03-29T10:00:00+02:00"},
+		{name: "hours on the day on which summer time ends", hours: sunday, from: "2026-10-24T12:00:00+02:00", elapsed: time.Hour, want: "2026-10-25T10:00:00+01:00"},
+		{name: "until closing on the day on which summer time begins", hours: sunday, from: "2026-03-29T12:00:00+02:00", elapsed: 5*time.Hour + time.Second, want: "2026-04-05T09:00:01+02:00"},
+		{name: "until closing on the day on which summer time ends", hours: sunday, from: "2026-10-25T12:00:00+01:00", elapsed: 5*time.Hour + time.Second, want: "2026-11-01T09:00:01+01:00"},
 		{name: "the end of the hour that comes twice", hours: gap, from: "2026-10-25T01:45:00+02:00", elapsed: 45 * time.Minute, want: "2026-10-25T02:30:00+02:00"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
