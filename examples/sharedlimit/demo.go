@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +38,7 @@ func demo(ctx context.Context, cfg config, given map[string]bool, out io.Writer)
 		return err
 	}
 	defer server.Close()
+	cfg.logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if !given["per"] {
 		cfg.per = 2 * time.Second
 	}
@@ -56,7 +60,7 @@ func demo(ctx context.Context, cfg config, given map[string]bool, out io.Writer)
 	defer front.Close()
 
 	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	lines := strings.Repeat(`{"email":"ann@example.com","name":"Ann","subject":"Order","text":"Where is it?"}`+"\n", demoMessages)
 	if _, err := cfg.newQueue(client).add(ctx, strings.NewReader(lines)); err != nil {
 		return err
@@ -77,7 +81,7 @@ func demo(ctx context.Context, cfg config, given map[string]bool, out io.Writer)
 		workers.Go(func() error {
 			defer stop()
 			client := redis.NewClient(&redis.Options{Addr: server.Addr()})
-			defer client.Close()
+			defer func() { _ = client.Close() }()
 			return one.work(ctx, client, func(addr string) {
 				if addr != "" {
 					fmt.Fprintf(out, "metrics of a worker: http://%s/metrics\n", addr)
@@ -126,9 +130,7 @@ func (f *frontDesk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.report(r, recorder.Code)
-	for key, values := range recorder.Header() {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), recorder.Header())
 	w.WriteHeader(recorder.Code)
 	_, _ = w.Write(recorder.Body.Bytes())
 }

@@ -24,6 +24,7 @@ import (
 //
 // If Redis cannot be reached, Wait returns [ErrUnavailable]: the call fails, and nothing was sent.
 type Limiter struct {
+	stopped      context.Context
 	redis        redis.Scripter
 	key          string
 	limit        int
@@ -42,10 +43,11 @@ type place struct {
 }
 
 // NewLimiter returns a limiter of limit requests in any time as long as per. The timeout is that of
-// an attempt; see [supportbee.WithTimeout].
-func NewLimiter(client redis.Scripter, key string, limit int, per, timeout time.Duration) *Limiter {
+// an attempt; see [supportbee.WithTimeout]. When ctx is done, no more requests may be sent; those in
+// progress are not cancelled.
+func NewLimiter(ctx context.Context, client redis.Scripter, key string, limit int, per, timeout time.Duration) *Limiter {
 	// A hundredth more, because the clocks of Redis and the server may differ in speed.
-	return &Limiter{redis: client, key: key, limit: limit, per: per + per/100, timeout: timeout}
+	return &Limiter{stopped: ctx, redis: client, key: key, limit: limit, per: per + per/100, timeout: timeout}
 }
 
 // Options returns the options of a client whose requests l limits. With [supportbee.WithLimiter]
@@ -96,6 +98,8 @@ func (l *Limiter) Wait(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case l.stopped.Err() != nil:
+			return context.Cause(l.stopped)
 		case err != nil:
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		case wait <= 0:
@@ -110,6 +114,7 @@ func (l *Limiter) Wait(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+		case <-l.stopped.Done():
 		case <-time.After(min(wait, time.Second)):
 		}
 	}

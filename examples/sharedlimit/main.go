@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	cfg := config{logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	flags := flag.NewFlagSet("sharedlimit", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.StringVar(&cfg.redis, "redis", cmp.Or(os.Getenv("REDIS_URL"), "redis://localhost:6379/0"), "`URL` of the Redis server; also the variable REDIS_URL, which other users of the machine do not see")
+	flags.StringVar(&cfg.redis, "redis", "", "`URL` of the Redis server, redis://localhost:6379/0 by default; also the variable REDIS_URL, which other users of the machine do not see")
 	flags.StringVar(&cfg.key, "key", "supportbee", "`prefix` of the keys in Redis; processes with the same one share the queue and the limit")
 	flags.StringVar(&cfg.metrics, "metrics", "", "`address` for GET /metrics and GET /healthz; none if empty")
 	flags.IntVar(&cfg.limit, "limit", 8, "tickets that all processes together create in any time of -per")
@@ -75,12 +75,12 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 		return demo(ctx, cfg, given, out)
 	}
-	options, err := redis.ParseURL(cfg.redis)
+	options, err := redis.ParseURL(cmp.Or(cfg.redis, os.Getenv("REDIS_URL"), "redis://localhost:6379/0"))
 	if err != nil {
 		return errors.New("-redis is not a URL such as redis://localhost:6379/0") // without a password in it
 	}
 	client := redis.NewClient(options)
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if cfg.add {
 		n, err := cfg.newQueue(client).add(ctx, in)
 		if err == nil {
@@ -108,7 +108,7 @@ func (cfg config) work(ctx context.Context, client *redis.Client, ready func(add
 	if err != nil {
 		return err
 	}
-	limiter := NewLimiter(client, cfg.key+":creates", cfg.limit, cfg.per, cfg.attempt)
+	limiter := NewLimiter(ctx, client, cfg.key+":creates", cfg.limit, cfg.per, cfg.attempt)
 	cfg.desk = supportbeeotel.Instrument(cfg.desk.With(limiter.Options()...), supportbeeotel.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(exporter))))
 	w := &worker{config: cfg, queue: cfg.newQueue(client), handled: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sharedlimit_messages_total", Help: "Messages by result: created, rejected, or failed and kept.",
@@ -134,7 +134,7 @@ func (cfg config) work(ctx context.Context, client *redis.Client, ready func(add
 			return err
 		}
 		server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute}
-		defer server.Close()
+		defer func() { _ = server.Close() }()
 		go func() { _ = server.Serve(listener) }() // until it is closed
 		addr = listener.Addr().String()
 	}

@@ -21,7 +21,7 @@ const (
 	group     = "workers"
 	clockSkew = time.Hour        // between the clocks of Redis and of the help desk, at most
 	retryWait = 5 * time.Second  // before a message that failed is handled again
-	stopWait  = 10 * time.Second // for the message in progress, when the program is stopped
+	stopWait  = 10 * time.Second // for the request in progress, when the program is stopped
 )
 
 // message is a ticket to open.
@@ -137,7 +137,8 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// handle opens the ticket of a message. When the program is stopped, it has a while to end.
+// handle opens the ticket of a message. When the program is stopped, a request in progress has a
+// while to end.
 func (w *worker) handle(stopped context.Context, m redis.XMessage, again bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(stopped), w.timeout)
 	defer cancel()
@@ -172,8 +173,11 @@ func (w *worker) handle(stopped context.Context, m redis.XMessage, again bool) e
 	log.Warn("failed; the message stays in the queue", "error", reason)
 	w.handled.WithLabelValues("failed").Inc()
 	wait := retryWait
-	if errors.Is(err, supportbee.ErrOutcomeUnknown) {
-		wait = max(wait, w.settle)
+	switch {
+	case errors.Is(err, supportbee.ErrOutcomeUnknown):
+		wait = w.queue.lease
+	case stopped.Err() != nil:
+		wait = 0 // for another worker, at once
 	}
 	return w.queue.retry(ctx, m, wait)
 }
