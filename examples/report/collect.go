@@ -27,8 +27,8 @@ type report struct {
 // figure is a number with a name and a remark.
 type figure struct{ Name, Value, Remark string }
 
-// table is a table of a report. A cell is a string, an int, a float64, or a *time.Duration that is
-// nil if there is none.
+// table is a table of a report. A cell is a string, an int, a float64, a
+// *time.Duration, or nil.
 type table struct {
 	name, note string
 	columns    []string
@@ -213,13 +213,13 @@ func (c *collector) byDay(tickets []received) table {
 	t := table{name: "By day", columns: append([]string{"Day"}, statistics...), chart: true}
 	for i := range 7 {
 		day := span{from: c.week.from.AddDate(0, 0, i), to: c.week.from.AddDate(0, 0, i+1)}
-		t.rows = append(t.rows, summarize(day.from.Format("Mon 2 Jan"), slices.DeleteFunc(slices.Clone(tickets), func(t received) bool { return !day.has(t.at) })))
+		t.rows = append(t.rows, summarize(day.from.Format("Mon 2"), slices.DeleteFunc(slices.Clone(tickets), func(t received) bool { return !day.has(t.at) })))
 	}
 	return t
 }
 
 func (c *collector) byHour(tickets []received) table {
-	t := table{name: "By hour", note: "The hour in which a ticket was received.", columns: []string{"Day"}, chart: true, wide: true}
+	t := table{name: "By hour", note: "Tickets by the hour in which they were received.", columns: []string{"Day"}, chart: true, wide: true}
 	for hour := range 24 {
 		t.columns = append(t.columns, fmt.Sprintf("%02d", hour))
 	}
@@ -271,10 +271,10 @@ func (c *collector) vendor(ctx context.Context) (*table, error) {
 	first := time.Date(c.week.from.Year(), c.week.from.Month(), c.week.from.Day(), 0, 0, 0, 0, time.UTC)
 	t := table{
 		name: "Reports of the help desk", columns: []string{"Day (UTC)", "Tickets", "Replies", "Avg. first response"},
-		note: "As the help desk computes them, by days in UTC. The unit of the average is not documented; it is believed to be seconds.",
+		note: "As the help desk computes them, by days in UTC; spam may count. The unit of the average is not documented; it is believed to be seconds.",
 	}
 	for i := range 7 {
-		t.rows = append(t.rows, []any{first.AddDate(0, 0, i).Format("Mon 2 Jan"), 0, 0, ""})
+		t.rows = append(t.rows, []any{first.AddDate(0, 0, i).Format("Mon 2"), 0, 0, nil})
 	}
 	reports := c.client.Reports
 	for column, get := range []func(context.Context, *supportbee.ReportOptions) ([]*supportbee.DataPoint, error){reports.TicketsCount, reports.RepliesCount, reports.AvgFirstResponseTime} {

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"syscall"
@@ -133,7 +134,7 @@ func (j job) run(ctx context.Context) error {
 func (j job) write(ctx context.Context, files map[string][]byte) error {
 	var pending []*renameio.PendingFile
 	for name, data := range files {
-		file, err := renameio.NewPendingFile(name, renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
+		file, err := renameio.NewPendingFile(name, renameio.WithTempDir(filepath.Dir(name)), renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -30,6 +32,8 @@ func (r *report) stand() string { return "As of " + r.now.Format("Monday, 2 Janu
 // format returns the text of a cell.
 func format(cell any) string {
 	switch v := cell.(type) {
+	case nil:
+		return "–"
 	case float64:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	case *time.Duration:
@@ -184,12 +188,14 @@ func drawing(t table, format string) ([]byte, error) {
 	var labels []string
 	var values []float64
 	if t.wide {
-		labels = t.columns[1:]
-		for _, cell := range t.rows[len(t.rows)-1][1:] {
-			values = append(values, float64(cell.(int)))
+		for i, cell := range t.rows[len(t.rows)-1][1:] {
+			labels, values = append(labels, ""), append(values, float64(cell.(int)))
+			if i%3 == 0 {
+				labels[i] = t.columns[i+1]
+			}
 		}
 	} else {
-		for _, row := range t.rows {
+		for _, row := range t.rows[:min(len(t.rows), 8)] { // more would be too narrow
 			labels, values = append(labels, row[0].(string)), append(values, float64(row[1].(int)))
 		}
 	}
@@ -206,14 +212,16 @@ func drawing(t table, format string) ([]byte, error) {
 	opt.Theme = charts.MakeTheme(charts.ThemeOption{
 		BackgroundColor: white, TextColor: gray, AxisStrokeColor: line, AxisSplitLineColor: line, SeriesColors: []charts.Color{charts.ColorRGB(59, 110, 234)},
 	})
-	opt.Padding = charts.NewBoxEqual(4 * scale)
-	opt.Legend.Show = charts.Ptr(false)
-	opt.RoundedBarCaps = charts.Ptr(true)
+	opt.Padding = charts.Box{Top: 12 * scale, Left: 2 * scale, Right: 4 * scale, Bottom: 2 * scale, IsSet: true}
+	opt.Legend.Show = new(false)
 	opt.BarSize = 0.62
-	opt.CategoryAxis = charts.CategoryAxisOption{Labels: labels, LabelFontStyle: font}
-	opt.ValueAxis = []charts.ValueAxisOption{{LabelFontStyle: font, Min: charts.Ptr(0.0), LabelCount: 5}}
+	whole := func(v float64) string { return strconv.Itoa(int(v)) }
+	opt.ValueFormatter = whole
+	opt.CategoryAxis = charts.CategoryAxisOption{Labels: labels, LabelFontStyle: font, LabelCount: len(labels)}
+	top := 4 * math.Ceil((1.12*slices.Max(values)+1)/4) // so that the five marks are whole numbers
+	opt.ValueAxis = []charts.ValueAxisOption{{LabelFontStyle: font, Min: new(0.0), Max: &top, LabelCount: 5, RangeValuePaddingScale: new(0.0)}}
 	for i := range opt.SeriesList {
-		opt.SeriesList[i].Label = charts.SeriesLabel{Show: charts.Ptr(!t.wide), FontStyle: font}
+		opt.SeriesList[i].Label = charts.SeriesLabel{Show: new(!t.wide), FontStyle: font, ValueFormatter: whole}
 	}
 	if err := p.BarChart(opt); err != nil {
 		return nil, err
@@ -226,10 +234,10 @@ var page string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"format": format,
-	"shade": func(t table, row int, cell any) string { // of a cell, by its share of the greatest one
+	"shade": func(t table, row int, cell any) template.CSS { // of a cell, by its share of the greatest one
 		n, isCount := cell.(int)
 		if greatest := t.greatest(); isCount && n > 0 && t.wide && row < len(t.rows)-1 {
-			return fmt.Sprintf("rgba(59,110,234,%.2f)", 0.12+0.6*float64(n)/float64(greatest))
+			return template.CSS(fmt.Sprintf("rgba(59,110,234,%.2f)", 0.1+0.5*float64(n)/float64(greatest))) //nolint:gosec // only a number
 		}
 		return "transparent"
 	},
@@ -265,7 +273,7 @@ func renderHTML(r *report, mail bool) ([]byte, error) {
 	for i, t := range r.tables {
 		s := section{Name: t.name, Note: t.note, Table: t, Columns: t.columns, Rows: t.rows, Wide: t.wide}
 		if t.chart && mail {
-			s.Image = template.URL("cid:" + imageName(i)) //nolint:gosec // a constant and a number
+			s.Image = template.URL("cid:" + imageID(i)) //nolint:gosec // a constant and a number
 		} else if t.chart {
 			svg, err := drawing(t, charts.ChartOutputSVG)
 			if err != nil {
@@ -282,7 +290,7 @@ func renderHTML(r *report, mail bool) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func imageName(i int) string { return fmt.Sprintf("chart%d.png", i) }
+func imageID(i int) string { return fmt.Sprintf("chart%d@report", i) }
 
 // renderMail returns a mail with the text, the page and the workbook.
 func renderMail(r *report, from, to string) ([]byte, error) {
@@ -313,7 +321,7 @@ func renderMail(r *report, from, to string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.EmbedReadSeeker(imageName(i), bytes.NewReader(png), mail.WithFileContentID(imageName(i)))
+		m.EmbedReadSeeker(fmt.Sprintf("chart%d.png", i), bytes.NewReader(png), mail.WithFileContentID("<"+imageID(i)+">"))
 	}
 	m.AttachReadSeeker("report-"+r.week.from.Format(time.DateOnly)+".xlsx", bytes.NewReader(workbook))
 	var b bytes.Buffer
