@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,14 +79,14 @@ func TestKilledBotsReplyOnce(t *testing.T) {
 		random := rand.New(rand.NewPCG(17, 4))
 		life := func(kill time.Duration) {
 			rules := newRules(t, desk)
-			dead := false
+			var dead atomic.Bool
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
-			time.AfterFunc(kill, func() { dead = true; cancel(killed{}) })
+			time.AfterFunc(kill, func() { dead.Store(true); cancel(killed{}) })
 			b := &bot{
 				client: desk.Client(), rules: rules, since: start, interval: time.Second, log: slog.New(slog.DiscardHandler),
 				save: func(c supportbee.Checkpoint) error {
-					if dead {
+					if dead.Load() {
 						return killed{}
 					}
 					return saveState(state, c)
