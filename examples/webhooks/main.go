@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	flags.StringVar(&cfg.addr, "addr", "localhost:8080", "`address` of the receiver, for POST /webhook/SECRET and GET /healthz")
 	flags.StringVar(&cfg.metrics, "metrics", "", "`address` for GET /metrics and GET /healthz; none if empty")
-	flags.StringVar(&cfg.queue, "queue", cmp.Or(os.Getenv("QUEUE"), "webhooks.db"), "SQLite `file`, or the postgres:// URL of a database that several machines share")
+	flags.StringVar(&cfg.queue, "queue", "", "SQLite `file`, or the postgres:// URL of a database that several machines share; default $QUEUE or webhooks.db")
 	flags.StringVar(&cfg.channel, "channel", os.Getenv("SLACK_CHANNEL"), "`ID` of the Slack channel, such as C024BE91L")
 	actions := flags.String("actions", "ticket.created,customer.reply.created,agent.reply.created,comment.created", "`actions` to post, separated by commas")
 	flags.DurationVar(&cfg.timeout, "timeout", 20*time.Second, "time limit of an attempt to handle an event")
@@ -71,6 +71,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	cfg.queue = cmp.Or(cfg.queue, os.Getenv("QUEUE"), "webhooks.db") // not the flag's default, which -h would print with its password
 	for action := range strings.SplitSeq(*actions, ",") {
 		cfg.actions[supportbee.WebhookAction(strings.TrimSpace(action))] = true
 	}
