@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -651,4 +652,14 @@ func startPostgreSQL(t *testing.T) (database string, stop func()) {
 		return conn.Close(t.Context()) == nil
 	}, waitAtMost, 50*time.Millisecond)
 	return database, stop
+}
+
+// The URL of a database has its password.
+func TestHelpHoldsNoSecrets(t *testing.T) {
+	t.Setenv("QUEUE", "postgres://user:hush@host/db")
+	t.Setenv("WEBHOOK_SECRET", "hush")
+	var out bytes.Buffer
+	require.ErrorIs(t, run(t.Context(), []string{"-h"}, &out), flag.ErrHelp)
+	assert.Contains(t, out.String(), "-queue")
+	assert.NotContains(t, out.String(), "hush")
 }
