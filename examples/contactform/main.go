@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if os.Getenv("SUPPORTBEE_TOKEN") == "" {
+	if os.Getenv("SUPPORTBEE_TOKEN")+os.Getenv("SUPPORTBEE_COMPANY")+os.Getenv("SUPPORTBEE_BASE_URL") == "" {
 		return demo(ctx, out, *address)
 	}
 	var opts []supportbee.Option

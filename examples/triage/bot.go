@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/supportbee-go/supportbee"
@@ -15,7 +16,7 @@ import (
 type bot struct {
 	client   *supportbee.Client
 	rules    *rules
-	since    time.Time     // where to begin without a checkpoint; now if zero
+	since    time.Time     // by the help desk's clock; older tickets are left alone
 	interval time.Duration // between polls, at least
 	settle   time.Duration // see supportbee.OnceOptions; 0 is its default
 	save     func(supportbee.Checkpoint) error
@@ -40,11 +41,23 @@ func (b *bot) run(ctx context.Context, checkpoint supportbee.Checkpoint) error {
 	return nil
 }
 
+// maxFailures is how often handling a ticket may fail before the bot looks whether it is the ticket
+// that fails or the help desk.
+const maxFailures = 8
+
 // untilDone handles a ticket, and tries again after errors that can pass. It goes on without a
-// ticket that the help desk does not let it change.
+// ticket that the help desk does not let it change, or that alone keeps failing.
 func (b *bot) untilDone(ctx context.Context, id supportbee.TicketID) error {
-	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+	wait := time.Second
+	for failures := 1; ; failures++ {
 		result, err := b.handle(ctx, id)
+		if err != nil && failures >= maxFailures && ctx.Err() == nil {
+			if _, other := b.client.Labels.List(ctx); other == nil {
+				b.warn("ticket given up", err, "ticket", id)
+				b.handled(id, "failed")
+				return nil
+			}
+		}
 		switch {
 		case err == nil:
 			b.handled(id, result)
@@ -59,6 +72,7 @@ func (b *bot) untilDone(ctx context.Context, id supportbee.TicketID) error {
 		b.warn("handling a ticket failed", err, "ticket", id, "retry_after", wait)
 		select {
 		case <-time.After(wait):
+			wait = min(2*wait, time.Minute)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -72,7 +86,7 @@ func (b *bot) handle(ctx context.Context, id supportbee.TicketID) (result string
 	if err != nil {
 		return "", err
 	}
-	if ticket.Spam || ticket.Trash || ticket.Archived || has(ticket, b.rules.Done) {
+	if ticket.Spam || ticket.Trash || ticket.Archived || ticket.CreatedAt.Before(b.since.Truncate(time.Second)) || has(ticket, b.rules.Done) {
 		return "left alone", nil
 	}
 	action, err := b.rules.apply(ticket)
@@ -86,18 +100,20 @@ func (b *bot) handle(ctx context.Context, id supportbee.TicketID) (result string
 			}
 		}
 	}
-	switch {
-	case ticket.AssignedUser != nil || ticket.AssignedTeam != nil: // an agent knows better
-	case action.user != 0:
-		_, err = b.client.Tickets.AssignUser(ctx, id, action.user)
-	case action.team != 0:
-		_, err = b.client.Tickets.AssignTeam(ctx, id, action.team)
+	// An assignment is left as it is: an agent knows better. The user must be in the team, and comes
+	// second.
+	if action.team != 0 && ticket.AssignedTeam == nil && ticket.AssignedUser == nil {
+		if _, err := b.client.Tickets.AssignTeam(ctx, id, action.team); err != nil {
+			return "", err
+		}
 	}
-	if err != nil {
-		return "", err
+	if action.user != 0 && ticket.AssignedUser == nil && (ticket.AssignedTeam == nil || ticket.AssignedTeam.ID == action.team) {
+		if _, err := b.client.Tickets.AssignUser(ctx, id, action.user); err != nil {
+			return "", err
+		}
 	}
 	result = "handled"
-	if action.reply != "" && ticket.AgentRepliesCount == 0 {
+	if action.reply != "" && ticket.AgentRepliesCount == 0 && !ticket.Requester.Agent && !isAutomatic(ticket.Requester.Email) {
 		params := supportbee.ReplyParams{Content: supportbee.Text(action.reply)}
 		if _, err := b.client.Replies.CreateOnce(ctx, id, params, &supportbee.OnceOptions{Since: ticket.CreatedAt, Settle: b.settle}); err != nil {
 			return "", err
@@ -110,6 +126,14 @@ func (b *bot) handle(ctx context.Context, id supportbee.TicketID) (result string
 
 func has(t *supportbee.Ticket, label string) bool {
 	return slices.ContainsFunc(t.Labels, func(l supportbee.Label) bool { return l.Name == label })
+}
+
+// isAutomatic reports whether the mail of an address is read by no person: replies to it could go on
+// without end.
+func isAutomatic(address string) bool {
+	name, _, _ := strings.Cut(strings.ToLower(address), "@")
+	name = strings.NewReplacer("-", "", "_", "", ".", "").Replace(name)
+	return name == "" || slices.Contains([]string{"mailerdaemon", "postmaster", "noreply", "donotreply", "bounce", "bounces"}, name)
 }
 
 // warn logs an error without the message of the server, which can have personal data.

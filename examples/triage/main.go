@@ -52,27 +52,26 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if os.Getenv("SUPPORTBEE_TOKEN") == "" {
+	if os.Getenv("SUPPORTBEE_TOKEN")+os.Getenv("SUPPORTBEE_COMPANY")+os.Getenv("SUPPORTBEE_BASE_URL") == "" {
 		return demo(ctx, out)
 	}
 	data, err := os.ReadFile(*file)
 	if err != nil {
 		return err
 	}
-	b := &bot{interval: *interval, save: func(c supportbee.Checkpoint) error { return saveState(*state, c) }, log: slog.Default()}
+	b := &bot{interval: *interval, log: slog.Default()}
 	if b.rules, err = parseRules(data); err != nil {
 		return err
 	}
 	var opts []supportbee.Option
 	if *dryRun {
 		opts = append(opts, supportbee.WithDryRun(func(_ context.Context, r supportbee.PlannedRequest) { fmt.Fprintln(out, "would send", r.Op, r.Path) }))
-		b.save = func(supportbee.Checkpoint) error { return nil }
 	}
 	client, err := supportbee.FromEnv(opts...)
 	if err != nil {
 		return err
 	}
-	handled := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "triage_tickets_total", Help: "Tickets by result: replied, handled (without a reply), left alone, or rejected."}, []string{"result"})
+	handled := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "triage_tickets_total", Help: "Tickets by result: replied, handled (without a reply), left alone, rejected, or failed."}, []string{"result"})
 	b.handled = func(id supportbee.TicketID, result string) {
 		handled.WithLabelValues(result).Inc()
 		b.log.Info("ticket", "id", id, "result", result)
@@ -90,33 +89,56 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		defer func() { _ = server.Close() }()
 		go func() { _ = server.Serve(listener) }()
 	}
-	if err := b.rules.resolve(ctx, b.client); err != nil {
+	var response supportbee.Response
+	if err := b.rules.resolve(supportbee.WithResponse(ctx, &response), b.client); err != nil {
 		return err
 	}
-	checkpoint, err := loadState(*state)
+	position, err := loadState(*state)
 	if err != nil {
 		return err
 	}
-	if err := b.run(ctx, checkpoint); ctx.Err() == nil {
+	if position.Since.IsZero() {
+		if position.Since, err = http.ParseTime(response.Header.Get("Date")); err != nil {
+			return fmt.Errorf("the help desk sends no time: %w", err)
+		}
+	}
+	b.since = position.Since
+	b.save = func(c supportbee.Checkpoint) error {
+		if position.Checkpoint = c; *dryRun {
+			return nil
+		}
+		return saveState(*state, position)
+	}
+	// Once more before the first ticket: if the program ends until then, the next run begins here.
+	if err := b.save(position.Checkpoint); err != nil {
+		return err
+	}
+	if err := b.run(ctx, position.Checkpoint); ctx.Err() == nil {
 		return err
 	}
 	return nil // an interrupt is how the program ends
 }
 
-func loadState(path string) (c supportbee.Checkpoint, err error) {
+// position is what the state file holds.
+type position struct {
+	Since      time.Time             `json:"since"` // when the first run began
+	Checkpoint supportbee.Checkpoint `json:"checkpoint"`
+}
+
+func loadState(path string) (p position, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
+		return p, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(data, &c)
+		err = json.Unmarshal(data, &p)
 	}
-	return c, err
+	return p, err
 }
 
 // saveState replaces the file as a whole or not at all.
-func saveState(path string, c supportbee.Checkpoint) error {
-	data, err := json.Marshal(c)
+func saveState(path string, p position) error {
+	data, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}

@@ -89,13 +89,13 @@ func TestKilledBotsReplyOnce(t *testing.T) {
 					if dead.Load() {
 						return killed{}
 					}
-					return saveState(state, c)
+					return saveState(state, position{Since: start, Checkpoint: c})
 				},
 				handled: func(supportbee.TicketID, string) {},
 			}
-			checkpoint, err := loadState(state)
+			last, err := loadState(state)
 			require.NoError(t, err)
-			require.ErrorIs(t, b.run(ctx, checkpoint), killed{})
+			require.ErrorIs(t, b.run(ctx, last.Checkpoint), killed{})
 		}
 		for range 50 {
 			life(time.Duration(30+random.IntN(60_000))*time.Millisecond + time.Duration(random.IntN(2))*30*time.Second)
@@ -206,6 +206,68 @@ func TestAgentsComeFirst(t *testing.T) {
 	desk.AssertMailed(t)
 }
 
+// Tickets of before the first run, and requesters that are no customers, get no reply.
+func TestWhoGetsNoReply(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
+	prepare(desk)
+	b := newBot(t, desk)
+	b.since = desk.Clock.Now()
+	for _, tt := range []struct {
+		seed supportbeetest.TicketSeed
+		want string
+	}{
+		{seed: supportbeetest.TicketSeed{CreatedAt: b.since.Add(-time.Hour), LastActivityAt: b.since}, want: "left alone"},
+		{seed: supportbeetest.TicketSeed{RequesterEmail: "MAILER-DAEMON@example.com"}, want: "handled"},
+		{seed: supportbeetest.TicketSeed{RequesterEmail: "no_reply@example.com"}, want: "handled"},
+		{seed: supportbeetest.TicketSeed{RequesterEmail: supportbeetest.AgentEmail}, want: "handled"},
+	} {
+		got, err := b.handle(t.Context(), desk.AddTicket(tt.seed))
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, got, tt.seed.RequesterEmail)
+	}
+	desk.AssertRequests(t, "Replies.Create", 0)
+}
+
+func TestTeamAndUser(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())
+	ada := desk.User(supportbeetest.AdminEmail)
+	desk.AddTeam("Billing", ada.ID)
+	desk.AddLabel("done", "#336699")
+	r, err := parseRules([]byte("done: done\nrules: [{team: Billing, user: " + ada.Email + "}]"))
+	require.NoError(t, err)
+	require.NoError(t, r.resolve(t.Context(), desk.Client()))
+	b := &bot{client: desk.Client(), rules: r}
+	id := desk.AddTicket(supportbeetest.TicketSeed{})
+	_, err = b.handle(t.Context(), id)
+	require.NoError(t, err)
+	got := desk.Ticket(id)
+	require.NotNil(t, got.AssignedTeam)
+	require.NotNil(t, got.AssignedUser)
+	assert.Equal(t, [2]string{"Billing", ada.Name}, [2]string{got.AssignedTeam.Name, got.AssignedUser.Name})
+}
+
+// A ticket that alone keeps failing is given up; a help desk that is down is waited for.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory())
+		prepare(desk)
+		b := newBot(t, desk)
+		result := ""
+		b.handled = func(_ supportbee.TicketID, r string) { result = r }
+		bad, good := desk.AddTicket(supportbeetest.TicketSeed{}), desk.AddTicket(supportbeetest.TicketSeed{})
+		desk.Inject(supportbeetest.Match{Op: "Tickets.Get", TicketID: bad}, supportbeetest.Status(http.StatusInternalServerError))
+		require.NoError(t, b.untilDone(t.Context(), bad))
+		assert.Equal(t, "failed", result)
+		down := desk.Inject(supportbeetest.Match{}, supportbeetest.Status(http.StatusServiceUnavailable))
+		time.AfterFunc(time.Hour, down.Remove)
+		require.NoError(t, b.untilDone(t.Context(), good))
+		assert.Equal(t, "replied", result)
+	})
+}
+
 // A ticket that the help desk does not let the bot change does not stop it; a token without rights
 // does.
 func TestRejectedTickets(t *testing.T) {
@@ -255,6 +317,28 @@ func TestProgram(t *testing.T) {
 	cancel()
 	require.NoError(t, <-ended)
 	desk.AssertNoWrites(t)
+}
+
+// A run that ends before the first ticket leaves where it began.
+func TestTheFirstPosition(t *testing.T) {
+	desk := supportbeetest.New(t)
+	prepare(desk)
+	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
+	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
+	desk.Clock.Set(time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC))
+	dir := t.TempDir()
+	rules, state := filepath.Join(dir, "rules.yaml"), filepath.Join(dir, "state.json")
+	require.NoError(t, os.WriteFile(rules, demoRules, 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, []string{"-rules", rules, "-state", state}, io.Discard) }()
+	require.NoError(t, desk.Wait(ctx, func() bool { return len(desk.Requests("Tickets.List")) > 0 }))
+	cancel()
+	require.NoError(t, <-ended)
+	got, err := loadState(state)
+	require.NoError(t, err)
+	assert.Equal(t, position{Since: desk.Clock.Now()}, got)
 }
 
 func TestMetrics(t *testing.T) {
