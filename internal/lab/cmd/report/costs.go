@@ -127,7 +127,7 @@ func buildList(ctx context.Context, folder, name string) (int, error) {
 	}
 	for file, text := range map[string]string{
 		"main.go": strings.ReplaceAll(string(program), lab+"/bench/peers", "program/peers"),
-		"go.mod":  strings.NewReplacer("module "+lab, "module program", "=> ../../", "=> "+rootDir).Replace(string(requirements)),
+		"go.mod":  programModule(string(requirements), rootDir),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o644); err != nil { //nolint:gosec // a module to build
 			return 0, err
@@ -138,4 +138,9 @@ func buildList(ctx context.Context, folder, name string) (int, error) {
 	}
 	modules, err := run(folder, "list", "-m", "all")
 	return strings.Count(modules, "\n"), err
+}
+
+// programModule returns the go.mod of a program that requires what the lab does.
+func programModule(requirements, rootDir string) string {
+	return strings.NewReplacer("module "+lab, "module program", "=> ../../", "=> "+rootDir+"/").Replace(requirements)
 }

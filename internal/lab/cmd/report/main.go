@@ -139,17 +139,19 @@ func median(values []float64) float64 {
 }
 
 func run(ctx context.Context, rounds int, each time.Duration, folder string) (missed int, err error) {
+	costs, err := measureCosts(ctx)
+	if err != nil {
+		return 0, err
+	}
 	r, err := measure(ctx, rounds, each)
 	if err != nil {
 		return 0, err
 	}
+	r.costs = costs
 	if r.growth, err = measureGrowth(ctx); err != nil {
 		return 0, err
 	}
 	if r.jobs, err = measureJobs(ctx); err != nil {
-		return 0, err
-	}
-	if r.costs, err = measureCosts(ctx); err != nil {
 		return 0, err
 	}
 	for _, t := range targets {

@@ -64,6 +64,12 @@ func TestTargets(t *testing.T) {
 	assert.Len(t, missed(twice(1.1)), len(targets))
 }
 
+func TestTheModuleOfAProgram(t *testing.T) {
+	t.Parallel()
+	const lab = "module github.com/supportbee-go/supportbee/internal/lab\n\nreplace (\n\ta => ../../\n\tb => ../../supportbeeotel\n)\n"
+	assert.Equal(t, "module program\n\nreplace (\n\ta => /src/\n\tb => /src/supportbeeotel\n)\n", programModule(lab, "/src"))
+}
+
 func TestRatiosAreOfOneMoment(t *testing.T) {
 	t.Parallel()
 	r := twice(0.5)
