@@ -153,18 +153,19 @@ func (w *worker) handle(stopped context.Context, m redis.XMessage, again bool) e
 		}
 		ticket, err = w.desk.Tickets.CreateOnce(ctx, params, opts)
 	}
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(stopped), 10*time.Second)
-	defer cancel()
+	// The result is stored even if the call above was canceled.
+	storing, end := context.WithTimeout(context.WithoutCancel(stopped), 10*time.Second)
+	defer end()
 	log := w.logger.With("message", m.ID, "again", again)
 	switch {
 	case err == nil:
 		log.Info("created", "ticket", ticket.ID)
 		w.handled.WithLabelValues("created").Inc()
-		return w.queue.finish(ctx, m, nil)
+		return w.queue.finish(storing, m, nil)
 	case errors.Is(err, supportbee.ErrValidation), errors.Is(err, supportbee.ErrInvalidArgument):
 		log.Error("rejected; see the stream of rejected messages", "stream", w.queue.rejected())
 		w.handled.WithLabelValues("rejected").Inc()
-		return w.queue.finish(ctx, m, err)
+		return w.queue.finish(storing, m, err)
 	}
 	var reason any = err
 	if apiErr, ok := errors.AsType[*supportbee.Error](err); ok && !errors.Is(err, ErrUnavailable) {
@@ -179,7 +180,7 @@ func (w *worker) handle(stopped context.Context, m redis.XMessage, again bool) e
 	case stopped.Err() != nil:
 		wait = 0 // for another worker, at once
 	}
-	return w.queue.retry(ctx, m, wait)
+	return w.queue.retry(storing, m, wait)
 }
 
 // plan prints what would be sent for the messages of the queue, without changing it.
