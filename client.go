@@ -231,6 +231,18 @@ func newClient(cfg config) *Client {
 	return c
 }
 
+// at returns the URL of an escaped path below the base URL.
+func (cfg *config) at(path, query string) url.URL {
+	u := *cfg.base
+	u.RawQuery = query
+	u.RawPath = u.EscapedPath() + path
+	u.Path = u.RawPath
+	if strings.Contains(u.RawPath, "%") {
+		u.Path, _ = url.PathUnescape(u.RawPath) // both parts were parsed or escaped here
+	}
+	return u
+}
+
 // checkRedirect follows the redirects of downloads to any origin, which does not get the token,
 // and those of other requests only within the base URL's origin and without a change of method.
 func (cfg *config) checkRedirect(req *http.Request, via []*http.Request) error {

@@ -72,6 +72,6 @@ func (s *CommentsService) List(ctx context.Context, ticket TicketID) ([]*Comment
 func (s *CommentsService) Create(ctx context.Context, ticket TicketID, params CommentParams) (*Comment, error) {
 	return do[Comment](ctx, s.client, operation{
 		name: "Comments.Create", method: http.MethodPost, route: "/tickets/{id}/comments", args: []segment{ticket},
-		invalid: params.Validate(), wrap: "comment", body: params, key: "comment",
+		invalid: params.Validate(), wrap: "comment", body: &params, key: "comment",
 	})
 }

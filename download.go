@@ -149,7 +149,9 @@ func (d *download) begin(ctx context.Context, c *Client) (context.Context, error
 	d.zeroID = c != nil && c.config.dryRun != nil && d.attachment.ID == 0 && d.attachment.URL.Original == ""
 	if c != nil && c.chain != nil && !d.zeroID {
 		target, err := c.attachmentURL(d.attachment.URL.Original)
-		if d.target = target; d.invalid == nil {
+		if err == nil {
+			d.url = *target
+		} else if d.invalid == nil {
 			d.invalid = err
 		}
 	}
@@ -408,16 +410,16 @@ func (m *meter) Read(p []byte) (int, error) {
 }
 
 // attachmentURL checks and completes the URL of an attachment.
-func (c *Client) attachmentURL(raw string) (string, error) {
+func (c *Client) attachmentURL(raw string) (*url.URL, error) {
 	if raw == "" {
-		return "", invalid("attachment", "has no URL")
+		return nil, invalid("attachment", "has no URL")
 	}
 	u, err := url.Parse(repairURL(raw))
 	if err != nil {
-		return "", invalid("attachment", "has a URL that cannot be parsed")
+		return nil, invalid("attachment", "has a URL that cannot be parsed")
 	}
 	if u.User != nil {
-		return "", invalid("attachment", "has a URL with a user name")
+		return nil, invalid("attachment", "has a URL with a user name")
 	}
 	base := c.config.base
 	if u.Scheme == "" && u.Host == "" {
@@ -427,19 +429,20 @@ func (c *Client) attachmentURL(raw string) (string, error) {
 			below = prefix + below
 		}
 		if u.Path, err = url.PathUnescape(below); err != nil {
-			return "", invalid("attachment", "has a URL that cannot be parsed")
+			return nil, invalid("attachment", "has a URL that cannot be parsed")
 		}
 		u.RawPath = below
 		u = base.ResolveReference(u) // which resolves ".." too
 		if !isBelow(u.EscapedPath(), prefix) {
-			return "", invalid("attachment", "has a URL outside the path of the base URL")
+			return nil, invalid("attachment", "has a URL outside the path of the base URL")
 		}
 	}
 	u = base.ResolveReference(u)
 	if err := c.config.checkScheme(u); err != nil {
-		return "", &ArgumentError{Field: "attachment", Reason: "has a URL that is not secure", Err: err}
+		return nil, &ArgumentError{Field: "attachment", Reason: "has a URL that is not secure", Err: err}
 	}
-	return u.String(), nil
+	u.Host = strings.TrimSuffix(u.Host, ":")
+	return u, nil
 }
 
 // isBelow reports whether path is prefix or below it.

@@ -86,14 +86,14 @@ func (p DraftParams) Validate() error {
 }
 
 // wire returns the draft as the server takes it: addresses in one string.
-func (p DraftParams) wire() draftBody {
+func (p DraftParams) wire() *draftBody {
 	join := func(addresses []string) *string {
 		if addresses == nil {
 			return nil
 		}
 		return new(strings.Join(addresses, ", "))
 	}
-	return draftBody{Content: p.Content, CC: join(p.CC), BCC: join(p.BCC), params: p}
+	return &draftBody{Content: p.Content, CC: join(p.CC), BCC: join(p.BCC), params: p}
 }
 
 type draftBody struct {

@@ -39,7 +39,10 @@ func (c *Client) plan(ctx context.Context, rt *roundTrip, body requestBody) erro
 		notFound.StatusCode = http.StatusNotFound
 		return notFound
 	}
-	planned := PlannedRequest{Op: rt.name, Method: rt.method, Path: rt.target[len(c.config.baseText):]}
+	planned := PlannedRequest{Op: rt.name, Method: rt.method, Path: rt.path}
+	if rt.url.RawQuery != "" {
+		planned.Path += "?" + rt.url.RawQuery
+	}
 	switch body := body.(type) {
 	case *jsonBody:
 		planned.Body = json.RawMessage(*body)
@@ -67,41 +70,44 @@ func (up *upload) readAll(ctx context.Context) error {
 
 // fillPlanned makes the result of a write that is not sent, of its parameters.
 func (rt *roundTrip) fillPlanned() {
+	if rt.route == "" { // Client.Do, whose result is the caller's
+		return
+	}
 	switch p := rt.body.(type) {
-	case TicketParams:
+	case *TicketParams:
 		setPlanned(rt, Ticket{
 			Subject: p.Subject, Requester: Person{Email: p.RequesterEmail, Name: p.RequesterName}, CC: plannedPeople(p.CC),
 			BCC: plannedPeople(p.BCC), Content: p.Content.planned(), NotifyRequester: p.NotifyRequester,
 		})
-	case ReplyParams:
+	case *ReplyParams:
 		setPlanned(rt, Reply{
 			Content: p.Content.planned(), CC: plannedPeople(p.CC), BCC: plannedPeople(p.BCC),
 			Replier: Person{ID: p.OnBehalfOf.ID, Email: p.OnBehalfOf.Email}, Ticket: TicketCounts{ID: pathID[TicketID](rt)},
 		})
-	case CommentParams:
+	case *CommentParams:
 		setPlanned(rt, Comment{Content: p.Content.planned()})
-	case draftBody:
+	case *draftBody:
 		setPlanned(rt, Draft{Content: p.Content.planned(), CC: plannedPeople(p.params.CC), BCC: plannedPeople(p.params.BCC)})
-	case UserParams:
+	case *UserParams:
 		setPlanned(rt, User{Teams: plannedTeams(p.TeamIDs), Person: Person{
 			Type: p.Type, Email: p.Email, Name: p.Name, Role: p.Role,
 			CanMembersAccessGroupTickets: valueOf(p.CanMembersAccessGroupTickets), EmailDomains: slices.Clone(p.EmailDomains),
 		}})
-	case UserUpdateParams:
+	case *UserUpdateParams:
 		setPlanned(rt, User{Teams: plannedTeams(p.TeamIDs), Person: Person{
 			ID: pathID[UserID](rt), Type: p.Type, Email: valueOf(p.Email), Name: valueOf(p.Name), FirstName: valueOf(p.FirstName),
 			LastName: valueOf(p.LastName), Role: p.Role,
 			CanMembersAccessGroupTickets: valueOf(p.CanMembersAccessGroupTickets), EmailDomains: slices.Clone(p.EmailDomains),
 		}})
-	case MemberParams:
+	case *MemberParams:
 		setPlanned(rt, User{Person: Person{ID: p.UserID}, CustomerGroups: []CustomerGroup{{ID: pathID[UserID](rt)}}})
-	case SnippetParams:
+	case *SnippetParams:
 		setPlanned(rt, Snippet{Name: p.Name, Tags: p.Tags, Content: p.Content.planned()})
-	case SnippetUpdateParams:
+	case *SnippetUpdateParams:
 		setPlanned(rt, Snippet{ID: pathID[SnippetID](rt), Name: valueOf(p.Name), Tags: valueOf(p.Tags), Content: valueOf(p.Content).planned()})
-	case ForwardingAddressParams:
+	case *ForwardingAddressParams:
 		setPlanned(rt, ForwardingAddress{Email: p.Email, Name: p.Name})
-	case FilterParams:
+	case *FilterParams:
 		setPlanned(rt, Filter{RuleID: p.RuleID, ConsequenceID: p.ConsequenceID})
 	case map[string]UserID:
 		setPlanned(rt, UserAssignment{TicketID: pathID[TicketID](rt), User: Person{ID: p["user_id"]}})
@@ -115,18 +121,10 @@ func (rt *roundTrip) fillPlanned() {
 	}
 }
 
-// setPlanned sets the result. [Client.Do], which can be given the same types, has another.
-func setPlanned[T any](rt *roundTrip, value T) {
-	if out, ok := any(rt.out.one).(*T); ok {
-		*out = value
-	}
-}
+func setPlanned[T any](rt *roundTrip, value T) { *any(rt.out.one).(*T) = value }
 
 // pathID returns the first ID in the path.
 func pathID[ID segment](rt *roundTrip) ID {
-	if len(rt.args) == 0 { // Client.Do
-		return *new(ID)
-	}
 	id, _ := rt.args[0].(ID) // 0 if it is that of a resource that was not created
 	return id
 }

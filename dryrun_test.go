@@ -202,6 +202,13 @@ func TestADryRunPlansEveryWrite(t *testing.T) {
 			},
 			want: map[string]string{"as": "before"},
 		},
+		{
+			request: supportbee.PlannedRequest{Op: "Do", Method: "POST", Path: "/tickets"},
+			body:    `null`,
+			call: func(ctx context.Context, c *sb) (any, error) {
+				return result[any](nil, c.Do(ctx, "POST", "/tickets", (*supportbee.TicketParams)(nil), nil))
+			},
+		},
 	}
 	for name, act := range map[string]struct {
 		method, path string

@@ -108,7 +108,7 @@ func (p FilterParams) Validate() error {
 func (s *FiltersService) Create(ctx context.Context, params FilterParams) (*Filter, error) {
 	filter, err := do[Filter](ctx, s.client, operation{
 		name: "Filters.Create", method: http.MethodPost, route: "/filters", invalid: params.Validate(),
-		body: params, key: "filter", bare: true, mayBeHollow: true,
+		body: &params, key: "filter", bare: true, mayBeHollow: true,
 	})
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (p RuleParams) Validate() error {
 // API: POST /rules
 func (s *FiltersService) CreateRule(ctx context.Context, params RuleParams) (*Rule, error) {
 	return do[Rule](ctx, s.client, operation{
-		name: "Filters.CreateRule", method: http.MethodPost, route: "/rules", invalid: params.Validate(), wrap: "rule", body: params, key: "rule",
+		name: "Filters.CreateRule", method: http.MethodPost, route: "/rules", invalid: params.Validate(), wrap: "rule", body: &params, key: "rule",
 	})
 }
 
@@ -174,6 +174,6 @@ func (p ConsequenceParams) Validate() error {
 func (s *FiltersService) CreateConsequence(ctx context.Context, params ConsequenceParams) (*Consequence, error) {
 	return do[Consequence](ctx, s.client, operation{
 		name: "Filters.CreateConsequence", method: http.MethodPost, route: "/consequences",
-		invalid: params.Validate(), wrap: "consequence", body: params, key: "consequence",
+		invalid: params.Validate(), wrap: "consequence", body: &params, key: "consequence",
 	})
 }

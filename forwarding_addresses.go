@@ -73,6 +73,6 @@ func (p ForwardingAddressParams) Validate() error { return validateEmail("Email"
 func (s *ForwardingAddressesService) Create(ctx context.Context, params ForwardingAddressParams) (*ForwardingAddress, error) {
 	return do[ForwardingAddress](ctx, s.client, operation{
 		name: "ForwardingAddresses.Create", method: http.MethodPost, route: "/emails",
-		invalid: params.Validate(), wrap: "forwarding_address", body: params, key: "forwarding_address",
+		invalid: params.Validate(), wrap: "forwarding_address", body: &params, key: "forwarding_address",
 	})
 }

@@ -50,7 +50,7 @@ func WithBaseURL(rawURL string) Option {
 		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 			return invalid("base URL", "must not have a user, a query or a fragment")
 		}
-		u.ForceQuery = false
+		u.ForceQuery, u.Host = false, strings.TrimSuffix(u.Host, ":")
 		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 		if cfg.base != nil && !transport.SameOrigin(u, cfg.base) {
 			cfg.gate, cfg.createGate = new(transport.Gate), new(transport.Gate)

@@ -15,9 +15,9 @@ func (c *Client) checkRecipients(ctx context.Context, rt *roundTrip) error {
 		return notAllowed("method", "must be GET or HEAD: the recipients of other requests are not known", nil)
 	}
 	switch p := rt.body.(type) {
-	case TicketParams:
+	case *TicketParams:
 		return firstError(c.checkAddress("RequesterEmail", "is not allowed", p.RequesterEmail), c.checkCopies("CC", p.CC), c.checkCopies("BCC", p.BCC))
-	case ReplyParams:
+	case *ReplyParams:
 		if err := firstError(c.checkCopies("CC", p.CC), c.checkCopies("BCC", p.BCC)); err != nil {
 			return err
 		}
@@ -25,15 +25,15 @@ func (c *Client) checkRecipients(ctx context.Context, rt *roundTrip) error {
 			return nil
 		}
 		return c.checkTicket(withoutResponse(ctx), pathID[TicketID](rt))
-	case UserParams:
+	case *UserParams:
 		if p.Email != "" { // a customer group has none
 			return c.checkAddress("Email", "is not allowed", p.Email)
 		}
-	case UserUpdateParams:
+	case *UserUpdateParams:
 		if p.Email != nil {
 			return c.checkAddress("Email", "is not allowed", *p.Email)
 		}
-	case ForwardingAddressParams: // the help desk may send a mail to confirm it
+	case *ForwardingAddressParams: // the help desk may send a mail to confirm it
 		return c.checkAddress("Email", "is not allowed", p.Email)
 	}
 	return nil

@@ -117,6 +117,6 @@ func (s *RepliesService) Get(ctx context.Context, ticket TicketID, id ReplyID) (
 func (s *RepliesService) Create(ctx context.Context, ticket TicketID, params ReplyParams) (*Reply, error) {
 	return do[Reply](ctx, s.client, operation{
 		name: "Replies.Create", method: http.MethodPost, route: "/tickets/{id}/replies", args: []segment{ticket},
-		invalid: params.Validate(), wrap: "reply", body: params, key: "reply",
+		invalid: params.Validate(), wrap: "reply", body: &params, key: "reply",
 	})
 }

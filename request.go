@@ -126,7 +126,7 @@ func (b *jsonBody) attach(req *http.Request) error {
 type roundTrip struct {
 	operation
 	path    string      // such as "/tickets/7"; made from the route unless set
-	target  string      // the URL; made from the route and the query unless set
+	url     url.URL     // made from the path and the query unless it has a host
 	zeroID  bool        // whether the path has an ID of 0, which only a dry run accepts
 	stream  bool        // leaves the response's body to be read from res, and retries to the caller
 	extra   http.Header // further headers of the request
@@ -134,9 +134,11 @@ type roundTrip struct {
 	out     result      // what the response is read into
 	any     any         // the same for Client.Do
 	encoded jsonBody    // the operation's body
-	sending sending     // the context of its requests
+	content requestBody // the request's body, nil if there is none
+	sent    http.Header // of the first request; the chain adds to it
 	client  *Client
-	report  transport.Report // what the transport reports, and the body of the response
+	report  transport.Report  // what the transport reports, and the body of the response
+	ctx     transport.Context // of the requests
 	res     *http.Response
 	status  int
 	header  http.Header
@@ -156,14 +158,14 @@ func (c *Client) begin(ctx context.Context, rt *roundTrip) (context.Context, err
 	if c.config.dryRun != nil {
 		rt.acceptZeroIDs()
 	}
-	if rt.target == "" {
-		if rt.target, err = fillRoute(c.config.baseText, rt.route, rt.args); err != nil {
-			return nil, rejected(rt.name, err)
+	if rt.url.Host == "" {
+		if rt.path == "" {
+			if rt.path, err = fillRoute(rt.route, rt.args); err != nil {
+				return nil, rejected(rt.name, err)
+			}
+			rt.url.RawQuery = rt.query.Encode()
 		}
-		rt.path = rt.target[len(c.config.baseText):]
-		if len(rt.query) > 0 {
-			rt.target += "?" + rt.query.Encode()
-		}
+		rt.url = c.config.at(rt.path, rt.url.RawQuery)
 	}
 	if rt.body != nil {
 		if rt.encoded, err = encodeBody(rt.wrap, rt.body); err != nil {
@@ -245,21 +247,23 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	rt.status, rt.header = 0, nil
 	rt.report.Op, rt.report.Method, rt.report.Route, rt.report.Class = rt.name, rt.method, rt.route, rt.class()
 	rt.report.Streaming, rt.report.Once = rt.upload != nil || rt.stream, rt.stream
+	rt.report.Reader = rt
 	if !rt.stream {
-		rt.report.MaxBody, rt.report.Reader = c.config.maxResponse, rt
+		rt.report.MaxBody = c.config.maxResponse
 	}
 	if rt.ownLimit {
 		rt.report.Gate = c.config.createGate
 	}
-	with := &rt.sending
+	rt.content = body
+	with := &rt.ctx
 	if rt.stream { // is sent more than once, and net/http may still use the context of an earlier request
-		with = new(sending)
+		with = new(transport.Context)
 	}
-	*with = sending{ctx, rt, body}
+	with.Start(ctx, &rt.report)
 	request := requests.Get().(*resty.Request)
 	*request = *c.config.request
 	request.Header = c.config.sent // resty sends a copy
-	response, err := request.SetContext(with).Execute(http.MethodGet, rt.target)
+	response, err := request.SetContext(with).Execute(http.MethodGet, anyURL)
 	*request = resty.Request{}
 	requests.Put(request)
 	if err == nil {
@@ -282,27 +286,10 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	return rt.statusError(c.config.base)
 }
 
-// sending is the context of the requests of an operation. It is a part of the roundTrip, because a
-// context for each of its values would be allocated for each call.
-type sending struct {
-	context.Context
-	rt   *roundTrip
-	body requestBody // nil if there is none
+// roundTripOf returns what the request is a part of.
+func roundTripOf(req *http.Request) *roundTrip {
+	return transport.ReportFrom(req.Context()).Reader.(*roundTrip)
 }
-
-type sendingKey struct{}
-
-func (s *sending) Value(key any) any {
-	switch key {
-	case transport.ReportKey:
-		return &s.rt.report
-	case sendingKey{}:
-		return s
-	}
-	return s.Context.Value(key)
-}
-
-func sendingFrom(ctx context.Context) *sending { return ctx.Value(sendingKey{}).(*sending) }
 
 // newEngine returns a resty client that clients with the same http.Client share. What else differs
 // between them is in the context of a request.
@@ -310,7 +297,7 @@ func newEngine(client http.Client) *resty.Client {
 	client.Jar = nil
 	client.Transport = dispatcher{}
 	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		return sendingFrom(req.Context()).rt.client.config.checkRedirect(req, via)
+		return roundTripOf(req).client.config.checkRedirect(req, via)
 	}
 	return resty.NewWithClient(&client).SetLogger(silent{}).SetPreRequestHook(prepare)
 }
@@ -319,7 +306,12 @@ func newEngine(client http.Client) *resty.Client {
 type dispatcher struct{}
 
 func (dispatcher) RoundTrip(req *http.Request) (*http.Response, error) {
-	return sendingFrom(req.Context()).rt.client.chain.RoundTrip(req)
+	rt := roundTripOf(req)
+	req.Header = rt.sent
+	if req.Response != nil { // it is a redirect, whose header gets nothing that was meant for another origin
+		req.Header = rt.addHeader(rt.client.config.sent.Clone())
+	}
+	return rt.client.chain.RoundTrip(req)
 }
 
 // requests holds memory for requests of resty. They are copies of a client's one that is never sent,
@@ -328,21 +320,36 @@ var requests = sync.Pool{New: func() any { return new(resty.Request) }}
 
 var acceptIdentity = []string{"identity"} // the file as it is, with its length
 
-// prepare is resty's last hook before a request is sent. To resty, all requests are GETs: of a
-// method that can have a body it would make a body.
+// To resty, all requests are GETs of one URL: of a method that can have a body it would make a body,
+// and it parses a URL twice.
+const anyURL = "http:"
+
+// noHeader is what http.Client sees of the header: it copies the header of each request, in case
+// that it is redirected. It is never changed.
+var noHeader = http.Header{}
+
+// prepare is resty's last hook before a request is sent.
 func prepare(_ *resty.Client, req *http.Request) error {
-	s := sendingFrom(req.Context())
-	req.Method = s.rt.method
-	if s.rt.stream {
-		req.Header["Accept-Encoding"] = acceptIdentity
-	}
-	maps.Copy(req.Header, s.rt.extra)
-	if s.body == nil {
+	rt := roundTripOf(req)
+	req.Method, req.URL, req.Host = rt.method, &rt.url, "" // that of the URL
+	rt.sent, req.Header = rt.addHeader(req.Header), noHeader
+	if rt.content == nil {
 		req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0 // not chunked
 		return nil
 	}
-	req.Header["Content-Type"] = s.body.contentType()
-	return s.body.attach(req)
+	return rt.content.attach(req)
+}
+
+// addHeader adds to h what the requests of this operation have besides what all have.
+func (rt *roundTrip) addHeader(h http.Header) http.Header {
+	if rt.stream {
+		h["Accept-Encoding"] = acceptIdentity
+	}
+	maps.Copy(h, rt.extra)
+	if rt.content != nil {
+		h["Content-Type"] = rt.content.contentType()
+	}
+	return h
 }
 
 // silent keeps resty from writing to standard error.
@@ -352,14 +359,13 @@ func (silent) Errorf(string, ...any) {}
 func (silent) Warnf(string, ...any)  {}
 func (silent) Debugf(string, ...any) {}
 
-// fillRoute appends the route to base, with the escaped arguments in place of its {…}.
-func fillRoute(base, route string, args []segment) (string, error) {
+// fillRoute returns the route with the escaped arguments in place of its {…}.
+func fillRoute(route string, args []segment) (string, error) {
 	if len(args) == 0 {
-		return base + route, nil
+		return route, nil
 	}
 	var b strings.Builder
-	b.Grow(len(base) + len(route) + 16) // an ID is longer than its {id}
-	b.WriteString(base)
+	b.Grow(len(route) + 16) // an ID is longer than its {id}
 	for _, arg := range args {
 		before, rest, _ := strings.Cut(route, "{")
 		name, after, _ := strings.Cut(rest, "}")
@@ -472,7 +478,7 @@ func (rt *roundTrip) withoutAddress(text string, err error) string {
 	if !rt.stream {
 		return text
 	}
-	text = transport.WithoutAddress(text, rt.target)
+	text = transport.WithoutAddress(text, rt.url.String())
 	if rt.res != nil && rt.res.Request != nil && rt.res.Request.URL != nil {
 		text = transport.WithoutAddress(text, rt.res.Request.URL.String())
 	}
@@ -595,7 +601,7 @@ func (rt *roundTrip) Read(res *http.Response) (broken bool, err error) {
 	r := newReader(body)
 	defer r.release()
 	if rt.client.config.hearsDrift {
-		r.drift.ctx, r.drift.client, r.drift.op = rt.sending.Context, rt.client, rt.name
+		r.drift.ctx, r.drift.client, r.drift.op = rt.ctx.Operation(), rt.client, rt.name
 	}
 	if err := r.readResult(&rt.operation, rt.out); err != nil {
 		syntactic, isSyntactic := errors.AsType[*jsontext.SyntacticError](err)
@@ -656,10 +662,6 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 }
 
 func (c *Client) do(ctx context.Context, op operation, target *url.URL, out any) error {
-	target.RawQuery = strings.ReplaceAll(target.RawQuery, " ", "%20")
-	rt := roundTrip{operation: op, any: out, path: target.EscapedPath()}
-	if c != nil {
-		rt.target = c.config.baseText + target.RequestURI()
-	}
-	return c.run(ctx, &rt, nil)
+	query := strings.ReplaceAll(target.RawQuery, " ", "%20")
+	return c.run(ctx, &roundTrip{operation: op, any: out, path: target.EscapedPath(), url: url.URL{RawQuery: query}}, nil)
 }

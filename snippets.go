@@ -83,7 +83,7 @@ func (p ContentParams) validateSnippet() error {
 func (s *SnippetsService) Create(ctx context.Context, params SnippetParams) (*Snippet, error) {
 	return do[Snippet](ctx, s.client, operation{
 		name: "Snippets.Create", method: http.MethodPost, route: "/snippets",
-		invalid: params.Validate(), wrap: "snippet", body: params, key: "snippet",
+		invalid: params.Validate(), wrap: "snippet", body: &params, key: "snippet",
 	})
 }
 
@@ -117,7 +117,7 @@ func (p SnippetUpdateParams) Validate() error {
 func (s *SnippetsService) Update(ctx context.Context, id SnippetID, params SnippetUpdateParams) (*Snippet, error) {
 	return do[Snippet](ctx, s.client, operation{
 		name: "Snippets.Update", method: http.MethodPut, route: "/snippets/{id}", args: []segment{id},
-		invalid: params.Validate(), wrap: "snippet", body: params, key: "snippet",
+		invalid: params.Validate(), wrap: "snippet", body: &params, key: "snippet",
 	})
 }
 

@@ -534,7 +534,7 @@ func (p TicketParams) Validate() error {
 func (s *TicketsService) Create(ctx context.Context, params TicketParams) (*Ticket, error) {
 	return do[Ticket](ctx, s.client, operation{
 		name: "Tickets.Create", method: http.MethodPost, route: "/tickets", invalid: params.Validate(),
-		wrap: "ticket", body: params, key: "ticket", bare: true, anonymous: true, ownLimit: true,
+		wrap: "ticket", body: &params, key: "ticket", bare: true, anonymous: true, ownLimit: true,
 	})
 }
 

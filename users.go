@@ -326,7 +326,7 @@ func (p UserParams) Validate() error {
 // API: POST /users
 func (s *UsersService) Create(ctx context.Context, params UserParams) (*User, error) {
 	return do[User](ctx, s.client, operation{
-		name: "Users.Create", method: http.MethodPost, route: "/users", invalid: params.Validate(), wrap: "user", body: params, key: "user",
+		name: "Users.Create", method: http.MethodPost, route: "/users", invalid: params.Validate(), wrap: "user", body: &params, key: "user",
 	})
 }
 
@@ -363,7 +363,7 @@ func (p UserUpdateParams) Validate() error {
 func (s *UsersService) Update(ctx context.Context, id UserID, params UserUpdateParams) (*User, error) {
 	return do[User](ctx, s.client, operation{
 		name: "Users.Update", method: http.MethodPut, route: "/users/{id}", args: []segment{id},
-		invalid: params.Validate(), wrap: "user", body: params, key: "user",
+		invalid: params.Validate(), wrap: "user", body: &params, key: "user",
 	})
 }
 
@@ -388,6 +388,6 @@ func (p MemberParams) Validate() error { return positive("UserID", p.UserID) }
 func (s *UsersService) AddMember(ctx context.Context, group UserID, params MemberParams) (*User, error) {
 	return do[User](ctx, s.client, operation{
 		name: "Users.AddMember", method: http.MethodPost, route: "/users/{id}/members", args: []segment{group},
-		invalid: params.Validate(), wrap: "member", body: params, key: "user",
+		invalid: params.Validate(), wrap: "member", body: &params, key: "user",
 	})
 }

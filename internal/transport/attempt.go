@@ -35,7 +35,7 @@ func (e *TimeoutError) Is(target error) bool { return target == os.ErrDeadlineEx
 // ends first, the error is that of Next. It returns notSent if a body for another attempt cannot
 // be had.
 func (t *Retry) send(req *http.Request, report *Report, again bool) (*http.Response, failure, error) {
-	ctx, next := req.Context(), req
+	ctx, next := operationOf(req), req
 	var conn *connection
 	if report.Class != Read { // a Read is sent again wherever the connection failed
 		conn = new(connection)
@@ -47,8 +47,8 @@ func (t *Retry) send(req *http.Request, report *Report, again bool) (*http.Respo
 		ctx, cancel = context.WithTimeoutCause(ctx, t.Timeout.After, &t.Timeout)
 		defer cancel()
 	}
-	if again || bounded || conn != nil {
-		next = req.WithContext(ctx)
+	if next = during(ctx, req); again && next == req {
+		next = req.WithContext(req.Context()) // its body changes
 	}
 	if again && req.GetBody != nil {
 		body, err := req.GetBody()

@@ -145,12 +145,18 @@ func request(t *testing.T, method string, report *transport.Report, content stri
 	if content != "" {
 		r = strings.NewReader(content)
 	}
-	req, err := http.NewRequestWithContext(transport.WithReport(t.Context(), report), method, "https://desk.example/tickets?q=secret", r)
+	req, err := http.NewRequestWithContext(carrying(t.Context(), report), method, "https://desk.example/tickets?q=secret", r)
 	require.NoError(t, err)
 	return req
 }
 
 // within returns req in ctx, with its report.
 func within(ctx context.Context, req *http.Request) *http.Request {
-	return req.WithContext(transport.WithReport(ctx, transport.ReportFrom(req.Context())))
+	return req.WithContext(carrying(ctx, transport.ReportFrom(req.Context())))
+}
+
+func carrying(ctx context.Context, report *transport.Report) context.Context {
+	carrier := new(transport.Context)
+	carrier.Start(ctx, report)
+	return carrier
 }

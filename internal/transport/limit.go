@@ -52,12 +52,12 @@ func (t *Retry) wait(req *http.Request, report *Report, p *passage, limit time.D
 		p.own, p.shared = report.Gate, t.Gate
 	}
 	start := time.Now()
-	ctx := req.Context()
+	ctx := operationOf(req)
 	err := p.enter(ctx, limit)
 	if err == nil && t.Limiter != nil {
 		// The limiter comes second: if its turns were used up at a closed gate, all requests
 		// would leave together when the gate opens.
-		if err = t.Limiter.Wait(ctx); err != nil {
+		if err = t.Limiter.Wait(WithReport(ctx, report)); err != nil {
 			err = fmt.Errorf("waiting for the rate limiter: %w", err)
 		} else {
 			err = p.enter(ctx, limit) // a gate may have closed meanwhile

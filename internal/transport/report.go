@@ -116,18 +116,64 @@ func (r *Report) Release() {
 
 type reportKey struct{}
 
-// ReportKey is the key of the Report in a context, for contexts that carry it themselves.
-var ReportKey any = reportKey{}
-
 // WithReport returns a context that carries report.
 func WithReport(ctx context.Context, report *Report) context.Context {
-	return context.WithValue(ctx, ReportKey, report)
+	return context.WithValue(ctx, reportKey{}, report)
 }
 
 // ReportFrom returns the Report of ctx. It returns nil if there is none.
 func ReportFrom(ctx context.Context) *Report {
-	report, _ := ctx.Value(ReportKey).(*Report)
+	report, _ := ctx.Value(reportKey{}).(*Report)
 	return report
+}
+
+// Context is a context that carries a Report, for one request and those of its redirects. With it
+// the first attempt needs no copy of the request, and its memory can be a part of the caller's.
+type Context struct {
+	context.Context // of the first attempt once that has begun, and even when it is over
+
+	operation context.Context // the caller's
+	report    *Report
+	begun     bool
+}
+
+// Start makes c a context derived from ctx that carries report.
+func (c *Context) Start(ctx context.Context, report *Report) { *c = Context{ctx, ctx, report, false} }
+
+// Value returns the Report, or the value of the context that c is derived from.
+func (c *Context) Value(key any) any {
+	if key == (reportKey{}) {
+		return c.report
+	}
+	return c.Context.Value(key)
+}
+
+// Operation returns the context that c was started with.
+func (c *Context) Operation() context.Context { return c.operation }
+
+// operationOf returns the context that all attempts to send req have in common.
+func operationOf(req *http.Request) context.Context {
+	ctx := req.Context()
+	if c, ok := ctx.(*Context); ok {
+		return c.operation
+	}
+	return ctx
+}
+
+// during returns req with ctx, a context for one attempt that is operationOf(req) or derived from
+// it.
+func during(ctx context.Context, req *http.Request) *http.Request {
+	c, ok := req.Context().(*Context)
+	switch {
+	case ok && !c.begun:
+		c.Context, c.begun = ctx, true // nothing else uses it yet, or may when it changes
+		return req
+	case ok:
+		ctx = WithReport(ctx, c.report)
+	case ctx == req.Context():
+		return req
+	}
+	return req.WithContext(ctx)
 }
 
 // Attempt is one request of an operation and its response. It holds no URL, no body and no

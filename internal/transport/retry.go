@@ -80,8 +80,8 @@ type Retry struct {
 
 // RoundTrip sends req until the result is final, and reports it in the request's Report.
 func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
-	ctx := req.Context()
-	report := ReportFrom(ctx)
+	ctx := operationOf(req)
+	report := ReportFrom(req.Context())
 	report.OutcomeUnknown, report.RetryAfter, report.Again, report.Wait = false, 0, false, 0
 	if !report.Once {
 		report.waited = 0

@@ -12,7 +12,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -588,6 +590,59 @@ func TestRetryCountsOverRedirects(t *testing.T) {
 		}
 		assert.Equal(t, 3, report.Attempts)
 	})
+}
+
+func TestEachAttemptHasItsContext(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	for _, tt := range []struct {
+		name   string
+		method string
+		limit  time.Duration // of an attempt
+	}{
+		{"read without a limit", http.MethodGet, 0},
+		{"read", http.MethodGet, time.Minute},
+		{"write", http.MethodPut, time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				next := play(t)
+				followers := new(sync.WaitGroup)
+				next.steps = slices.Repeat([]step{func(req *http.Request) (*http.Response, error) {
+					ctx := req.Context()
+					require.NoError(t, ctx.Err(), "an attempt whose context is done")
+					assert.Equal(t, "value", ctx.Value(key{}))
+					assert.Equal(t, transport.ReportFrom(next.sent[0].Context()), transport.ReportFrom(ctx))
+					for _, earlier := range next.sent[:len(next.sent)-1] {
+						assert.NotSame(t, earlier, req)
+						if tt.limit > 0 {
+							assert.ErrorIs(t, earlier.Context().Err(), context.Canceled)
+						}
+					}
+					followers.Go(func() { _ = ctx.Done() }) // as net/http may at any time; seen by the race detector
+					if len(next.sent)%2 == 1 {
+						return response(req, http.StatusBadGateway), nil
+					}
+					return response(req, http.StatusOK), nil
+				}}, 4)
+				report := &transport.Report{Class: transport.Read, MaxBody: 1 << 10}
+				if tt.method == http.MethodPut {
+					report.Class = transport.Repeatable
+				}
+				rt := retry(&transport.Buffer{Next: next})
+				rt.Timeout.After = tt.limit
+				req := within(context.WithValue(t.Context(), key{}, "value"), request(t, tt.method, report, ""))
+				for range 2 { // the second stands for a redirect, which keeps the context
+					resp, err := rt.RoundTrip(req)
+					require.NoError(t, err)
+					assert.Equal(t, http.StatusOK, resp.StatusCode)
+				}
+				assert.Equal(t, 4, report.Attempts)
+				followers.Wait()
+			})
+		})
+	}
 }
 
 func TestRetryComposesWithATrace(t *testing.T) {
