@@ -25,7 +25,7 @@ func TestReadmeShowsCodeThatCompiles(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	var compiled string
-	for _, path := range []string{"example_test.go", "supportbeeotel/example_test.go"} {
+	for _, path := range []string{"example_test.go", "supportbeeotel/example_test.go", "supportbeeservice/example_test.go"} {
 		examples, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			t.Skip("a module that was downloaded has no nested ones: ", path)
@@ -34,7 +34,7 @@ func TestReadmeShowsCodeThatCompiles(t *testing.T) {
 		compiled += flush.ReplaceAllString(string(examples), "")
 	}
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	require.Len(t, blocks, 8)
+	require.Len(t, blocks, 9)
 	for _, block := range blocks {
 		assert.Contains(t, compiled, flush.ReplaceAllString(block[1], ""))
 	}

@@ -17,6 +17,7 @@ type WatchOptions struct {
 	IncludeTrash bool          // also yield tickets in the trash
 	MinInterval  time.Duration // between polls while there is activity; default 5 s
 	MaxInterval  time.Duration // between polls while there is none; default 1 min
+	UntilCurrent bool          // end, without an error, once a poll finds nothing new
 
 	// OnError, if it is not nil, is called with each error that is retried.
 	OnError func(error)
@@ -42,6 +43,10 @@ const maxUnchanged = 30
 // The iterator resumes at *checkpoint, which can be that of a completed [TicketsService.Export], and
 // which is used as by Export. If it is nil or zero, the iterator starts at opts.Since. Between polls,
 // *checkpoint is the position after the last poll.
+//
+// With opts.UntilCurrent, the iterator ends after the first poll that finds nothing new, for programs
+// that run now and then and continue where they ended. It then polls again at once after a poll that
+// found something.
 //
 // Temporary errors are passed to opts.OnError and retried, with growing intervals. Other errors, such
 // as that of ctx or [ErrAccessDenied], are yielded and end the iterator.
@@ -92,6 +97,11 @@ func (s *TicketsService) Watch(ctx context.Context, checkpoint *Checkpoint, opts
 				return
 			case err != nil && o.OnError != nil:
 				o.OnError(err)
+			case err == nil && o.UntilCurrent && !yielded:
+				return
+			case err == nil && o.UntilCurrent:
+				wait = w.min
+				continue
 			}
 			next := min(2*wait, w.max)
 			if yielded {

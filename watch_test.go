@@ -173,6 +173,46 @@ func TestWatchSince(t *testing.T) {
 	assert.Equal(t, ids[1:], got)
 }
 
+func TestWatchUntilCurrent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())
+		ids := desk.AddTickets(3)
+		<-time.After(time.Minute)
+		var checkpoint supportbee.Checkpoint
+		var failures []error
+		opts := &supportbee.WatchOptions{UntilCurrent: true, OnError: func(err error) { failures = append(failures, err) }}
+		run := func(each func(*supportbee.Ticket)) (got []supportbee.TicketID) {
+			for ticket, err := range desk.Client(supportbee.WithoutRetry()).Tickets.Watch(t.Context(), &checkpoint, opts) {
+				require.NoError(t, err)
+				got = append(got, ticket.ID)
+				each(ticket)
+			}
+			return got
+		}
+		nothing := func(*supportbee.Ticket) {}
+		start := time.Now()
+		assert.Empty(t, run(nothing), "a new watch begins here")
+		assert.Empty(t, run(nothing))
+		desk.AddCustomerReply(ids[0], "Any news?")
+		desk.AddCustomerReply(ids[2], "None?")
+		more := 0
+		assert.Equal(t, []supportbee.TicketID{ids[0], ids[2], ids[1]}, run(func(*supportbee.Ticket) {
+			if more++; more == 2 {
+				desk.AddCustomerReply(ids[1], "While it runs.")
+			}
+		}))
+		assert.Zero(t, time.Since(start))
+		assert.Empty(t, run(nothing))
+
+		desk.AddCustomerReply(ids[1], "Again.")
+		desk.Inject(supportbeetest.Match{Times: 2}, supportbeetest.Status(http.StatusBadGateway))
+		assert.Equal(t, []supportbee.TicketID{ids[1]}, run(nothing))
+		assert.Len(t, failures, 2)
+		assert.Equal(t, 15*time.Second, time.Since(start), "a failed poll proves nothing")
+	})
+}
+
 func TestWatchRetriesTemporaryErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

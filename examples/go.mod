@@ -97,3 +97,5 @@ require (
 replace github.com/supportbee-go/supportbee => ../
 
 replace github.com/supportbee-go/supportbee/supportbeeotel => ../supportbeeotel
+
+replace github.com/supportbee-go/supportbee/supportbeeservice => ../supportbeeservice

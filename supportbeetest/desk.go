@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -73,6 +74,8 @@ type config struct {
 	cors            bool
 	denied          int
 	limits          bool
+	creates         int // tickets in any createsPer with a token, if limits is set
+	createsPer      time.Duration
 	lenient         bool
 	history         int64 // bytes
 	retryAfter      RetryAfter
@@ -140,6 +143,12 @@ func WithDialect(dialect Dialect) Option { return func(c *config) { c.dialect = 
 // hour from an address without one. By default there are no limits.
 func WithRateLimits() Option { return func(c *config) { c.limits = true } }
 
+// WithCreateLimit is [WithRateLimits] with another limit for a token: so many tickets in any time of
+// the given length, by the desk's clock. Both must be positive.
+func WithCreateLimit(tickets int, per time.Duration) Option {
+	return func(c *config) { c.limits, c.creates, c.createsPer = true, tickets, per }
+}
+
 // RetryAfter is a form of the Retry-After header.
 type RetryAfter string
 
@@ -171,6 +180,8 @@ func (c *config) check() error {
 		return errors.New("a desk in memory cannot have a listener")
 	case strings.ContainsFunc(c.token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return errors.New("the token has white space or characters that no token has")
+	case c.creates <= 0 || c.createsPer <= 0:
+		return fmt.Errorf("creating tickets cannot be limited to %d in %v", c.creates, c.createsPer)
 	case c.history < 0:
 		return fmt.Errorf("the history cannot be limited to %d bytes", c.history)
 	case c.denied != http.StatusUnauthorized && c.denied != http.StatusForbidden:
@@ -206,7 +217,7 @@ func New(tb testing.TB, opts ...Option) *Desk {
 // Start starts a desk for a program. [Desk.Close] stops it. Start returns an error if an option is
 // invalid or the desk cannot listen.
 func Start(opts ...Option) (*Desk, error) {
-	cfg := config{history: 64 << 20, dialect: DialectCurrent, denied: http.StatusUnauthorized}
+	cfg := config{creates: 8, createsPer: time.Minute, history: 64 << 20, dialect: DialectCurrent, denied: http.StatusUnauthorized}
 	for _, opt := range opts {
 		opt(&cfg)
 	}

@@ -15,11 +15,11 @@ type rateLimiter struct {
 }
 
 // take counts a ticket, or returns how long to wait before it may be created.
-func (l *rateLimiter) take(c *call, limited bool, now time.Time) time.Duration {
-	if !limited {
+func (l *rateLimiter) take(c *call, cfg *config, now time.Time) time.Duration {
+	if !cfg.limits {
 		return 0
 	}
-	key, most, window := "token "+c.token, 8, time.Minute
+	key, most, window := "token "+c.token, cfg.creates, cfg.createsPer
 	if c.user == nil {
 		host, _, _ := net.SplitHostPort(c.RemoteAddr)
 		key, most, window = "address "+host, 5, time.Hour

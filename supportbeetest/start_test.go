@@ -27,6 +27,7 @@ func TestStartChecksItsOptions(t *testing.T) {
 	defer listener.Close()
 	for want, opts := range map[string][]supportbeetest.Option{
 		"a desk in memory cannot have a listener":                                        {supportbeetest.InMemory(), supportbeetest.WithListener(listener)},
+		"creating tickets cannot be limited to 0 in 1m0s":                                {supportbeetest.WithCreateLimit(0, time.Minute)},
 		"the history cannot be limited to -1 bytes":                                      {supportbeetest.WithHistoryLimit(-1)},
 		"the token has white space or characters that no token has":                      {supportbeetest.WithToken("to ken")},
 		"the status for an invalid token must be 401 or 403, got 404":                    {supportbeetest.WithDeniedStatus(404)},

@@ -281,7 +281,7 @@ func createTicket(s *Desk, c *call) response {
 	if problems = append(problems, copies...); len(problems) > 0 {
 		return invalidInput(problems...)
 	}
-	if wait := s.limiter.take(c, s.config.limits, s.Clock.Now()); wait > 0 {
+	if wait := s.limiter.take(c, &s.config, s.Clock.Now()); wait > 0 {
 		return s.tooMany(wait)
 	}
 	address, _ := c.desk.address(in.ForwardingAddressID)

@@ -277,6 +277,7 @@ func TestRateLimits(t *testing.T) {
 		wait      time.Duration
 	}{
 		"with a token":     {most: 8, window: time.Minute},
+		"another limit":    {opts: []supportbeetest.Option{supportbeetest.WithCreateLimit(2, 3*time.Second)}, most: 2, window: 3 * time.Second},
 		"without":          {anonymous: true, most: 5, window: time.Hour},
 		"seconds are told": {opts: []supportbeetest.Option{supportbeetest.WithRetryAfter(supportbeetest.RetryAfterSeconds)}, most: 8, window: time.Minute, wait: time.Minute},
 		"a date is told":   {opts: []supportbeetest.Option{supportbeetest.WithRetryAfter(supportbeetest.RetryAfterDate)}, most: 8, window: time.Minute, wait: time.Minute},

@@ -1,0 +1,209 @@
+// Package supportbeeservice is what programs around a client of package
+// [github.com/supportbee-go/supportbee] need besides it: an end on SIGTERM that loses nothing, HTTP
+// servers, metrics for Prometheus, and a health check.
+//
+//	func main() { supportbeeservice.Main("triage", run) }
+//
+//	func run(ctx context.Context, args []string, out io.Writer) error {
+//		client, err := supportbee.FromEnv()
+//		if err != nil {
+//			return err
+//		}
+//		service := supportbeeservice.New(ctx)
+//		client = service.Instrument(client)
+//		service.Monitor(":9090", nil)
+//		service.Go(func(ctx context.Context) error { return handleTickets(ctx, client) })
+//		return service.Wait()
+//	}
+package supportbeeservice
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeeotel"
+)
+
+const (
+	stopTimeout = 10 * time.Second // for the requests in progress, when a server stops
+	maxSilence  = 5 * time.Minute  // since the help desk has responded
+)
+
+// Main runs a program, with the arguments after its name and standard output. Its context is done on
+// SIGINT and SIGTERM; a second signal ends the program at once.
+//
+// If run returns an error, Main writes it to standard error after name and exits with status 1, or
+// with status 0 and without the text if it is [flag.ErrHelp].
+func Main(name string, run func(ctx context.Context, args []string, out io.Writer) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals) // before cancel, so that the next one ends the program
+		cancel()
+	}()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+}
+
+// HasAccount reports whether the environment names a help desk for [supportbee.FromEnv], even if not
+// completely. A program can show what it does on an embedded help desk if it is false.
+func HasAccount() bool {
+	return os.Getenv("SUPPORTBEE_TOKEN")+os.Getenv("SUPPORTBEE_COMPANY")+os.Getenv("SUPPORTBEE_BASE_URL") != ""
+}
+
+// Service is a program whose parts run until its context is done or one of them fails. It must be
+// made by [New]. Its methods are safe for concurrent use.
+type Service struct {
+	ctx      context.Context
+	cancel   context.CancelFunc
+	parts    sync.WaitGroup
+	failing  sync.Once
+	failure  error // of the first part that failed
+	registry *prometheus.Registry
+	meters   *metric.MeterProvider
+	heard    atomic.Int64 // when the help desk last responded, in Unix time
+}
+
+// New returns a service that ends when ctx is done.
+func New(ctx context.Context) *Service {
+	s := &Service{registry: prometheus.NewRegistry()}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(s.registry))
+	if err != nil { // cannot happen: the registry is empty, and there are no options that can be wrong
+		panic(err)
+	}
+	s.meters = metric.NewMeterProvider(metric.WithReader(exporter))
+	s.heard.Store(time.Now().Unix())
+	return s
+}
+
+// Register adds collectors to the metrics. Like [prometheus.Registry.MustRegister], it panics if one
+// of them has a name that another has.
+func (s *Service) Register(collectors ...prometheus.Collector) {
+	s.registry.MustRegister(collectors...)
+}
+
+// Instrument returns a copy of client whose operations are in the metrics, as those of
+// [supportbeeotel.Instrument], and in the health check.
+func (s *Service) Instrument(client *supportbee.Client) *supportbee.Client {
+	client = supportbeeotel.Instrument(client, supportbeeotel.WithMeterProvider(s.meters))
+	return client.With(supportbee.WithObserver(supportbee.Observer{
+		End: func(_ context.Context, _ supportbee.Operation, _ supportbee.Response, err error) {
+			if err == nil {
+				s.heard.Store(time.Now().Unix())
+			}
+		},
+	}))
+}
+
+// Go runs a part of the service, until the context that it is called with is done. If the part
+// returns another error than that of its context, the service ends, and Wait returns the error.
+func (s *Service) Go(part func(ctx context.Context) error) {
+	s.parts.Go(func() {
+		err := part(s.ctx)
+		if ended := s.ctx.Err(); err == nil || ended != nil && errors.Is(err, ended) {
+			return
+		}
+		s.failing.Do(func() { s.failure = err })
+		s.cancel()
+	})
+}
+
+// Listen serves HTTP on an address, such as ":8080", until the service ends: then it accepts no more
+// requests, and gives those in progress 10 seconds. A port of 0 is one that is free. Requests must be
+// read within 5 minutes, their headers within 10 seconds.
+//
+// It returns the URL of the server. If the address cannot be used, it returns "" and the service ends
+// with the error.
+func (s *Service) Listen(address string, handler http.Handler) (url string) {
+	listener, err := new(net.ListenConfig).Listen(s.ctx, "tcp", address)
+	if err != nil {
+		s.Go(func(context.Context) error { return err })
+		return ""
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: time.Minute}
+	s.Go(func(context.Context) error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	s.Go(func(ctx context.Context) error {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			return fmt.Errorf("requests to %s were still in progress: %w", listener.Addr(), errors.Join(err, server.Close()))
+		}
+		return nil
+	})
+	return "http://" + listener.Addr().String()
+}
+
+// Monitor serves GET /metrics, for Prometheus, and GET /healthz on an address, as Listen does. It does
+// nothing if the address is empty.
+//
+// The response to GET /healthz has status 503 and the error if healthy returns one. If healthy is
+// nil, it has status 503 if no operation of an instrumented client has succeeded for 5 minutes.
+func (s *Service) Monitor(address string, healthy func(context.Context) error) (url string) {
+	if address == "" {
+		return ""
+	}
+	return s.Listen(address, s.monitor(healthy))
+}
+
+func (s *Service) monitor(healthy func(context.Context) error) http.Handler {
+	if healthy == nil {
+		healthy = s.responds
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if err := healthy(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	})
+	return mux
+}
+
+func (s *Service) responds(context.Context) error {
+	if time.Since(time.Unix(s.heard.Load(), 0)) > maxSilence {
+		return errors.New("the help desk does not respond")
+	}
+	return nil
+}
+
+// Wait waits until the service ends and all parts have returned. It returns the error of the first
+// part that failed, or nil if none did.
+func (s *Service) Wait() error {
+	<-s.ctx.Done()
+	s.parts.Wait()
+	return s.failure
+}
+
+// Stop ends the service, waits for its parts, and returns what Wait returns.
+func (s *Service) Stop() error {
+	s.cancel()
+	return s.Wait()
+}
