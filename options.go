@@ -208,8 +208,8 @@ func WithAllowedRecipients(allow func(address string) bool) Option {
 	}
 }
 
-// WithPrefetch sets how many pages iterators fetch ahead, at most 16. The default is 2; 0 disables
-// prefetching.
+// WithPrefetch sets how many pages iterators fetch ahead of the one that the loop is at or waits for,
+// at most 16. The default is 2; 0 disables prefetching.
 func WithPrefetch(pages int) Option {
 	return func(cfg *config) error {
 		if pages < 0 || pages > 16 {

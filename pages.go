@@ -38,8 +38,8 @@ func pageOf(page *listedPage, err error) (*TicketPage, error) {
 const maxStale = 3
 
 // allPages yields the tickets of all pages from first on, each once. Up to the client's prefetch
-// pages are fetched while the loop body runs, but none beyond the last page that is known to
-// exist. When the iterator ends, for whatever reason, its requests have ended.
+// pages are fetched beyond the one that the loop is at or waits for, but none beyond the last page
+// that is known to exist. When the iterator ends, for whatever reason, its requests have ended.
 //
 // The service's totals cannot be trusted, nor can the size of a page: an iterator ends without a
 // further request only at a page that is short, completes the total and is the last one.
@@ -167,6 +167,7 @@ type fetcher struct {
 	prefetch int
 	perPage  int
 	next     int // the next page to start fetching
+	last     int // the last page to fetch
 	started  []<-chan fetched
 	running  sync.WaitGroup
 }
@@ -179,8 +180,10 @@ type fetched struct {
 // get returns a page, which must be the one after the last that it returned.
 func (f *fetcher) get(number int) (*listedPage, error) {
 	if len(f.started) > 0 {
-		got := <-f.started[0]
+		wanted := f.started[0]
 		f.started = f.started[1:]
+		f.ahead(f.last) // it is not ahead any more, so that another can be fetched while it is awaited
+		got := <-wanted
 		return got.page, got.err
 	}
 	f.next = number + 1
@@ -189,6 +192,7 @@ func (f *fetcher) get(number int) (*listedPage, error) {
 
 // ahead starts fetching pages up to last.
 func (f *fetcher) ahead(last int) {
+	f.last = last
 	for len(f.started) < f.prefetch && f.next <= last {
 		number, done := f.next, make(chan fetched, 1)
 		f.running.Go(func() {
