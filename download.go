@@ -126,12 +126,13 @@ type download struct {
 
 	done, total int64  // of the file, total is -1 if unknown
 	validator   string // the entity tag or the date that tells whether the rest is of the same file
+	resumes     bool   // whether the request is for the rest
 	renewed     bool   // whether a storage link that was rejected was replaced by a new one
 }
 
 func newDownload(name string, attachment Attachment, opts DownloadOptions) *download {
 	d := &download{
-		roundTrip:  roundTrip{operation: operation{name: name, route: attachmentPath}, path: attachmentPath, stream: true},
+		roundTrip:  roundTrip{operation: operation{name: name, route: attachmentPath, stream: true}, path: attachmentPath},
 		attachment: attachment, limit: opts.MaxSize, progress: opts.Progress,
 	}
 	if d.limit == 0 {
@@ -181,12 +182,9 @@ func (d *download) run(ctx context.Context) error {
 
 // attempt makes one attempt. It reports whether another may help although the response had come.
 func (d *download) attempt(ctx context.Context) (err error, again bool) {
-	d.extra = nil
-	if d.done > 0 && d.validator != "" {
-		d.extra = http.Header{"Range": {fmt.Sprintf("bytes=%d-", d.done)}, "If-Range": {d.validator}}
-	}
+	d.resumes = d.done > 0 && d.validator != ""
 	d.res = nil
-	if err := d.client.send(ctx, &d.roundTrip, nil); err != nil {
+	if err := d.client.send(ctx, &d.roundTrip, d); err != nil {
 		return err, d.mayRenew()
 	}
 	defer d.res.Body.Close()
@@ -196,11 +194,21 @@ func (d *download) attempt(ctx context.Context) (err error, again bool) {
 	return d.receive()
 }
 
+// addHeader asks for the file as it is, with its length, or for the rest of it.
+func (d *download) addHeader(h http.Header) {
+	h["Accept-Encoding"] = []string{"identity"}
+	if d.resumes {
+		h["Range"], h["If-Range"] = []string{fmt.Sprintf("bytes=%d-", d.done)}, []string{d.validator}
+	}
+}
+
+func (d *download) addBody(req *http.Request) error { return noContent{}.addBody(req) }
+
 // mayRenew reports whether the request can be made again in another way.
 func (d *download) mayRenew() bool {
 	switch d.status {
 	case http.StatusRequestedRangeNotSatisfiable:
-		again := d.extra != nil
+		again := d.resumes
 		d.validator = ""
 		return again
 	case http.StatusForbidden, http.StatusNotFound, http.StatusGone:
@@ -218,7 +226,7 @@ var errPage = errors.New("the response is not the file")
 // check returns why the response is not the file, or the part of it that was asked for.
 func (d *download) check() error {
 	switch {
-	case d.status == http.StatusPartialContent && d.extra != nil:
+	case d.status == http.StatusPartialContent && d.resumes:
 		if !d.continues() {
 			d.validator = "" // the next attempt begins anew
 			return fmt.Errorf("%w: it is not the part that was requested", errPage)

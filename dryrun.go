@@ -30,7 +30,7 @@ func (rt *roundTrip) acceptZeroIDs() {
 }
 
 // plan takes the place of sending a request in a dry run.
-func (c *Client) plan(ctx context.Context, rt *roundTrip, body requestBody) error {
+func (c *Client) plan(ctx context.Context, rt *roundTrip, content requestContent) error {
 	if ctx.Err() != nil {
 		return rt.failed(context.Cause(ctx))
 	}
@@ -43,14 +43,14 @@ func (c *Client) plan(ctx context.Context, rt *roundTrip, body requestBody) erro
 	if rt.url.RawQuery != "" {
 		planned.Path += "?" + rt.url.RawQuery
 	}
-	switch body := body.(type) {
+	switch content := content.(type) {
 	case *jsonBody:
-		planned.Body = json.RawMessage(*body)
+		planned.Body = json.RawMessage(*content)
 	case *upload:
-		if err := body.readAll(ctx); err != nil {
+		if err := content.readAll(ctx); err != nil {
 			return rt.failed(err)
 		}
-		*rt.out.one.(*Attachment) = Attachment{Filename: body.name, ContentType: body.ContentType}
+		*rt.out.one.(*Attachment) = Attachment{Filename: content.name, ContentType: content.ContentType}
 	}
 	c.config.dryRun(ctx, planned)
 	rt.fillPlanned()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -44,6 +43,8 @@ type operation struct {
 	repeatable  bool       // a POST that changes nothing further when it is repeated
 	anonymous   bool       // works without a token
 	ownLimit    bool       // has a rate limit of its own
+	stream      bool       // leaves the response's body to be read from res, and retries to the caller
+	zeroID      bool       // the path has an ID of 0, which only a dry run accepts; set by acceptZeroIDs
 
 	// isGone reports, after a DELETE whose first response was lost and whose retry got status
 	// 404, whether what it deletes is gone. If it is nil, the 404 is an error.
@@ -85,27 +86,40 @@ func valueOf[T any](opts *T) T {
 	return *opts
 }
 
-// run runs an operation. A nil body is made of the operation's.
-func (c *Client) run(ctx context.Context, rt *roundTrip, body requestBody) error {
+// run runs an operation. A nil content is made of the operation's body.
+func (c *Client) run(ctx context.Context, rt *roundTrip, content requestContent) error {
 	ctx, err := c.begin(ctx, rt)
 	if err != nil {
 		return err
 	}
 	defer rt.report.Release()
-	if rt.body != nil {
-		body = &rt.encoded
+	switch {
+	case rt.body != nil:
+		content = &rt.encoded
+	case content == nil:
+		content = noContent{}
 	}
-	err = c.send(ctx, rt, body)
+	err = c.send(ctx, rt, content)
 	if err != nil && rt.isGone != nil && rt.status == http.StatusNotFound && rt.report.Unanswered && rt.isGone(withoutResponse(ctx)) {
 		err = nil // an earlier attempt, whose response was lost, has done it
 	}
 	return c.end(ctx, rt, err)
 }
 
-// requestBody is the body of a request, attached to it by a hook of resty.
-type requestBody interface {
-	contentType() []string // the value of the header
-	attach(req *http.Request) error
+// requestContent is what a request has besides its method and its URL. Hooks of resty add it.
+type requestContent interface {
+	addHeader(h http.Header)
+	addBody(req *http.Request) error
+}
+
+// noContent is that of a request without a body.
+type noContent struct{}
+
+func (noContent) addHeader(http.Header) {}
+
+func (noContent) addBody(req *http.Request) error {
+	req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0 // not chunked
+	return nil
 }
 
 // jsonBody is a body that is held in memory.
@@ -113,9 +127,9 @@ type jsonBody []byte
 
 var contentJSON = []string{"application/json"}
 
-func (b *jsonBody) contentType() []string { return contentJSON }
+func (b *jsonBody) addHeader(h http.Header) { h["Content-Type"] = contentJSON }
 
-func (b *jsonBody) attach(req *http.Request) error {
+func (b *jsonBody) addBody(req *http.Request) error {
 	req.ContentLength = int64(len(*b))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(*b)), nil }
 	req.Body, _ = req.GetBody()
@@ -125,16 +139,12 @@ func (b *jsonBody) attach(req *http.Request) error {
 // roundTrip is one run of an operation.
 type roundTrip struct {
 	operation
-	path    string      // such as "/tickets/7"; made from the route unless set
-	url     url.URL     // made from the path and the query unless it has a host
-	zeroID  bool        // whether the path has an ID of 0, which only a dry run accepts
-	stream  bool        // leaves the response's body to be read from res, and retries to the caller
-	extra   http.Header // further headers of the request
-	upload  *upload     // the request's body, nil if it is another
-	out     result      // what the response is read into
-	any     any         // the same for Client.Do
-	encoded jsonBody    // the operation's body
-	content requestBody // the request's body, nil if there is none
+	path    string   // such as "/tickets/7"; made from the route unless set
+	url     url.URL  // made from the path and the query unless it has a host
+	out     result   // what the response is read into
+	any     any      // the same for Client.Do
+	encoded jsonBody // the operation's body
+	content requestContent
 	sent    http.Header // of the first request; the chain adds to it
 	client  *Client
 	report  transport.Report  // what the transport reports, and the body of the response
@@ -239,14 +249,14 @@ func (c *Client) end(ctx context.Context, rt *roundTrip, err error) error {
 }
 
 // send sends the request. Everything but a response of this API that reports success is an error.
-func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) error {
+func (c *Client) send(ctx context.Context, rt *roundTrip, content requestContent) error {
 	if c.config.dryRun != nil && (rt.class() != transport.Read || rt.zeroID) {
-		return c.plan(ctx, rt, body)
+		return c.plan(ctx, rt, content)
 	}
-	rt.upload, _ = body.(*upload)
 	rt.status, rt.header = 0, nil
 	rt.report.Op, rt.report.Method, rt.report.Route, rt.report.Class = rt.name, rt.method, rt.route, rt.class()
-	rt.report.Streaming, rt.report.Once = rt.upload != nil || rt.stream, rt.stream
+	file, _ := content.(*upload)
+	rt.report.Streaming, rt.report.Once = file != nil || rt.stream, rt.stream
 	rt.report.Reader = rt
 	if !rt.stream {
 		rt.report.MaxBody = c.config.maxResponse
@@ -254,7 +264,7 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 	if rt.ownLimit {
 		rt.report.Gate = c.config.createGate
 	}
-	rt.content = body
+	rt.content = content
 	with := &rt.ctx
 	if rt.stream { // is sent more than once, and net/http may still use the context of an earlier request
 		with = new(transport.Context)
@@ -270,10 +280,10 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, body requestBody) erro
 		rt.res = response.RawResponse
 		rt.status, rt.header = rt.res.StatusCode, rt.res.Header
 	}
-	if rt.upload != nil {
-		rt.upload.close()
-		if rt.upload.failure != nil {
-			err = rt.upload.failure // whatever the response: it is not that to the whole file
+	if file != nil {
+		file.close()
+		if file.failure != nil {
+			err = file.failure // whatever the response: it is not that to the whole file
 		}
 	}
 	if err != nil {
@@ -309,7 +319,8 @@ func (dispatcher) RoundTrip(req *http.Request) (*http.Response, error) {
 	rt := roundTripOf(req)
 	req.Header = rt.sent
 	if req.Response != nil { // it is a redirect, whose header gets nothing that was meant for another origin
-		req.Header = rt.addHeader(rt.client.config.sent.Clone())
+		req.Header = rt.client.config.sent.Clone()
+		rt.content.addHeader(req.Header)
 	}
 	return rt.client.chain.RoundTrip(req)
 }
@@ -317,8 +328,6 @@ func (dispatcher) RoundTrip(req *http.Request) (*http.Response, error) {
 // requests holds memory for requests of resty. They are copies of a client's one that is never sent,
 // since resty makes five maps for a new one that no request of this package uses.
 var requests = sync.Pool{New: func() any { return new(resty.Request) }}
-
-var acceptIdentity = []string{"identity"} // the file as it is, with its length
 
 // To resty, all requests are GETs of one URL: of a method that can have a body it would make a body,
 // and it parses a URL twice.
@@ -332,24 +341,9 @@ var noHeader = http.Header{}
 func prepare(_ *resty.Client, req *http.Request) error {
 	rt := roundTripOf(req)
 	req.Method, req.URL, req.Host = rt.method, &rt.url, "" // that of the URL
-	rt.sent, req.Header = rt.addHeader(req.Header), noHeader
-	if rt.content == nil {
-		req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0 // not chunked
-		return nil
-	}
-	return rt.content.attach(req)
-}
-
-// addHeader adds to h what the requests of this operation have besides what all have.
-func (rt *roundTrip) addHeader(h http.Header) http.Header {
-	if rt.stream {
-		h["Accept-Encoding"] = acceptIdentity
-	}
-	maps.Copy(h, rt.extra)
-	if rt.content != nil {
-		h["Content-Type"] = rt.content.contentType()
-	}
-	return h
+	rt.sent, req.Header = req.Header, noHeader
+	rt.content.addHeader(rt.sent)
+	return rt.content.addBody(req)
 }
 
 // silent keeps resty from writing to standard error.
@@ -407,7 +401,8 @@ func (rt *roundTrip) newError(cause error) *Error {
 
 // sentInPart reports whether a file was certainly not sent as a whole, so that it was not accepted.
 func (rt *roundTrip) sentInPart() bool {
-	return rt.upload != nil && (rt.upload.failure != nil || rt.status == 0 && !rt.upload.whole)
+	file, ok := rt.content.(*upload)
+	return ok && (file.failure != nil || rt.status == 0 && !file.whole)
 }
 
 // unknownOutcome returns [ErrOutcomeUnknown], with its cause if there is one.

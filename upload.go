@@ -196,13 +196,12 @@ func (up *upload) sniff(ctx context.Context) error {
 	return nil
 }
 
-// contentType returns the content type of the whole form.
-func (up *upload) contentType() []string {
-	return []string{"multipart/form-data; boundary=" + up.boundary}
+func (up *upload) addHeader(h http.Header) {
+	h["Content-Type"] = []string{"multipart/form-data; boundary=" + up.boundary}
 }
 
-// attach makes the form the body of a request.
-func (up *upload) attach(req *http.Request) error {
+// addBody makes the form the body of a request.
+func (up *upload) addBody(req *http.Request) error {
 	ctx := req.Context()
 	if err := up.sniff(ctx); err != nil {
 		return err

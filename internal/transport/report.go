@@ -9,7 +9,7 @@ import (
 
 // Class says how often an operation may be sent. The zero value is Create, so that a class left
 // out never sends a request twice.
-type Class int
+type Class uint8
 
 const (
 	// Create is a write that creates something. It is sent again only if the request was
@@ -25,7 +25,8 @@ const (
 
 // Report describes one operation to the chain and returns what the chain learned about it. It is
 // carried by the request's context, which must have one, and belongs to one operation: its
-// results are written before RoundTrip returns, never concurrently.
+// results are written before RoundTrip returns, never concurrently. Small fields stand together,
+// since each operation allocates one.
 type Report struct {
 	// Op is the name of the operation, such as "Tickets.Get".
 	Op string
@@ -42,6 +43,24 @@ type Report struct {
 	// Streaming marks an operation whose body, in either direction, may take any time: it has
 	// no attempt timeout and ends with its context.
 	Streaming bool
+
+	// Once leaves further attempts to the caller, who must begin at the operation's own URL:
+	// that of a redirect may work only once. Round is the number of the caller's attempt.
+	Once bool
+
+	// OutcomeUnknown reports whether a write ended without proof of what became of it after
+	// the server may have processed it.
+	OutcomeUnknown bool
+
+	// Unanswered reports whether an earlier attempt was possibly processed and its response
+	// lost: the connection failed after it was made, or a proxy gave up on the server. A 404
+	// for a later DELETE then means that the resource is gone.
+	Unanswered bool
+
+	// Again reports, if Once is set, whether the operation may be attempted again, after Wait.
+	Again bool
+
+	earlier history // of the attempts before the caller's, if Once is set
 
 	// MaxBody is the maximum size of a response body in bytes. If it is zero, the body is not
 	// read into Body and no attempt timeout applies.
@@ -63,30 +82,14 @@ type Report struct {
 	// was rejected while it waited for the limiter or a gate does not count.
 	Attempts int
 
-	// OutcomeUnknown reports whether a write ended without proof of what became of it after
-	// the server may have processed it.
-	OutcomeUnknown bool
-
-	// Unanswered reports whether an earlier attempt was possibly processed and its response
-	// lost: the connection failed after it was made, or a proxy gave up on the server. A 404
-	// for a later DELETE then means that the resource is gone.
-	Unanswered bool
-
 	// RetryAfter is the wait that the last response asked for with status 429 or 503. It is
 	// zero if there was none or none that makes sense.
 	RetryAfter time.Duration
 
-	// Once leaves further attempts to the caller, who must begin at the operation's own URL:
-	// that of a redirect may work only once. Round is the number of the caller's attempt.
-	Once  bool
-	Round int
+	Round int           // see Once
+	Wait  time.Duration // see Again
 
-	// Again reports, if Once is set, whether the operation may be attempted again, after Wait.
-	Again bool
-	Wait  time.Duration
-
-	waited  time.Duration // before the current attempt
-	earlier history       // of the attempts before it, if Once is set
+	waited time.Duration // before the current attempt
 }
 
 // Pause waits before another attempt of an operation with Once. It returns the error of ctx if
