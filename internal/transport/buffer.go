@@ -19,12 +19,41 @@ var (
 
 const (
 	maxErrorBody  = 64 << 10 // how much is kept of the body of a response other than 2xx
-	maxPooledBody = 4 << 20  // keeps one large response from occupying its memory permanently
+	maxPooledBody = 4 << 20  // keeps one large response from occupying its memory for long
+	maxKeptBody   = 512 << 10
 	maxGrow       = 1 << 20  // how much of a Content-Length is allocated before the bytes arrive
 	minRead       = 512      // bytes.Buffer wants so much room to see the end of the body
 )
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// kept holds a few buffers of usual size, 2 MiB at most. The pool does not find what another processor
+// has put into it, and loses all that is in it to the garbage collector: for a list of 100 tickets, a
+// new buffer is as much memory as the tickets themselves.
+var kept = make(chan *bytes.Buffer, 4)
+
+func newBody() *bytes.Buffer {
+	select {
+	case body := <-kept:
+		return body
+	default:
+		return bodies.Get().(*bytes.Buffer)
+	}
+}
+
+func releaseBody(body *bytes.Buffer) {
+	switch {
+	case body.Cap() > maxPooledBody:
+		return
+	case body.Cap() <= maxKeptBody:
+		select {
+		case kept <- body:
+			return
+		default:
+		}
+	}
+	bodies.Put(body)
+}
 
 // Buffer reads the body of each response into its Report, within the attempt: if the body breaks
 // off, the attempt fails and can be retried, and the attempt's timeout covers it. The body of a
@@ -75,7 +104,7 @@ func (t *Buffer) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer body.Close()
 	resp.Body = http.NoBody
 	if report.Body == nil {
-		report.Body = bodies.Get().(*bytes.Buffer)
+		report.Body = newBody()
 	}
 	report.Body.Reset()
 	if resp.StatusCode/100 != 2 {

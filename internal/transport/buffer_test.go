@@ -7,11 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -321,5 +323,28 @@ func TestChainRetriesWhatCannotBeRead(t *testing.T) {
 				assert.Equal(t, tt.unknown, report.OutcomeUnknown)
 			})
 		})
+	}
+}
+
+func TestBodiesOutliveTheGarbageCollector(t *testing.T) { //nolint:paralleltest // others would take the body
+	read := func() *transport.Report {
+		report := &transport.Report{Class: transport.Read, MaxBody: 1 << 10}
+		_, err := (&transport.Buffer{Next: play(t, responds(http.StatusOK))}).RoundTrip(request(t, http.MethodGet, report, ""))
+		require.NoError(t, err)
+		return report
+	}
+	var others []*transport.Report // all that may be left by other tests
+	for range 8 {
+		others = append(others, read())
+	}
+	report := read()
+	body := weak.Make(report.Body)
+	report.Release()
+	for range 3 {
+		runtime.GC()
+	}
+	assert.NotNil(t, body.Value())
+	for _, other := range others {
+		other.Release()
 	}
 }

@@ -111,8 +111,8 @@ type Reader interface {
 
 // Release returns the memory of Body, which must not be used afterwards.
 func (r *Report) Release() {
-	if r.Body != nil && r.Body.Cap() <= maxPooledBody {
-		bodies.Put(r.Body)
+	if r.Body != nil {
+		releaseBody(r.Body)
 	}
 	r.Body = nil
 }
