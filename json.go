@@ -31,7 +31,12 @@ var encodeOptions = jsonv2.WithMarshalers(jsonv2.JoinMarshalers(
 
 // encodeBody returns {"key": value} as JSON, or the bare value for an empty key.
 func encodeBody(key string, value any) ([]byte, error) {
-	encoded, err := jsonv2.Marshal(value, encodeOptions)
+	options := encodeOptions
+	switch value.(type) {
+	case *TicketParams, *ReplyParams, *CommentParams: // have no role, and their content is never empty
+		options = nil // looking for a function for each type takes most of the time
+	}
+	encoded, err := jsonv2.Marshal(value, options)
 	if err != nil || key == "" {
 		return encoded, err
 	}
