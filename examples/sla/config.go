@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -16,17 +12,39 @@ import (
 
 // config is the content of the configuration file; see sla.yaml.
 type config struct {
-	TimeZone         string                   `yaml:"time_zone"`
-	Hours            map[string]string        `yaml:"hours"`
-	Holidays         []string                 `yaml:"holidays"`
-	Target           time.Duration            `yaml:"target"`
-	Targets          map[string]time.Duration `yaml:"targets"`
-	Label            string                   `yaml:"label"`
-	ArchiveAfterDays int                      `yaml:"archive_after_days"`
-	open             hours
+	TimeZone         string `yaml:"time_zone"`
+	Hours            struct{ Sunday, Monday, Tuesday, Wednesday, Thursday, Friday, Saturday span }
+	Holidays         []string
+	Target           time.Duration
+	Targets          map[string]time.Duration
+	Label            string
+	ArchiveAfterDays int `yaml:"archive_after_days"`
+
+	open hours
 }
 
-var hoursForm = regexp.MustCompile(`^([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)$`)
+// hours are business hours. There must be a day that has some.
+type hours struct {
+	zone     *time.Location
+	week     [7]span  // by time.Weekday
+	holidays []string // dates such as "2026-12-25"
+}
+
+// span is a part of a day, in minutes by the clock on the wall; zero if the day is closed.
+type span struct{ from, to int }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *span) UnmarshalText(text []byte) error {
+	const form = "%02d:%02d-%02d:%02d"
+	var from, fromMinute, to, toMinute int
+	_, err := fmt.Sscanf(string(text), form, &from, &fromMinute, &to, &toMinute)
+	*s = span{from*60 + fromMinute, to*60 + toMinute}
+	isCanonical := string(text) == fmt.Sprintf(form, s.from/60, s.from%60, s.to/60, s.to%60)
+	if err != nil || !isCanonical || s.from >= s.to || s.to > 24*60 {
+		return fmt.Errorf("hours: %s is not in the form 09:00-17:00", text)
+	}
+	return nil
+}
 
 func parseConfig(data []byte) (*config, error) {
 	cfg, decoder := new(config), yaml.NewDecoder(bytes.NewReader(data))
@@ -35,39 +53,44 @@ func parseConfig(data []byte) (*config, error) {
 		return nil, err
 	}
 	zone, err := time.LoadLocation(cfg.TimeZone)
+	h := cfg.Hours
+	cfg.open = hours{zone, [7]span{h.Sunday, h.Monday, h.Tuesday, h.Wednesday, h.Thursday, h.Friday, h.Saturday}, cfg.Holidays}
 	switch {
-	case !errors.Is(decoder.Decode(new(any)), io.EOF):
-		return nil, errors.New("there is more than one document")
 	case err != nil || cfg.TimeZone == "":
 		return nil, fmt.Errorf("time_zone: %q is not a time zone such as Europe/Berlin", cfg.TimeZone)
-	case len(cfg.Hours) == 0:
+	case cfg.open.week == [7]span{}:
 		return nil, errors.New("hours: no day has hours")
 	case cfg.Label == "" || cfg.Target < time.Minute || cfg.ArchiveAfterDays < 0:
 		return nil, errors.New("label and a target of at least 1m are required, and archive_after_days must not be negative")
-	}
-	cfg.open = hours{zone: zone, holidays: make(map[string]bool)}
-	for name, text := range cfg.Hours {
-		day := slices.IndexFunc([]time.Weekday{0, 1, 2, 3, 4, 5, 6}, func(d time.Weekday) bool { return strings.ToLower(d.String()) == name })
-		var at [4]int
-		for i, digits := range hoursForm.FindStringSubmatch(text) {
-			at[max(i-1, 0)], _ = strconv.Atoi(digits) // the first match is the whole
-		}
-		s := span{at[0]*60 + at[1], at[2]*60 + at[3]}
-		if day < 0 || s.to <= s.from || s.to > 24*60 {
-			return nil, fmt.Errorf("hours: %s: %s is not in the form monday: 09:00-17:00", name, text)
-		}
-		cfg.open.week[day] = s
 	}
 	for _, date := range cfg.Holidays {
 		if _, err := time.Parse(time.DateOnly, date); err != nil {
 			return nil, fmt.Errorf("holidays: %s is not a date such as 2026-12-25", date)
 		}
-		cfg.open.holidays[date] = true
-	}
-	for label, target := range cfg.Targets {
-		if target < time.Minute {
-			return nil, fmt.Errorf("targets: %s: must be at least 1m", label)
-		}
 	}
 	return cfg, nil
+}
+
+// after returns when d of business time has passed since t. If that is at the end of a day, it is
+// not the beginning of the next one.
+func (h *hours) after(t time.Time, d time.Duration) time.Time {
+	for year, month, day := t.In(h.zone).Date(); ; day++ {
+		noon := time.Date(year, month, day, 12, 0, 0, 0, h.zone)
+		if slices.Contains(h.holidays, noon.Format(time.DateOnly)) {
+			continue
+		}
+		// Not a sum of durations: the days on which the clocks change have 23 or 25 hours.
+		s := h.week[noon.Weekday()]
+		from, to := time.Date(year, month, day, 0, s.from, 0, 0, h.zone), time.Date(year, month, day, 0, s.to, 0, 0, h.zone)
+		if from.Before(t) {
+			from = t
+		}
+		switch open := to.Sub(from); {
+		case open <= 0: // closed or over
+		case d <= open:
+			return from.Add(d)
+		default:
+			d -= open
+		}
+	}
 }

@@ -8,9 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
@@ -38,15 +35,15 @@ func demo(ctx context.Context, out io.Writer) error {
 	desk.AddTicket(supportbeetest.TicketSeed{Subject: "Wish list", Text: "A blue kettle.", Answered: true, SnoozedUntil: friday.AddDate(0, 1, 0)})
 	for _, step := range []struct {
 		day, hour int
+		dryRun    bool
 		title     string
-		options   []supportbee.Option
 	}{
-		{8, 12, "a weekend has no business hours", nil},
-		{9, 10, "the urgent ticket had half an hour left, which is a dry run", []supportbee.Option{dryRun(out)}},
-		{9, 10, "with -apply", nil},
-		{9, 17, "the refund is late too; the urgent ticket has no second alert", nil},
-		{10, 9, "the refund has a response", nil},
-		{30, 9, "it is idle; the snoozed ticket and the unanswered one stay", nil},
+		{8, 12, false, "a weekend has no business hours"},
+		{9, 10, true, "the urgent ticket had half an hour left, which is a dry run"},
+		{9, 10, false, "with -apply"},
+		{9, 17, false, "the refund is late too; the urgent ticket has no second alert"},
+		{10, 9, false, "the refund has a response"},
+		{30, 9, false, "it is idle; the snoozed ticket and the unanswered one stay"},
 	} {
 		desk.Clock.Set(time.Date(2026, 11, step.day, step.hour, 0, 0, 0, cfg.open.zone))
 		if step.day == 10 {
@@ -54,16 +51,18 @@ func demo(ctx context.Context, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "\n%s: %s\n", desk.Clock.Now().Format("Monday 2 January 15:04"), step.title)
 		desk.ClearHistory()
-		s := newSweeper(desk.Client(step.options...), cfg, prometheus.NewRegistry())
+		s := newSweeper(desk.Client(), cfg)
 		s.settle = 100 * time.Millisecond
-		err := s.run(ctx)
+		if step.dryRun {
+			s.onlyPrint(out)
+		}
+		if err := s.run(ctx); err != nil {
+			return err
+		}
 		for _, request := range desk.Requests() {
 			if request.Method != http.MethodGet {
 				fmt.Fprintln(out, "sent:", request.Method, request.Path)
 			}
-		}
-		if err != nil {
-			return err
 		}
 	}
 	return nil

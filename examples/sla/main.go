@@ -12,33 +12,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"os/signal"
 	"sync/atomic"
-	"syscall"
 	"time"
 	_ "time/tzdata" // for containers without time zones
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
-	"go.opentelemetry.io/otel/sdk/metric"
-
 	"github.com/supportbee-go/supportbee"
-	"github.com/supportbee-go/supportbee/supportbeeotel"
+	"github.com/supportbee-go/supportbee/supportbeeservice"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "sla:", err)
-		os.Exit(1)
-	}
-}
+func main() { supportbeeservice.Main("sla", run) }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("sla", flag.ContinueOnError)
@@ -53,7 +36,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if os.Getenv("SUPPORTBEE_TOKEN") == "" && os.Getenv("SUPPORTBEE_COMPANY") == "" && os.Getenv("SUPPORTBEE_BASE_URL") == "" {
+	if !supportbeeservice.HasAccount() {
 		return demo(ctx, out)
 	}
 	data, err := os.ReadFile(*config)
@@ -68,59 +51,39 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	registry := prometheus.NewRegistry()
-	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
-	if err != nil {
-		return err
-	}
-	client = supportbeeotel.Instrument(client, supportbeeotel.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(exporter))))
-	if !*apply {
-		client, *alertURL = client.With(dryRun(out)), ""
-	}
-	s := newSweeper(client, cfg, registry)
+	service := supportbeeservice.New(ctx)
+	s := newSweeper(service.Instrument(client), cfg)
+	service.Register(s.actions, s.overdue, s.succeeded)
 	s.max, s.settle, s.alertURL = *limit, *settle, *alertURL
-	s.log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("apply", *apply)
+	if !*apply {
+		s.onlyPrint(out)
+	}
 	if *every <= 0 {
 		return s.run(ctx)
 	}
-	return s.runEvery(ctx, *every, *metrics, registry)
-}
-
-func dryRun(out io.Writer) supportbee.Option {
-	return supportbee.WithDryRun(func(_ context.Context, request supportbee.PlannedRequest) {
-		fmt.Fprintln(out, "not sent without -apply:", request.Method, request.Path)
-	})
-}
-
-// runEvery runs until ctx is done.
-func (s *sweeper) runEvery(ctx context.Context, every time.Duration, addr string, registry *prometheus.Registry) error {
 	var ended atomic.Int64 // when the last run ended, whatever its error: a restart helps only if it hangs
 	ended.Store(time.Now().Unix())
-	if addr != "" {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-		if err != nil {
-			return err
+	service.Monitor(*metrics, func(context.Context) error {
+		if time.Since(time.Unix(ended.Load(), 0)) > 2**every+15*time.Minute {
+			return errors.New("no run has ended lately")
 		}
-		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-		mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-			if time.Since(time.Unix(ended.Load(), 0)) > 2*every+15*time.Minute {
-				http.Error(w, "no run has ended lately", http.StatusServiceUnavailable)
+		return nil
+	})
+	service.Go(func(ctx context.Context) error {
+		for ticker := time.NewTicker(*every); ; {
+			if err := s.run(ctx); err != nil && ctx.Err() == nil {
+				if e, ok := errors.AsType[*supportbee.Error](err); ok {
+					err = e // which is logged without the message of the help desk
+				}
+				slog.Error("run failed", "err", err)
 			}
-		})
-		server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second}
-		defer func() { _ = server.Close() }()
-		go func() { _ = server.Serve(listener) }()
-	}
-	for ticker := time.NewTicker(every); ; {
-		if err := s.run(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("run failed", "err", err)
+			ended.Store(time.Now().Unix())
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-ticker.C:
+			}
 		}
-		ended.Store(time.Now().Unix())
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
+	})
+	return service.Wait()
 }

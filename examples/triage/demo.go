@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"log/slog"
 	"text/tabwriter"
 	"time"
 
@@ -32,28 +31,18 @@ func demo(ctx context.Context, out io.Writer) error {
 	defer desk.Close()
 	fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: using an embedded help desk at %s\n\n", desk.URL)
 	prepare(desk)
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-
-	var ids []supportbee.TicketID
-	left := 4
+	rules, err := parseRules(demoRules)
+	if err != nil {
+		return err
+	}
 	b := &bot{
-		client: desk.Client(), interval: 200 * time.Millisecond, settle: time.Second, log: slog.Default(),
-		save: func(supportbee.Checkpoint) error {
-			if left--; left == 0 {
-				cancel()
-			}
-			return nil
-		},
-		handled: func(supportbee.TicketID, string) {},
+		client: desk.Client(), rules: rules, settle: time.Second, save: func(supportbee.Checkpoint) error { return nil },
+		watch: supportbee.WatchOptions{Since: desk.Clock.Now(), MinInterval: 200 * time.Millisecond, UntilCurrent: true},
 	}
-	if b.rules, err = parseRules(demoRules); err != nil {
+	if err := rules.resolve(ctx, b.client); err != nil {
 		return err
 	}
-	if err := b.rules.resolve(ctx, b.client); err != nil {
-		return err
-	}
-	b.since = desk.Clock.Now()
+	var ids []supportbee.TicketID
 	for _, seed := range []supportbeetest.TicketSeed{
 		{Subject: "Refund", Text: "Can I have my money back?", RequesterName: "Ann Archer", RequesterEmail: "ann@example.com"},
 		{Subject: "Invoice 4711 is wrong", RequesterName: "Bea Brown", RequesterEmail: "bea@example.com"},
@@ -62,8 +51,8 @@ func demo(ctx context.Context, out io.Writer) error {
 	} {
 		ids = append(ids, desk.AddTicket(seed))
 	}
-	desk.Inject(supportbeetest.Match{Op: "Replies.Create", Times: 2}, supportbeetest.AfterHandling(supportbeetest.Drop()))
-	if err := b.run(ctx, supportbee.Checkpoint{}); left > 0 {
+	lost := desk.Inject(supportbeetest.Match{Op: "Replies.Create", Times: 2}, supportbeetest.AfterHandling(supportbeetest.Drop()))
+	if err := b.run(ctx, supportbee.Checkpoint{}); err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
@@ -82,6 +71,6 @@ func demo(ctx context.Context, out io.Writer) error {
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\n", t.Subject, labels, assignee, len(desk.Replies(id)))
 	}
-	fmt.Fprintf(table, "\nThe responses to %d replies were lost.\n", 2)
+	fmt.Fprintf(table, "\nThe responses to %d replies were lost.\n", lost.Hits())
 	return table.Flush()
 }

@@ -7,16 +7,16 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -24,13 +24,18 @@ import (
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	os.Exit(m.Run())
+}
+
 func newBot(t *testing.T, desk *supportbeetest.Desk) *bot {
 	t.Helper()
 	rules, err := parseRules(demoRules)
 	require.NoError(t, err)
 	b := &bot{
-		client: desk.Client(), rules: rules, interval: time.Second, log: slog.New(slog.DiscardHandler),
-		save: func(supportbee.Checkpoint) error { return nil }, handled: func(supportbee.TicketID, string) {},
+		client: desk.Client(), rules: rules, watch: supportbee.WatchOptions{MinInterval: time.Second},
+		save: func(supportbee.Checkpoint) error { return nil },
 	}
 	require.NoError(t, b.rules.resolve(t.Context(), desk.Client()))
 	return b
@@ -84,14 +89,13 @@ func TestKilledBotsReplyOnce(t *testing.T) {
 			defer cancel(nil)
 			time.AfterFunc(kill, func() { dead.Store(true); cancel(killed{}) })
 			b := &bot{
-				client: desk.Client(), rules: rules, since: start, interval: time.Second, log: slog.New(slog.DiscardHandler),
+				client: desk.Client(), rules: rules, watch: supportbee.WatchOptions{Since: start, MinInterval: time.Second},
 				save: func(c supportbee.Checkpoint) error {
 					if dead.Load() {
 						return killed{}
 					}
 					return saveState(state, position{Since: start, Checkpoint: c})
 				},
-				handled: func(supportbee.TicketID, string) {},
 			}
 			last, err := loadState(state)
 			require.NoError(t, err)
@@ -154,11 +158,9 @@ func TestRules(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := r.apply(&supportbee.Ticket{
+			assert.Equal(t, tt.want, r.apply(&supportbee.Ticket{
 				Subject: tt.subject, Content: supportbee.Content{Text: tt.text}, Requester: supportbee.Person{Email: tt.email, Name: "Ann Archer"},
-			})
-			require.NoError(t, err)
-			assert.Equal(t, tt.want, got)
+			}))
 		})
 	}
 }
@@ -169,8 +171,6 @@ func TestMistakesInRules(t *testing.T) {
 		{name: "an unknown field", rules: "done: x\nrules: [{lable: y}]", want: "field lable not found"},
 		{name: "no label for what is done", rules: "rules: []", want: "done is not set"},
 		{name: "a pattern", rules: "done: x\nrules: [{match: '('}]", want: "missing closing )"},
-		{name: "an unknown reply", rules: "done: x\nrules: [{reply: hi}]", want: `rule 1: there is no reply "hi"`},
-		{name: "a template", rules: "done: x\nreplies: {hi: '{{.Nam}}'}", want: `map has no entry for key "Nam"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -212,12 +212,12 @@ func TestWhoGetsNoReply(t *testing.T) {
 	desk := supportbeetest.New(t, supportbeetest.InMemory())
 	prepare(desk)
 	b := newBot(t, desk)
-	b.since = desk.Clock.Now()
+	b.watch.Since = desk.Clock.Now()
 	for _, tt := range []struct {
 		seed supportbeetest.TicketSeed
 		want string
 	}{
-		{seed: supportbeetest.TicketSeed{CreatedAt: b.since.Add(-time.Hour), LastActivityAt: b.since}, want: "left alone"},
+		{seed: supportbeetest.TicketSeed{CreatedAt: b.watch.Since.Add(-time.Hour), LastActivityAt: b.watch.Since}, want: "left alone"},
 		{seed: supportbeetest.TicketSeed{RequesterEmail: "MAILER-DAEMON@example.com"}, want: "handled"},
 		{seed: supportbeetest.TicketSeed{RequesterEmail: "no_reply@example.com"}, want: "handled"},
 		{seed: supportbeetest.TicketSeed{RequesterEmail: supportbeetest.AgentEmail}, want: "handled"},
@@ -255,32 +255,84 @@ func TestFailures(t *testing.T) {
 		desk := supportbeetest.New(t, supportbeetest.InMemory())
 		prepare(desk)
 		b := newBot(t, desk)
-		result := ""
-		b.handled = func(_ supportbee.TicketID, r string) { result = r }
 		bad, good := desk.AddTicket(supportbeetest.TicketSeed{}), desk.AddTicket(supportbeetest.TicketSeed{})
 		desk.Inject(supportbeetest.Match{Op: "Tickets.Get", TicketID: bad}, supportbeetest.Status(http.StatusInternalServerError))
-		require.NoError(t, b.untilDone(t.Context(), bad))
+		result, err := b.untilDone(t.Context(), bad)
+		require.NoError(t, err)
 		assert.Equal(t, "failed", result)
 		down := desk.Inject(supportbeetest.Match{}, supportbeetest.Status(http.StatusServiceUnavailable))
 		time.AfterFunc(time.Hour, down.Remove)
-		require.NoError(t, b.untilDone(t.Context(), good))
+		result, err = b.untilDone(t.Context(), good)
+		require.NoError(t, err)
 		assert.Equal(t, "replied", result)
 	})
 }
 
-// A ticket that the help desk does not let the bot change does not stop it; a token without rights
-// does.
+// A ticket that the help desk does not know does not stop the bot.
 func TestRejectedTickets(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.InMemory())
 	prepare(desk)
-	b := newBot(t, desk)
-	result := ""
-	b.handled = func(_ supportbee.TicketID, r string) { result = r }
-	require.NoError(t, b.untilDone(t.Context(), 999_999))
+	result, err := newBot(t, desk).untilDone(t.Context(), 999_999)
+	require.NoError(t, err)
 	assert.Equal(t, "rejected", result)
-	desk.Inject(supportbeetest.Match{Op: "Labels.Add"}, supportbeetest.Status(http.StatusForbidden))
-	require.ErrorIs(t, b.untilDone(t.Context(), desk.AddTicket(supportbeetest.TicketSeed{Subject: "refund"})), supportbee.ErrAccessDenied)
+}
+
+// A ticket that alone may not be changed does not stop the bot. A token without rights does, and the
+// next run begins at the first ticket that was denied.
+func TestDeniedTickets(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{"Labels.Add", "Replies.Create", "Tickets.Get"} {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())
+				for _, name := range []string{"refund", "invoice", "vip", "triaged"} {
+					desk.AddLabel(name, "#336699")
+				}
+				desk.AddTeam("Billing")
+				b := newBot(t, desk)
+				b.watch.Since, b.watch.UntilCurrent = desk.Clock.Now(), true
+				var ids []supportbee.TicketID
+				for range 5 {
+					ids = append(ids, desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund"}))
+					<-time.After(10 * time.Second)
+				}
+				var saved supportbee.Checkpoint
+				b.save = func(c supportbee.Checkpoint) error {
+					saved = c
+					return nil
+				}
+				requireReplied := func(want ...supportbee.TicketID) {
+					t.Helper()
+					var got []supportbee.TicketID
+					for _, id := range ids {
+						if desk.Ticket(id).AgentRepliesCount > 0 {
+							got = append(got, id)
+						}
+					}
+					require.Equal(t, want, got)
+				}
+
+				one := desk.Inject(supportbeetest.Match{Op: op, TicketID: ids[1]}, supportbeetest.Status(http.StatusForbidden))
+				require.NoError(t, b.run(t.Context(), saved))
+				requireReplied(ids[0], ids[2], ids[3], ids[4])
+				one.Remove()
+
+				<-time.After(10 * time.Second)
+				lost := desk.Inject(supportbeetest.Match{Op: op}, supportbeetest.Status(http.StatusForbidden))
+				for range 5 {
+					ids = append(ids, desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund"}))
+					<-time.After(10 * time.Second)
+				}
+				require.ErrorIs(t, b.run(t.Context(), saved), supportbee.ErrAccessDenied)
+				requireReplied(ids[0], ids[2], ids[3], ids[4])
+				lost.Remove()
+				require.NoError(t, b.run(t.Context(), saved))
+				requireReplied(slices.Delete(slices.Clone(ids), 1, 2)...)
+			})
+		})
+	}
 }
 
 func TestDemo(t *testing.T) {
@@ -300,12 +352,16 @@ func TestProgram(t *testing.T) {
 	dir := t.TempDir()
 	rules := filepath.Join(dir, "rules.yaml")
 	require.NoError(t, os.WriteFile(rules, demoRules, 0o600))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	printed, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"-rules", rules, "-state", filepath.Join(dir, "state.json"), "-interval", "20ms", "-dry-run", "-metrics", "127.0.0.1:0"}, out)
+		ended <- run(ctx, []string{"-rules", rules, "-state", filepath.Join(dir, "state.json"), "-interval", "20ms", "-dry-run", "-metrics", address}, out)
 	}()
 	require.NoError(t, desk.Wait(ctx, func() bool { return len(desk.Requests("Tickets.List")) > 0 }))
 	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund", CreatedAt: time.Now().Add(time.Second)})
@@ -314,6 +370,16 @@ func TestProgram(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, fmt.Sprintf("would send Labels.Add /tickets/%d/labels/refund\n", id), string(line[:n]))
 	go func() { _, _ = io.Copy(io.Discard, printed) }()
+	for path, want := range map[string]string{"/healthz": "", "/metrics": "Labels.List"} {
+		response, err := http.Get("http://" + address + path)
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, http.StatusOK, response.StatusCode)
+		assert.Contains(t, string(body), want)
+		assert.NotContains(t, string(body), desk.Token)
+	}
 	cancel()
 	require.NoError(t, <-ended)
 	desk.AssertNoWrites(t)
@@ -339,23 +405,4 @@ func TestTheFirstPosition(t *testing.T) {
 	got, err := loadState(state)
 	require.NoError(t, err)
 	assert.Equal(t, position{Since: desk.Clock.Now()}, got)
-}
-
-func TestMetrics(t *testing.T) {
-	t.Parallel()
-	desk := supportbeetest.New(t, supportbeetest.InMemory())
-	client, handler, err := observed(desk.Client(), prometheus.NewCounter(prometheus.CounterOpts{Name: "x_total"}))
-	require.NoError(t, err)
-	_, err = client.Labels.List(t.Context())
-	require.NoError(t, err)
-	get := func(path string) *httptest.ResponseRecorder {
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
-		return w
-	}
-	assert.Equal(t, http.StatusOK, get("/healthz").Code)
-	metrics := get("/metrics").Body.String()
-	assert.Contains(t, metrics, "x_total 0")
-	assert.Contains(t, metrics, `Labels.List`)
-	assert.NotContains(t, metrics, desk.Token)
 }

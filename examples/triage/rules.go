@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
 
 	"go.yaml.in/yaml/v3"
 
@@ -17,27 +16,22 @@ import (
 
 // rules say what to do with new tickets; see rules.yaml.
 type rules struct {
-	Done    string            `yaml:"done"`
-	Replies map[string]string `yaml:"replies"`
-	Rules   []rule            `yaml:"rules"`
-
-	templates map[string]*template.Template
+	Done  string
+	Rules []rule
 }
 
 // rule is one rule. All its conditions must hold.
 type rule struct {
-	Words []string `yaml:"words"`
-	Match string   `yaml:"match"`
-	From  []string `yaml:"from"`
+	Match *regexp.Regexp
+	From  []string
 
-	Labels []string `yaml:"labels"`
-	Team   string   `yaml:"team"`
-	User   string   `yaml:"user"`
-	Reply  string   `yaml:"reply"`
+	Labels []string
+	Team   string
+	User   string
+	Reply  string // in which {name} is replaced
 
-	conditions []*regexp.Regexp // of the subject or the text
-	team       supportbee.TeamID
-	user       supportbee.UserID
+	team supportbee.TeamID
+	user supportbee.UserID
 }
 
 // action is what the rules say about one ticket.
@@ -48,50 +42,20 @@ type action struct {
 	reply  string // empty for none
 }
 
-// parseRules reads rules. It reports all mistakes at once.
 func parseRules(data []byte) (*rules, error) {
-	r := &rules{templates: map[string]*template.Template{}}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	r, decoder := new(rules), yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(r); err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
+		return nil, err
 	}
-	var problems []error
 	if r.Done == "" {
-		problems = append(problems, errors.New("done is not set: it names the label of handled tickets"))
-	}
-	for name, text := range r.Replies {
-		parsed, err := template.New(name).Option("missingkey=error").Parse(text)
-		if err == nil {
-			err = parsed.Execute(new(bytes.Buffer), map[string]string{"Name": "Ann"})
-		}
-		r.templates[name], problems = parsed, append(problems, err)
-	}
-	for i := range r.Rules {
-		rule := &r.Rules[i]
-		patterns := slices.DeleteFunc([]string{rule.Match}, func(s string) bool { return s == "" })
-		if len(rule.Words) > 0 {
-			quoted := make([]string, len(rule.Words))
-			for i, word := range rule.Words {
-				quoted[i] = regexp.QuoteMeta(word)
-			}
-			patterns = append(patterns, `(?i)(?:^|[^\pL\pN])(?:`+strings.Join(quoted, "|")+`)(?:[^\pL\pN]|$)`)
-		}
-		for _, pattern := range patterns {
-			compiled, err := regexp.Compile(pattern)
-			rule.conditions, problems = append(rule.conditions, compiled), append(problems, err)
-		}
-		if _, ok := r.Replies[rule.Reply]; rule.Reply != "" && !ok {
-			problems = append(problems, fmt.Errorf("rule %d: there is no reply %q", i+1, rule.Reply))
-		}
-	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
+		return nil, errors.New("done is not set: it names the label of handled tickets")
 	}
 	return r, nil
 }
 
-// resolve finds the labels, teams and users of the rules in the help desk.
+// resolve finds the labels, teams and users of the rules in the help desk. It reports all that are
+// missing at once.
 func (r *rules) resolve(ctx context.Context, client *supportbee.Client) error {
 	labels, err := client.Labels.List(ctx)
 	teams, err2 := client.Teams.List(ctx, nil)
@@ -99,37 +63,38 @@ func (r *rules) resolve(ctx context.Context, client *supportbee.Client) error {
 	if err := errors.Join(err, err2, err3); err != nil {
 		return err
 	}
-	var problems []error
-	need := func(kind, name string, found bool) {
-		if !found {
-			problems = append(problems, fmt.Errorf("the help desk has no %s %q", kind, name))
+	ids := make(map[string]int64)
+	for _, l := range labels {
+		ids["label "+l.Name] = int64(l.ID)
+	}
+	for _, t := range teams {
+		ids["team "+t.Name] = int64(t.ID)
+	}
+	for _, u := range users {
+		ids["agent "+strings.ToLower(u.Email)] = int64(u.ID)
+	}
+	var missing []error
+	find := func(kind, name string) int64 {
+		id, ok := ids[kind+" "+name]
+		if name != "" && !ok {
+			missing = append(missing, fmt.Errorf("the help desk has no %s %q", kind, name))
 		}
+		return id
 	}
 	for i := range r.Rules {
 		rule := &r.Rules[i]
 		for _, name := range rule.Labels {
-			need("label", name, slices.ContainsFunc(labels, func(l *supportbee.Label) bool { return l.Name == name }))
+			find("label", name)
 		}
-		if rule.Team != "" {
-			at := slices.IndexFunc(teams, func(t *supportbee.Team) bool { return t.Name == rule.Team })
-			if need("team", rule.Team, at >= 0); at >= 0 {
-				rule.team = teams[at].ID
-			}
-		}
-		if rule.User != "" {
-			at := slices.IndexFunc(users, func(u *supportbee.User) bool { return strings.EqualFold(u.Email, rule.User) })
-			if need("agent", rule.User, at >= 0); at >= 0 {
-				rule.user = users[at].ID
-			}
-		}
+		rule.team, rule.user = supportbee.TeamID(find("team", rule.Team)), supportbee.UserID(find("agent", strings.ToLower(rule.User)))
 	}
-	need("label", r.Done, slices.ContainsFunc(labels, func(l *supportbee.Label) bool { return l.Name == r.Done }))
-	return errors.Join(problems...)
+	find("label", r.Done)
+	return errors.Join(missing...)
 }
 
 // apply returns what to do with a ticket.
-func (r *rules) apply(t *supportbee.Ticket) (a action, err error) {
-	var reply string
+func (r *rules) apply(t *supportbee.Ticket) (a action) {
+	name, _, _ := strings.Cut(strings.TrimSpace(t.Requester.Name), " ")
 	for _, rule := range r.Rules {
 		if !rule.matches(t) {
 			continue
@@ -142,31 +107,19 @@ func (r *rules) apply(t *supportbee.Ticket) (a action, err error) {
 		if a.team == 0 && a.user == 0 {
 			a.team, a.user = rule.team, rule.user
 		}
-		if reply == "" {
-			reply = rule.Reply
+		if a.reply == "" {
+			a.reply = strings.ReplaceAll(rule.Reply, "{name}", name)
 		}
 	}
-	if reply != "" {
-		var text strings.Builder
-		err = r.templates[reply].Execute(&text, map[string]string{"Name": firstWord(t.Requester.Name)})
-		a.reply = text.String()
-	}
-	return a, err
+	return a
 }
 
 func (r *rule) matches(t *supportbee.Ticket) bool {
-	for _, condition := range r.conditions {
-		if !condition.MatchString(t.Subject) && !condition.MatchString(t.Content.Text) {
-			return false
-		}
+	if r.Match != nil && !r.Match.MatchString(t.Subject) && !r.Match.MatchString(t.Content.Text) {
+		return false
 	}
 	_, domain, _ := strings.Cut(t.Requester.Email, "@")
 	return len(r.From) == 0 || slices.ContainsFunc(r.From, func(from string) bool {
 		return strings.EqualFold(from, t.Requester.Email) || strings.EqualFold(from, domain)
 	})
-}
-
-func firstWord(name string) string {
-	first, _, _ := strings.Cut(strings.TrimSpace(name), " ")
-	return first
 }
