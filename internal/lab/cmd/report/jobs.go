@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +36,7 @@ func (e export) ideal(workers int) time.Duration {
 // jobs is what is measured of the SDK beyond single calls.
 type jobs struct {
 	hand, sdk      export
+	program        export // examples/export, which writes files and a database besides
 	byTickets      []point // seconds
 	byWorkers      []point
 	idealByWorkers []point
@@ -60,6 +65,14 @@ func measureJobs(ctx context.Context) (j jobs, err error) {
 	if j.sdk, err = measureExport(ctx, exportTickets, sdk(exportWorkers, true)); err != nil {
 		return j, err
 	}
+	program, err := newExportProgram(ctx)
+	if err != nil {
+		return j, err
+	}
+	defer program.remove()
+	if j.program, err = measureExport(ctx, exportTickets, program.run); err != nil {
+		return j, err
+	}
 	for _, tickets := range []int{1000, 10_000, 100_000} {
 		e, err := measureExport(ctx, tickets, sdk(1, false))
 		if err != nil {
@@ -80,6 +93,46 @@ func measureJobs(ctx context.Context) (j jobs, err error) {
 	}
 	j.desk, err = bench.MeasureDesk(ctx, 100_000, time.Second)
 	return j, err
+}
+
+// exportProgram is the program export of the module examples.
+type exportProgram struct{ folder string }
+
+func newExportProgram(ctx context.Context) (exportProgram, error) {
+	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", root).Output()
+	if err != nil {
+		return exportProgram{}, err
+	}
+	folder, err := os.MkdirTemp("", "export")
+	if err != nil {
+		return exportProgram{}, err
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(folder, "export"), "./export")
+	build.Dir = filepath.Join(strings.TrimSpace(string(dir)), "examples")
+	build.Env = append(os.Environ(), "GOWORK=off")
+	if out, err := build.CombinedOutput(); err != nil {
+		return exportProgram{}, fmt.Errorf("building examples/export: %w: %s", err, out)
+	}
+	return exportProgram{folder}, nil
+}
+
+func (p exportProgram) remove() { _ = os.RemoveAll(p.folder) }
+
+// run exports a desk into a new directory and returns the number of tickets that the program says
+// are in it.
+func (p exportProgram) run(ctx context.Context, d *bench.Desk) (tickets int, err error) {
+	dir, err := os.MkdirTemp(p.folder, "backup")
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(p.folder, "export"), "-dir", dir, "-workers", strconv.Itoa(exportWorkers), "-rate", "1000000")
+	cmd.Env = append(os.Environ(), "SUPPORTBEE_BASE_URL="+d.URL, "SUPPORTBEE_TOKEN="+d.Token)
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, fmt.Errorf("examples/export: %w", err)
+	}
+	_, err = fmt.Sscanf(strings.TrimPrefix(string(out), dir+": "), "%d tickets", &tickets)
+	return tickets, err
 }
 
 // measureExport lets a program export so many tickets from a desk of its own.
@@ -146,8 +199,9 @@ func (j jobs) markdown() string {
 	}{{"hand-written, one request after the other", j.hand}, {fmt.Sprintf("supportbee, %d workers", exportWorkers), j.sdk}} {
 		line("| %s | %.1f s | %.1f MiB | %d |", e.name, e.took.Seconds(), e.peak, e.requests)
 	}
+	line("| the program examples/export, %d workers | %.1f s | | %d |", exportWorkers, j.program.took.Seconds(), j.program.requests)
 	line("\nThe ideal for %d workers is requests ÷ %d × 5 ms: %.1f s; the SDK takes %.2f of it. The memory is that above the start, what awaits", exportWorkers, exportWorkers, j.sdk.ideal(exportWorkers).Seconds(), j.sdk.took.Seconds()/j.sdk.ideal(exportWorkers).Seconds())
-	line("collection and the server in the same process included.")
+	line("collection and the server in the same process included. The program also writes files and an SQLite database, and watches for changes in the end.")
 	line("\n| export of tickets alone | seconds |\n|---|---|")
 	for _, p := range j.byTickets {
 		line("| %.0f | %.2f |", p.x, p.y)

@@ -31,6 +31,7 @@ func twice(share float64) *results {
 		},
 		jobs: jobs{
 			hand: export{took: 100 * time.Second, requests: 40_200}, sdk: export{took: time.Duration(50 * share * float64(time.Second)), peak: 7, requests: 40_210},
+			program: export{took: 30 * time.Second, requests: 40_230},
 			byTickets: []point{{1000, 0.1}, {100_000, 10}}, byWorkers: []point{{1, 10}, {32, 0.4}}, idealByWorkers: []point{{1, 9}, {32, 0.3}},
 			with: bench.Sample{Nanoseconds: 4000 * share}, observers: []observed{{"logger", 1.25, 100, 5}}, desk: []bench.DeskFigure{{What: "Close", Value: "8 ms"}},
 		},
@@ -179,4 +180,14 @@ func TestSamplesAddUp(t *testing.T) {
 	assert.Equal(t, bench.Sample{Runs: 4, Nanoseconds: 40, Bytes: 70, Allocs: 7}, one.Plus(three))
 	assert.Equal(t, one, bench.Sample{}.Plus(one))
 	assert.Equal(t, 60*time.Nanosecond, three.Took())
+}
+
+func TestExportProgram(t *testing.T) {
+	t.Parallel()
+	program, err := newExportProgram(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(program.remove)
+	e, err := measureExport(t.Context(), 120, program.run)
+	require.NoError(t, err)
+	assert.Greater(t, e.requests, int64(2*120))
 }
