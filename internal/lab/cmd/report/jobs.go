@@ -36,7 +36,7 @@ func (e export) ideal(workers int) time.Duration {
 // jobs is what is measured of the SDK beyond single calls.
 type jobs struct {
 	hand, sdk      export
-	program        export // examples/export, which writes files and a database besides
+	program        export  // examples/export, which writes files and a database besides
 	byTickets      []point // seconds
 	byWorkers      []point
 	idealByWorkers []point

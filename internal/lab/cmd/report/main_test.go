@@ -31,7 +31,7 @@ func twice(share float64) *results {
 		},
 		jobs: jobs{
 			hand: export{took: 100 * time.Second, requests: 40_200}, sdk: export{took: time.Duration(50 * share * float64(time.Second)), peak: 7, requests: 40_210},
-			program: export{took: 30 * time.Second, requests: 40_230},
+			program:   export{took: 30 * time.Second, requests: 40_230},
 			byTickets: []point{{1000, 0.1}, {100_000, 10}}, byWorkers: []point{{1, 10}, {32, 0.4}}, idealByWorkers: []point{{1, 9}, {32, 0.3}},
 			with: bench.Sample{Nanoseconds: 4000 * share}, observers: []observed{{"logger", 1.25, 100, 5}}, desk: []bench.DeskFigure{{What: "Close", Value: "8 ms"}},
 		},
