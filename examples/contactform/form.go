@@ -3,8 +3,9 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/rand"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"html/template"
@@ -23,12 +24,9 @@ const (
 )
 
 var (
-	//go:embed form.html
-	formHTML string
-	//go:embed style.css
-	style string
-
-	form = template.Must(template.New("form").Parse(formHTML))
+	//go:embed form.html style.css
+	files embed.FS
+	form  = template.Must(template.ParseFS(files, "form.html"))
 
 	// A file must have one of these types by its content, whatever its name says.
 	fileTypes = []string{"image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf", "text/plain; charset=utf-8"}
@@ -36,18 +34,23 @@ var (
 
 // message is what somebody has written. It is what the queue stores.
 type message struct {
-	ID       string // of the form that was filled in; one that is sent again unchanged is the same message
-	Values   map[string]string
-	FileName string
-	FileType string
-	File     []byte
+	ID         string // of the form that was filled in; one that is sent again unchanged is the same message
+	Values     map[string]string
+	FileName   string
+	FileType   string
+	File       []byte
+	Attachment supportbee.AttachmentID // when the file is uploaded
 }
 
 // params returns the ticket for a message.
 func (m message) params() supportbee.TicketParams {
+	content := supportbee.Text(m.Values["text"])
+	if m.Attachment != 0 {
+		content = content.Attach(m.Attachment)
+	}
 	return supportbee.TicketParams{
 		Subject: cmp.Or(m.Values["subject"], "Message from the contact form"), RequesterName: m.Values["name"], RequesterEmail: m.Values["email"],
-		Content: supportbee.Text(m.Values["text"]), NotifyRequester: true,
+		Content: content, NotifyRequester: true,
 	}
 }
 
@@ -69,16 +72,13 @@ func (p page) Field(name, label, kind, complete string) field {
 func (page) MaxMB() int { return maxFile >> 20 }
 
 // newSite returns the handler of the form, which stores messages with put.
-func newSite(put func(*http.Request, message) error) http.Handler {
+func newSite(put func(context.Context, message) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		show(w, http.StatusOK, page{message: message{ID: rand.Text()}})
 	})
 	mux.HandleFunc("GET /thanks", func(w http.ResponseWriter, _ *http.Request) { show(w, http.StatusOK, page{Sent: true}) })
-	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/css; charset=utf-8")
-		_, _ = io.WriteString(w, style)
-	})
+	mux.Handle("GET /style.css", http.FileServerFS(files))
 	mux.HandleFunc("POST /{$}", func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		m, problems, err := read(r)
@@ -90,7 +90,7 @@ func newSite(put func(*http.Request, message) error) http.Handler {
 		case len(problems) > 0:
 			show(w, http.StatusUnprocessableEntity, page{message: m, Errors: problems})
 		default:
-			if err := put(r, m); err != nil {
+			if err := put(r.Context(), m); err != nil {
 				http.Error(w, "Your message could not be stored. Please go back and try again.", http.StatusServiceUnavailable)
 				return
 			}
@@ -106,11 +106,10 @@ func show(w http.ResponseWriter, status int, p page) {
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 		return
 	}
-	header := w.Header()
-	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes())
 }
@@ -152,6 +151,7 @@ func read(r *http.Request) (m message, problems map[string]string, err error) {
 			m.Values[name] = strings.TrimSpace(string(data))
 		}
 	}
+	m.ID = cmp.Or(m.ID, rand.Text())
 	m.check(problems)
 	return m, problems, nil
 }
@@ -160,9 +160,6 @@ func read(r *http.Request) (m message, problems map[string]string, err error) {
 func (m *message) check(problems map[string]string) {
 	if m.Values["text"] == "" && problems["text"] == "" {
 		problems["text"] = "Please write a message."
-	}
-	if m.ID == "" || len(m.ID) > 64 {
-		m.ID = rand.Text()
 	}
 	fields := map[string]string{"RequesterEmail": "email", "RequesterName": "name", "Subject": "subject", "Content": "text"}
 	var invalid *supportbee.ArgumentError

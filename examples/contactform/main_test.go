@@ -23,10 +23,10 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/supportbee-go/supportbee/supportbeeservice"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
@@ -97,7 +97,7 @@ func TestForm(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var stored []message
-			site := newSite(func(_ *http.Request, m message) error { stored = append(stored, m); return nil })
+			site := newSite(func(_ context.Context, m message) error { stored = append(stored, m); return nil })
 			w := post(t, site, tt.fields, tt.fileName, tt.file, tt.headers...)
 			assert.Equal(t, tt.status, w.Code)
 			for _, part := range tt.shown {
@@ -117,14 +117,14 @@ func TestForm(t *testing.T) {
 	}
 	t.Run("cannot be stored", func(t *testing.T) {
 		t.Parallel()
-		site := newSite(func(*http.Request, message) error { return errors.New("disk full") })
+		site := newSite(func(context.Context, message) error { return errors.New("disk full") })
 		assert.Equal(t, http.StatusServiceUnavailable, post(t, site, good, "", nil).Code)
 	})
 	t.Run("fields that are not in the form", func(t *testing.T) {
 		t.Parallel()
 		fields := with("more", "x")
 		var stored message
-		site := newSite(func(_ *http.Request, m message) error { stored = m; return nil })
+		site := newSite(func(_ context.Context, m message) error { stored = m; return nil })
 		assert.Equal(t, http.StatusSeeOther, post(t, site, fields, "", nil).Code)
 		assert.Equal(t, map[string]string{"name": "Ann Archer", "email": "ann@example.com", "subject": "Kettle", "text": "It leaks."}, stored.Values)
 	})
@@ -134,7 +134,7 @@ func TestForm(t *testing.T) {
 		for i := range 1 + maxForm/maxField {
 			fields[fmt.Sprint("x", i)] = strings.Repeat("x", maxField)
 		}
-		site := newSite(func(*http.Request, message) error { return nil })
+		site := newSite(func(context.Context, message) error { return nil })
 		assert.Equal(t, http.StatusBadRequest, post(t, site, fields, "", nil).Code)
 	})
 	t.Run("no form", func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestKilledFormsLoseNothing(t *testing.T) {
 				require.NoError(t, q.put(ctx, m))
 				require.NoError(t, q.put(ctx, m), "the form was sent twice")
 			}
-			q.run(ctx)
+			require.ErrorIs(t, q.run(ctx), context.Canceled)
 			require.NoError(t, q.db.Close())
 		}
 		chaos := desk.InjectChaos(0.1, 2)
@@ -226,9 +226,9 @@ func TestRejectedMessages(t *testing.T) {
 	}
 	require.NoError(t, q.next(t.Context()))
 	require.NoError(t, q.next(t.Context()))
-	all, rejected, err := q.waiting(t.Context())
+	waiting, rejected, err := q.count(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, [2]int{1, 1}, [2]int{all, rejected})
+	assert.Equal(t, [2]int{0, 1}, [2]int{waiting, rejected})
 	desk.AssertMailed(t, "ann@example.com")
 	assert.Contains(t, log.String(), "message rejected")
 	assert.NotContains(t, log.String(), "ann@")
@@ -276,7 +276,7 @@ func TestFormsSentAgain(t *testing.T) {
 	assert.ElementsMatch(t, []string{want, edited.Values["text"], want + string(withFile.File), want + string(other.File)}, got)
 	desk.AssertMailed(t, "ann@example.com", "ann@example.com", "ann@example.com", "ann@example.com")
 	var kept int
-	require.NoError(t, q.db.QueryRowContext(t.Context(), `SELECT count(*) FROM messages WHERE message <> '' OR file IS NOT NULL`).Scan(&kept))
+	require.NoError(t, q.db.QueryRowContext(t.Context(), `SELECT count(*) FROM messages WHERE message <> ''`).Scan(&kept))
 	assert.Zero(t, kept, "no text is kept")
 }
 
@@ -294,21 +294,28 @@ func TestDryRunLeavesTheQueueAlone(t *testing.T) {
 	stop()
 	require.NoError(t, run(stopped, []string{"-dry-run", "-queue", path, "-addr", "127.0.0.1:0"}, io.Discard))
 	require.Error(t, run(stopped, []string{"-queue", path, "-addr", "127.0.0.1:0"}, io.Discard), "the queue is in use")
-	all, _, err := q.waiting(t.Context())
+	waiting, _, err := q.count(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, 1, all)
+	assert.Equal(t, 1, waiting)
 }
 
 func TestMonitoring(t *testing.T) {
 	t.Parallel()
-	q, err := openQueue(filepath.Join(t.TempDir(), "queue.db"), supportbeetest.New(t, supportbeetest.InMemory()).Client())
+	desk := supportbeetest.New(t)
+	desk.Inject(supportbeetest.Match{}, supportbeetest.Status(http.StatusServiceUnavailable))
+	q, err := openQueue(filepath.Join(t.TempDir(), "queue.db"), desk.Client())
 	require.NoError(t, err)
+	q.log = slog.New(slog.DiscardHandler)
 	require.NoError(t, q.put(t.Context(), message{ID: "a", Values: map[string]string{"email": "ann@example.com", "text": "Hello"}}))
-	handler := monitoring(prometheus.NewRegistry(), q)
+	service := supportbeeservice.New(t.Context())
+	_, url := serve(service, q, "127.0.0.1:0", "127.0.0.1:0")
 	get := func(path string) (int, string) {
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
-		return w.Code, w.Body.String()
+		res, err := http.Get(url + path)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		return res.StatusCode, string(body)
 	}
 	status, _ := get("/healthz")
 	assert.Equal(t, http.StatusOK, status)
@@ -318,6 +325,7 @@ func TestMonitoring(t *testing.T) {
 	require.NoError(t, q.db.Close())
 	status, _ = get("/healthz")
 	assert.Equal(t, http.StatusServiceUnavailable, status)
+	require.NoError(t, service.Stop())
 }
 
 func TestDemo(t *testing.T) {
@@ -332,15 +340,12 @@ func TestBrowser(t *testing.T) {
 	ctx := chromium(t)
 	desk := supportbeetest.New(t)
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
-	serving, stop := context.WithCancel(t.Context())
-	urls, ended := make(chan string, 1), make(chan error, 1)
-	go func() {
-		ended <- serve(serving, desk.Client(), config{
-			address: "127.0.0.1:0", metrics: "127.0.0.1:0", database: filepath.Join(t.TempDir(), "queue.db"), settle: time.Millisecond,
-			ready: func(url string, _ *queue) { urls <- url },
-		})
-	}()
-	t.Cleanup(func() { stop(); assert.NoError(t, <-ended) })
+	q, err := openQueue(filepath.Join(t.TempDir(), "queue.db"), desk.Client())
+	require.NoError(t, err)
+	q.settle = time.Millisecond
+	service := supportbeeservice.New(context.WithoutCancel(t.Context())) // until the browser has ended
+	url, _ := serve(service, q, "127.0.0.1:0", "127.0.0.1:0")
+	t.Cleanup(func() { assert.NoError(t, errors.Join(service.Stop(), q.db.Close())) })
 	file := filepath.Join(t.TempDir(), "leak.png")
 	require.NoError(t, os.WriteFile(file, png, 0o600))
 	text := func(selector string) string {
@@ -364,7 +369,7 @@ func TestBrowser(t *testing.T) {
 		}, time.Minute, 20*time.Millisecond)
 	}
 	do(ctx, t, chromedp.EmulateViewport(1280, 1030))
-	do(ctx, t, chromedp.Navigate(<-urls))
+	do(ctx, t, chromedp.Navigate(url))
 	assert.Equal(t, "Contact us", text("h1"))
 	fill(map[string]string{"name": "Ann Archer", "email": "ann@", "subject": "The kettle leaks"})
 	send()

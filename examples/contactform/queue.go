@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	clockSkew = 5 * time.Minute // how far the clock of this machine may be ahead of the help desk's
-	remember  = 24 * time.Hour  // how long a form that is sent again is recognized
+	clockSkew = 5 * time.Minute  // how far the clock of this machine may be ahead of the help desk's
+	retryWait = 30 * time.Second // before a message that could not be sent is due again
 )
 
 // queue holds messages until they are tickets. Then only their keys are kept.
@@ -26,8 +26,6 @@ type queue struct {
 	db     *sql.DB
 	client *supportbee.Client
 	settle time.Duration // see supportbee.OnceOptions; 0 is its default
-	sent   func()
-	wake   chan struct{}
 	log    *slog.Logger
 }
 
@@ -39,121 +37,103 @@ func openQueue(path string, client *supportbee.Client) (*queue, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // the one that has the lock
-	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, stored INTEGER NOT NULL, sent INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-		message TEXT NOT NULL, file BLOB, attachment INTEGER NOT NULL DEFAULT 0, rejected TEXT NOT NULL DEFAULT '')`)
+	// A message that is a ticket or was rejected is never due, which is NULL.
+	_, err = db.Exec(`CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, stored INTEGER NOT NULL, due INTEGER, message BLOB NOT NULL, rejected TEXT)`)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &queue{db: db, client: client, sent: func() {}, wake: make(chan struct{}, 1), log: slog.Default()}, nil
+	return &queue{db: db, client: client, log: slog.Default()}, nil
 }
 
 // put stores a message before it returns. It ignores one that was stored before.
 func (q *queue) put(ctx context.Context, m message) error {
-	file := m.File
-	m.File = nil
-	text, err := json.Marshal(m)
+	data, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
 	// A form that was changed before it was sent again has the same ID and is another message.
-	key := fmt.Sprintf("%x", sha256.Sum256(append(text, file...)))
+	key := fmt.Sprintf("%x", sha256.Sum256(data))
 	now := time.Now().UnixMilli()
-	_, err = q.db.ExecContext(ctx, `INSERT INTO messages (id, stored, due, message, file) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, key, now, now, text, file)
-	select {
-	case q.wake <- struct{}{}:
-	default:
+	_, err = q.db.ExecContext(ctx, `INSERT INTO messages (id, stored, due, message) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, key, now, now, data)
+	if err != nil {
+		q.log.Error("message not stored", "error", err)
 	}
 	return err
 }
 
 // run sends the messages until ctx is done.
-func (q *queue) run(ctx context.Context) {
-	for ctx.Err() == nil {
+func (q *queue) run(ctx context.Context) error {
+	for {
 		err := q.next(ctx)
-		if err == nil {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
 			continue
-		}
-		if !errors.Is(err, sql.ErrNoRows) && ctx.Err() == nil {
+		case !errors.Is(err, sql.ErrNoRows):
 			q.log.Error("queue failed", "error", err)
 		}
 		select {
-		case <-q.wake:
-		case <-time.After(time.Second): // a message can be due again
 		case <-ctx.Done():
+		case <-time.After(time.Second):
 		}
 	}
 }
 
 // next sends the message that has been due for longest. If it cannot be sent, it is due again later.
 func (q *queue) next(ctx context.Context) error {
-	var id, text string
-	var file []byte
-	var stored, attempts, attachment int64
-	now := time.Now()
-	row := q.db.QueryRowContext(ctx, `SELECT id, stored, attempts, message, file, attachment FROM messages WHERE sent = 0 AND rejected = '' AND due <= ? ORDER BY due LIMIT 1`, now.UnixMilli())
-	if err := row.Scan(&id, &stored, &attempts, &text, &file, &attachment); err != nil {
+	var id string
+	var stored int64
+	var data []byte
+	row := q.db.QueryRowContext(ctx, `SELECT id, stored, message FROM messages WHERE due <= ? ORDER BY due LIMIT 1`, time.Now().UnixMilli())
+	if err := row.Scan(&id, &stored, &data); err != nil {
 		return err
 	}
 	var m message
-	if err := json.Unmarshal([]byte(text), &m); err != nil {
+	if err := json.Unmarshal(data, &m); err != nil {
 		return err
 	}
-	m.File = file
-	err := q.send(ctx, id, m, time.UnixMilli(stored), supportbee.AttachmentID(attachment))
-	switch {
+	err := q.send(ctx, id, m, time.UnixMilli(stored))
+	switch { // records of the SDK's errors do not have what the server said, which can repeat what somebody wrote
 	case ctx.Err() != nil:
 		return ctx.Err() // the next run looks for the ticket before it sends the message
 	case err == nil:
-		q.sent()
-		if _, err = q.db.ExecContext(ctx, `UPDATE messages SET sent = ?, message = '', file = NULL WHERE id = ?`, time.Now().UnixMilli(), id); err != nil {
-			return err
-		}
-		_, err = q.db.ExecContext(ctx, `DELETE FROM messages WHERE sent BETWEEN 1 AND ?`, now.Add(-remember).UnixMilli())
-		return err
+		_, err = q.db.ExecContext(ctx, `UPDATE messages SET due = NULL, message = '' WHERE id = ?`, id)
 	case errors.Is(err, supportbee.ErrValidation), errors.Is(err, supportbee.ErrInvalidArgument):
-		q.log.Error("message rejected: see the table messages", "id", id, "error", withoutText(err))
-		_, err = q.db.ExecContext(ctx, `UPDATE messages SET rejected = ? WHERE id = ?`, err.Error(), id)
-		return err
+		q.log.Error("message rejected: see the table messages", "id", id, "error", err)
+		_, err = q.db.ExecContext(ctx, `UPDATE messages SET due = NULL, rejected = ? WHERE id = ?`, err.Error(), id)
+	default:
+		q.log.Warn("message not sent yet", "id", id, "retry_after", retryWait, "error", err)
+		_, err = q.db.ExecContext(ctx, `UPDATE messages SET due = ? WHERE id = ?`, time.Now().Add(retryWait).UnixMilli(), id)
 	}
-	wait := min(time.Second<<min(attempts, 9), 5*time.Minute)
-	q.log.Warn("message not sent yet", "id", id, "retry_after", wait, "error", withoutText(err))
-	_, err = q.db.ExecContext(ctx, `UPDATE messages SET attempts = attempts + 1, due = ? WHERE id = ?`, time.Now().Add(wait).UnixMilli(), id)
 	return err
 }
 
 // send creates the ticket of a message, unless it is there. A file is uploaded once: it cannot be
 // deleted.
-func (q *queue) send(ctx context.Context, id string, m message, stored time.Time, attachment supportbee.AttachmentID) error {
+func (q *queue) send(ctx context.Context, id string, m message, stored time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // much longer than what CreateOnce may wait
 	defer cancel()
-	params := m.params()
-	if m.FileName != "" {
-		if attachment == 0 {
-			file, err := q.client.Attachments.Upload(ctx, m.FileName, bytes.NewReader(m.File), &supportbee.UploadOptions{ContentType: m.FileType})
-			if err != nil {
-				return err
-			}
-			attachment = file.ID
-			if _, err := q.db.ExecContext(ctx, `UPDATE messages SET attachment = ?, file = NULL WHERE id = ?`, attachment, id); err != nil {
-				return err
-			}
+	if m.FileName != "" && m.Attachment == 0 {
+		file, err := q.client.Attachments.Upload(ctx, m.FileName, bytes.NewReader(m.File), &supportbee.UploadOptions{ContentType: m.FileType})
+		if err != nil {
+			return err
 		}
-		params.Content = params.Content.Attach(attachment)
+		m.Attachment, m.File = file.ID, nil
+		data, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		if _, err := q.db.ExecContext(ctx, `UPDATE messages SET message = ? WHERE id = ?`, data, id); err != nil {
+			return err
+		}
 	}
-	_, err := q.client.Tickets.CreateOnce(ctx, params, &supportbee.OnceOptions{Since: stored.Add(-clockSkew), Settle: q.settle})
+	_, err := q.client.Tickets.CreateOnce(ctx, m.params(), &supportbee.OnceOptions{Since: stored.Add(-clockSkew), Settle: q.settle})
 	return err
 }
 
-// waiting returns how many messages are not sent, and how many of these never will be.
-func (q *queue) waiting(ctx context.Context) (all, rejected int, err error) {
-	err = q.db.QueryRowContext(ctx, `SELECT count(*), count(CASE WHEN rejected <> '' THEN 1 END) FROM messages WHERE sent = 0`).Scan(&all, &rejected)
-	return all, rejected, err
-}
-
-// withoutText returns an error without what the server said, which can repeat what somebody wrote.
-func withoutText(err error) any {
-	if apiErr, ok := errors.AsType[*supportbee.Error](err); ok {
-		return apiErr.LogValue()
-	}
-	return err
+// count returns how many messages are to be sent, and how many the help desk has rejected.
+func (q *queue) count(ctx context.Context) (waiting, rejected int, err error) {
+	err = q.db.QueryRowContext(ctx, `SELECT count(due), count(rejected) FROM messages`).Scan(&waiting, &rejected)
+	return waiting, rejected, err
 }

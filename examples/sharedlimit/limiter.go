@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,36 +23,34 @@ import (
 //
 // If Redis cannot be reached, Wait returns [ErrUnavailable]: the call fails, and nothing was sent.
 type Limiter struct {
-	stopped      context.Context
 	redis        redis.Scripter
 	key          string
 	limit        int
 	per, timeout time.Duration
-
-	mu      sync.Mutex
-	pending []place // requests of this process without a response, oldest first
 }
 
 // ErrUnavailable is the error of a request that was not sent because Redis could not be reached.
 var ErrUnavailable = errors.New("the shared limit cannot be read from Redis")
 
-type place struct {
-	id    string
-	taken time.Time
+// NewLimiter returns a limiter of limit requests in any time as long as per. The timeout is that of
+// an attempt; see [supportbee.WithTimeout].
+func NewLimiter(client redis.Scripter, key string, limit int, per, timeout time.Duration) *Limiter {
+	// A hundredth more, because the clocks of Redis and the server may differ in speed.
+	return &Limiter{redis: client, key: key, limit: limit, per: per + per/100, timeout: timeout}
 }
 
-// NewLimiter returns a limiter of limit requests in any time as long as per. The timeout is that of
-// an attempt; see [supportbee.WithTimeout]. When ctx is done, no more requests may be sent; those in
-// progress are not cancelled.
-func NewLimiter(ctx context.Context, client redis.Scripter, key string, limit int, per, timeout time.Duration) *Limiter {
-	// A hundredth more, because the clocks of Redis and the server may differ in speed.
-	return &Limiter{stopped: ctx, redis: client, key: key, limit: limit, per: per + per/100, timeout: timeout}
-}
+// placeKey is the key of the place of an operation's attempt, a *string, in its context.
+type placeKey struct{}
 
 // Options returns the options of a client whose requests l limits. With [supportbee.WithLimiter]
 // alone the limit is kept, too, but each request takes its place for timeout longer.
 func (l *Limiter) Options() []supportbee.Option {
-	return []supportbee.Option{supportbee.WithLimiter(l), supportbee.WithTimeout(l.timeout), supportbee.WithObserver(supportbee.Observer{Attempt: l.ended})}
+	return []supportbee.Option{supportbee.WithLimiter(l), supportbee.WithTimeout(l.timeout), supportbee.WithObserver(supportbee.Observer{
+		Start: func(ctx context.Context, _ supportbee.Operation) context.Context {
+			return context.WithValue(ctx, placeKey{}, new(string))
+		},
+		Attempt: l.ended,
+	})}
 }
 
 // take takes a place and returns 0, or returns the microseconds until the next one is free. The
@@ -64,81 +61,58 @@ var take = redis.NewScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local limit, per, timeout = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - per))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - per)
 if redis.call('ZCARD', KEYS[1]) >= limit and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
 	local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 	return tonumber(first[2]) + per - now
 end
-redis.call('ZADD', KEYS[1], string.format('%.0f', now + timeout), ARGV[1])
-redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (per + timeout) / 1000 + 1000))
+redis.call('ZADD', KEYS[1], now + timeout, ARGV[1])
+redis.call('EXPIRE', KEYS[1], math.ceil((per + timeout) / 1000000) + 1)
 return 0`)
 
 // end sets the time at which the server can have counted a request at the latest to now.
 var end = redis.NewScript(`
 local time = redis.call('TIME')
-redis.call('ZADD', KEYS[1], string.format('%.0f', time[1] * 1000000 + time[2]), ARGV[1])
-redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (ARGV[3] + ARGV[4]) / 1000 + 1000))
-return 0`)
+return redis.call('ZADD', KEYS[1], 'XX', time[1] * 1000000 + time[2], ARGV[1])`)
 
 func (l *Limiter) run(ctx context.Context, script *redis.Script, id string) (time.Duration, error) {
 	us, err := script.Run(ctx, l.redis, []string{l.key}, id, l.limit, l.per.Microseconds(), l.timeout.Microseconds()).Int64()
 	return time.Duration(us) * time.Microsecond, err
 }
 
-// Wait returns nil when a request may be sent. It returns an error at once if that is after the
-// deadline of ctx.
+// Wait returns nil when a request may be sent.
 func (l *Limiter) Wait(ctx context.Context) error {
 	if op, ok := supportbee.OperationFrom(ctx); !ok || op.Name != "Tickets.Create" {
 		return nil
 	}
 	id := rand.Text()
 	for {
-		taken := time.Now()
 		wait, err := l.run(ctx, take, id)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case l.stopped.Err() != nil:
-			return context.Cause(l.stopped)
 		case err != nil:
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		case wait <= 0:
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.pending = append(l.pending, place{id: id, taken: taken})
+			if place, ok := ctx.Value(placeKey{}).(*string); ok {
+				*place = id
+			}
 			return nil
-		}
-		// The response of a request that is still counted with its timeout may come before that.
-		if deadline, ok := ctx.Deadline(); ok && time.Now().Add(wait-l.timeout).After(deadline) {
-			return fmt.Errorf("the shared limit is used up for up to %s: %w", wait.Round(time.Millisecond), context.DeadlineExceeded)
 		}
 		select {
 		case <-ctx.Done():
-		case <-l.stopped.Done():
-		case <-time.After(min(wait, time.Second)):
+		case <-time.After(min(wait, time.Second)): // the response of a request can free a place before
 		}
 	}
 }
 
-// ended is called after each attempt. Which of the places of this process it frees does not matter,
-// if it is that of the oldest one.
+// ended is called after each attempt.
 func (l *Limiter) ended(ctx context.Context, attempt supportbee.Attempt) {
-	if attempt.Op != "Tickets.Create" {
+	place, ok := ctx.Value(placeKey{}).(*string)
+	if !ok || *place == "" || attempt.StatusCode == 0 { // without a response, the server can still receive it
 		return
-	}
-	id := rand.Text()
-	l.mu.Lock()
-	for len(l.pending) > 0 && time.Since(l.pending[0].taken) > l.timeout {
-		l.pending = l.pending[1:] // an attempt that was not made, since its context ended
-	}
-	if len(l.pending) > 0 {
-		id, l.pending = l.pending[0].id, l.pending[1:]
-	}
-	l.mu.Unlock()
-	if attempt.StatusCode == 0 {
-		return // the server can still receive it
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_, _ = l.run(ctx, end, id) // if it fails, the place is taken until the timeout
+	_, _ = l.run(ctx, end, *place) // if it fails, the place is taken until the timeout
 }
