@@ -36,11 +36,11 @@ func (b *backup) run(ctx context.Context) error {
 		return b.watch(ctx, &watched)
 	}
 	err := b.export(ctx, &exported)
-	if err != nil && !errors.Is(err, supportbee.ErrIncomplete) {
+	if err != nil && (!errors.Is(err, supportbee.ErrIncomplete) || exported.IsZero()) {
 		return err
 	}
 	// If only tickets that cannot be read are missing, the export is complete nevertheless.
-	// Otherwise Watch rejects its checkpoint.
+	// Otherwise Watch rejects its checkpoint, unless that is zero: then it would begin at this time.
 	return errors.Join(err, b.watch(ctx, &exported))
 }
 
@@ -81,7 +81,7 @@ func (b *backup) watch(ctx context.Context, checkpoint *supportbee.Checkpoint) e
 	}
 	for ticket, err := range b.client.Tickets.Watch(ctx, checkpoint, opts) {
 		if err != nil {
-			return errors.Join(err, b.store.commit("watch", *checkpoint))
+			return err // without the checkpoint, which may be that of an export that is not complete
 		}
 		if has, err := b.store.has(ticket); err != nil {
 			return err

@@ -310,6 +310,39 @@ func TestWhatIsGoneDoesNotStopTheBackup(t *testing.T) {
 	assert.True(t, got[second].Deleted)
 }
 
+func TestAnIncompleteExportIsResumed(t *testing.T) {
+	t.Parallel()
+	for _, skip := range []int{0, 4} { // before the first ticket, and later
+		testIncompleteExport(t, skip)
+	}
+}
+
+func testIncompleteExport(t *testing.T, skip int) {
+	t.Helper()
+	desk := supportbeetest.New(t)
+	desk.AddTickets(300)
+	fault := desk.Inject(supportbeetest.Match{Op: "Tickets.List", Skip: skip}, supportbeetest.Fault{Name: "reverse", Wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			recorder := httptest.NewRecorder()
+			r.Header.Del("Accept-Encoding")
+			next.ServeHTTP(recorder, r)
+			var page map[string]any
+			if assert.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &page)) {
+				slices.Reverse(page["tickets"].([]any))
+			}
+			w.Header().Set("Content-Type", "application/json")
+			assert.NoError(t, json.NewEncoder(w).Encode(page))
+		})
+	}})
+	dir := t.TempDir()
+	b := newBackup(t, desk, dir)
+	require.ErrorIs(t, b.run(t.Context()), supportbee.ErrIncomplete)
+	fault.Remove()
+	require.NoError(t, b.run(t.Context()))
+	require.NoError(t, b.store.Close())
+	assertBackup(t, desk, dir)
+}
+
 func TestMembersOfTheServerAreKept(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
