@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -23,9 +23,7 @@ type backup struct {
 	store    *store
 	workers  int                   // tickets that are fetched at a time
 	follow   bool                  // whether to go on until the context ends
-	interval time.Duration         // between polls for changes, at least
 	progress func(done, total int) // of the export
-	log      *slog.Logger
 }
 
 // run exports all tickets, unless that is done, and then stores what has changed since.
@@ -38,108 +36,67 @@ func (b *backup) run(ctx context.Context) error {
 		return b.watch(ctx, &watched)
 	}
 	err := b.export(ctx, &exported)
-	if err != nil && !errors.Is(err, supportbee.ErrIncomplete) {
+	if err != nil && (!errors.Is(err, supportbee.ErrIncomplete) || exported.IsZero()) {
 		return err
 	}
 	// If only tickets that cannot be read are missing, the export is complete nevertheless.
-	// Otherwise Watch rejects its checkpoint.
+	// Otherwise Watch rejects its checkpoint, unless that is zero: then it would begin at this time.
 	return errors.Join(err, b.watch(ctx, &exported))
 }
 
 // export stores all tickets, newest first.
 func (b *backup) export(ctx context.Context, checkpoint *supportbee.Checkpoint) error {
-	var records sync.Map // by ticket
+	var prepared sync.Map // records by ticket
 	opts := &supportbee.ExportOptions{
 		Workers: b.workers, Progress: b.progress,
 		Prepare: func(ctx context.Context, ticket *supportbee.Ticket) error {
 			r, err := b.fetch(ctx, ticket)
-			records.Store(ticket, r)
+			prepared.Store(ticket, r)
 			return err
 		},
 	}
+	var records []*record
 	for ticket, err := range b.client.Tickets.Export(ctx, checkpoint, opts) {
 		if err != nil { // also that of an interrupt
-			return errors.Join(err, b.store.commit("export", *checkpoint))
+			return errors.Join(err, b.store.commit("export", *checkpoint, records...))
 		}
-		r, _ := records.LoadAndDelete(ticket)
-		if err := b.store.add(r.(*record)); err != nil {
-			return err
-		}
-		if b.store.added == 100 || time.Since(b.store.begun) > time.Second {
-			if err := b.store.commit("export", *checkpoint); err != nil {
+		r, _ := prepared.LoadAndDelete(ticket)
+		records = append(records, r.(*record))
+		if len(records) == 20 {
+			if err := b.store.commit("export", *checkpoint, records...); err != nil {
 				return err
 			}
+			records = nil
 		}
 	}
-	return b.store.commit("export", *checkpoint)
+	return b.store.commit("export", *checkpoint, records...)
 }
-
-var errCaughtUp = errors.New("caught up")
 
 // watch stores tickets with new activity as further lines. Unless b.follow is set, it ends when
 // there are no more.
 func (b *backup) watch(ctx context.Context, checkpoint *supportbee.Checkpoint) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	// Between polls, Watch is idle for b.interval: it is caught up if it is idle for a third of that
-	// after a list was read. Failures do not count. If the machine stalls, so that this ends the
-	// watch too early, nothing is lost: the next run continues at the checkpoint.
-	idle := time.AfterFunc(time.Hour, func() { cancel(errCaughtUp) })
-	idle.Stop()
-	wait := func() {
-		if !b.follow {
-			idle.Reset(b.interval / 3)
-		}
-	}
-	client := b.client.With(supportbee.WithObserver(supportbee.Observer{
-		Start: func(ctx context.Context, _ supportbee.Operation) context.Context {
-			idle.Stop()
-			return ctx
-		},
-		End: func(_ context.Context, _ supportbee.Operation, _ supportbee.Response, err error) {
-			if err == nil {
-				wait()
-			}
-		},
-	}))
 	opts := &supportbee.WatchOptions{
-		IncludeSpam: true, IncludeTrash: true, MinInterval: b.interval, MaxInterval: 4 * b.interval,
-		OnError: func(err error) { b.log.Warn("poll failed", "error", err) },
+		IncludeSpam: true, IncludeTrash: true, UntilCurrent: !b.follow,
+		OnError: func(err error) { slog.Warn("poll failed", "error", err) },
 	}
-	var ended error
-	for ticket, err := range client.Tickets.Watch(ctx, checkpoint, opts) {
-		idle.Stop()
-		var r *record
-		if err == nil {
-			r, err = b.changed(ctx, ticket)
-		}
+	for ticket, err := range b.client.Tickets.Watch(ctx, checkpoint, opts) {
 		if err != nil {
-			ended = err
-			break // which leaves the checkpoint before the ticket
+			return err // without the checkpoint, which may be that of an export that is not complete
 		}
-		if r != nil {
-			err = b.store.add(r)
+		if has, err := b.store.has(ticket); err != nil {
+			return err
+		} else if has {
+			continue // the export was late enough to see its activity
 		}
-		if err == nil {
-			err = b.store.commit("watch", *checkpoint)
-		}
+		r, err := b.fetch(ctx, ticket)
 		if err != nil {
 			return err
 		}
-		wait()
+		if err := b.store.commit("watch", *checkpoint, r); err != nil {
+			return err
+		}
 	}
-	if errors.Is(context.Cause(ctx), errCaughtUp) {
-		ended = nil
-	}
-	return errors.Join(ended, b.store.commit("watch", *checkpoint))
-}
-
-// changed gets the record of a ticket. It is nil if the export was late enough to see its activity.
-func (b *backup) changed(ctx context.Context, ticket *supportbee.Ticket) (*record, error) {
-	if has, err := b.store.has(ticket); has || err != nil {
-		return nil, err
-	}
-	return b.fetch(ctx, ticket)
+	return b.store.commit("watch", *checkpoint)
 }
 
 // fetch gets what belongs to a ticket. What was not there when the ticket was listed is activity
@@ -175,15 +132,16 @@ func (b *backup) fetch(ctx context.Context, ticket *supportbee.Ticket) (_ *recor
 // download gets a file, unless it is there as a whole: an attachment does not change.
 func (b *backup) download(ctx context.Context, attachment supportbee.Attachment) (file, error) {
 	path := b.store.path(attachment.ID)
-	f, err := checksum(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = b.client.Attachments.DownloadFile(ctx, attachment, path, &supportbee.DownloadOptions{MaxSize: 1 << 40}); err == nil {
-			f, err = checksum(path)
-		} else if errors.Is(err, supportbee.ErrNotFound) {
-			b.log.Warn("the help desk does not have the file", "attachment", attachment.ID)
-			f.Missing, err = true, nil
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		err := b.client.Attachments.DownloadFile(ctx, attachment, path, &supportbee.DownloadOptions{MaxSize: 1 << 40})
+		if errors.Is(err, supportbee.ErrNotFound) {
+			slog.Warn("the help desk does not have the file", "attachment", attachment.ID)
+			return file{ID: attachment.ID, Missing: true}, nil
+		} else if err != nil {
+			return file{}, err
 		}
 	}
+	f, err := checksum(path)
 	f.ID = attachment.ID
 	return f, err
 }
@@ -203,13 +161,12 @@ func (b *backup) lists(ctx context.Context) error {
 
 // save replaces a file of JSON lines as a whole or not at all.
 func save[T any](dir, name string, values []T, err error) error {
-	var lines []byte
+	var lines bytes.Buffer
 	for _, value := range values {
-		line, e := json.Marshal(value)
-		lines, err = append(append(lines, line...), '\n'), errors.Join(err, e)
+		err = errors.Join(err, json.NewEncoder(&lines).Encode(value))
 	}
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(filepath.Join(dir, name+".jsonl"), lines, os.FileMode(0o600))
+	return renameio.WriteFile(filepath.Join(dir, name+".jsonl"), lines.Bytes(), 0o600)
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"time"
 
 	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeetest"
@@ -40,23 +38,21 @@ func demo(ctx context.Context, out io.Writer) error {
 			return err
 		}
 		defer func() { _ = store.Close() }()
-		start, n := time.Now(), 0
-		b := &backup{client: desk.Client(supportbee.WithDryRun(nil)), store: store, workers: 4, interval: time.Second, log: slog.Default()}
-		b.progress = func(_, _ int) {
-			if n++; n == stopAfter {
+		exported := 0
+		b := &backup{client: desk.Client(supportbee.WithDryRun(nil)), store: store, progress: func(int, int) {
+			if exported++; exported == stopAfter {
 				cancel()
 			}
-		}
-		if err := b.run(ctx); err != nil && n != stopAfter {
+		}}
+		if err := b.run(ctx); err != nil && exported != stopAfter {
 			return err
 		}
-		fmt.Fprintf(out, "  %d tickets exported, %d kB of lines, %v\n  ", n, store.end>>10, time.Since(start).Round(time.Millisecond))
-		return report(store, out)
+		fmt.Fprintf(out, "  %d tickets exported, %d kB of lines\n  ", exported, store.end>>10)
+		return store.verify(out)
 	}
 	if err := night("The first run, which is interrupted:", 400); err != nil {
 		return err
 	}
-	desk.AddCustomerReply(tickets[0], "Are you there?")
 	if err := night("The second run, which resumes:", -1); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
@@ -12,7 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/supportbee-go/supportbee"
 	_ "modernc.org/sqlite" // the driver
@@ -40,20 +42,18 @@ type file struct {
 }
 
 // store is a backup in a directory. Its database decides how much of tickets.jsonl counts: when
-// lines have reached the disk, one transaction stores where they end, their index and the
-// checkpoint after them. What a killed program has written beyond that is cut off.
+// lines have reached the disk, one transaction stores their index and the checkpoint after them.
+// What a killed program has written beyond that is cut off.
 type store struct {
-	dir   string
-	db    *sql.DB
-	lines *os.File
-	end   int64   // of the lines, committed or not
-	tx    *sql.Tx // nil if everything is committed
-	begun time.Time
-	added int // lines to commit
+	dir    string
+	db     *sql.DB
+	lines  *os.File
+	end    int64 // of the lines that are committed
+	stored prometheus.Counter
 }
 
 // openStore opens or creates a backup, and locks it until the program ends.
-func openStore(dir string) (*store, error) {
+func openStore(dir string) (_ *store, err error) {
 	if err := os.MkdirAll(filepath.Join(dir, "files"), 0o700); err != nil {
 		return nil, err
 	}
@@ -64,36 +64,34 @@ func openStore(dir string) (*store, error) {
 	}
 	db.SetMaxOpenConns(1) // the lock is that of a connection
 	s := &store{dir: dir, db: db}
-	if _, err = db.Exec(schema); err != nil {
-		err = fmt.Errorf("open index.db, which another program may be using: %w", err)
-	} else if s.lines, err = os.OpenFile(filepath.Join(dir, "tickets.jsonl"), os.O_RDWR|os.O_CREATE, 0o600); err == nil {
-		err = errors.Join(s.get("end", &s.end), s.cut(), syncDir(dir))
+	s.stored = prometheus.NewCounter(prometheus.CounterOpts{Name: "export_stored_total", Help: "Lines of tickets that were stored."})
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	if _, err := db.Exec(schema); err != nil {
+		return nil, fmt.Errorf("open index.db, which another program may be using: %w", err)
 	}
-	if err != nil {
-		_ = s.Close()
+	// The last line is the newest one of its ticket, so that the index has it.
+	if err := db.QueryRow("SELECT coalesce(max(offset + length), 0) FROM tickets").Scan(&s.end); err != nil {
 		return nil, err
 	}
-	return s, nil
-}
-
-func (s *store) cut() error {
-	info, err := s.lines.Stat()
-	if err == nil && info.Size() < s.end {
-		return fmt.Errorf("tickets.jsonl is damaged: it has %d bytes, the index has %d", info.Size(), s.end)
+	if s.lines, err = os.OpenFile(filepath.Join(dir, "tickets.jsonl"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, err
 	}
-	return errors.Join(err, s.lines.Truncate(s.end))
-}
-
-// Close drops what has not been committed.
-func (s *store) Close() error {
-	if s.tx != nil {
-		_ = s.tx.Rollback()
+	if info, err := s.lines.Stat(); err != nil {
+		return nil, err
+	} else if info.Size() < s.end {
+		return nil, fmt.Errorf("tickets.jsonl is damaged: it has %d bytes, the index has %d", info.Size(), s.end)
 	}
-	return errors.Join(s.db.Close(), s.lines.Close())
+	return s, errors.Join(s.lines.Truncate(s.end), syncDir(dir))
 }
 
-// get reads a value that was committed. If there is none, it leaves *value unchanged.
-func (s *store) get(name string, value any) error {
+func (s *store) Close() error { return errors.Join(s.db.Close(), s.lines.Close()) }
+
+// get reads a checkpoint that was committed. If there is none, it leaves *checkpoint unchanged.
+func (s *store) get(name string, checkpoint *supportbee.Checkpoint) error {
 	var text string
 	err := s.db.QueryRow("SELECT value FROM state WHERE name = ?", name).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -101,7 +99,7 @@ func (s *store) get(name string, value any) error {
 	} else if err != nil {
 		return err
 	}
-	return json.Unmarshal([]byte(text), value)
+	return json.Unmarshal([]byte(text), checkpoint)
 }
 
 // has reports whether the newest line of a ticket is of the same activity.
@@ -114,81 +112,81 @@ func activity(t *supportbee.Ticket) string {
 	return fmt.Sprint(t.LastActivityAt.Unix(), "/", t.RepliesCount, "/", t.CommentsCount)
 }
 
-// add appends a line, which commit makes durable.
-func (s *store) add(r *record) error {
-	if err := s.begin(); err != nil {
-		return err
-	}
-	line, err := json.Marshal(r)
+// commit appends lines, and stores the checkpoint after them, all or nothing.
+func (s *store) commit(name string, checkpoint supportbee.Checkpoint, records ...*record) error {
+	tx, err := s.db.Begin()
 	if err != nil {
 		return err
 	}
-	if _, err := s.lines.WriteAt(append(line, '\n'), s.end); err != nil {
+	defer func() { _ = tx.Rollback() }() // has no effect after Commit
+	var lines bytes.Buffer
+	for _, r := range records {
+		start := lines.Len()
+		if err := json.NewEncoder(&lines).Encode(r); err != nil {
+			return err
+		}
+		if _, err := tx.Exec("INSERT OR REPLACE INTO tickets VALUES (?, ?, ?, ?)",
+			r.Ticket.ID, activity(r.Ticket), s.end+int64(start), lines.Len()-start); err != nil {
+			return err
+		}
+	}
+	if _, err := s.lines.WriteAt(lines.Bytes(), s.end); err != nil {
 		return err
 	}
-	_, err = s.tx.Exec("INSERT OR REPLACE INTO tickets VALUES (?, ?, ?, ?)", r.Ticket.ID, activity(r.Ticket), s.end, len(line)+1)
-	s.end += int64(len(line)) + 1
-	s.added++
-	return err
-}
-
-func (s *store) begin() (err error) {
-	if s.tx == nil {
-		s.begun, s.added = time.Now(), 0
-		s.tx, err = s.db.Begin()
-	}
-	return err
-}
-
-// commit stores the lines that were added and the checkpoint after them, all or nothing.
-func (s *store) commit(name string, checkpoint supportbee.Checkpoint) error {
 	text, err := json.Marshal(checkpoint)
-	if err := errors.Join(err, s.begin(), s.lines.Sync(), syncDir(filepath.Join(s.dir, "files"))); err != nil {
+	if err := errors.Join(err, s.lines.Sync(), syncDir(filepath.Join(s.dir, "files"))); err != nil {
 		return err
 	}
-	if _, err = s.tx.Exec("INSERT OR REPLACE INTO state VALUES ('end', ?), (?, ?)", s.end, name, string(text)); err == nil {
-		err = s.tx.Commit()
-		s.tx = nil
-		stored.Add(float64(s.added))
+	if _, err := tx.Exec("INSERT OR REPLACE INTO state VALUES (?, ?)", name, string(text)); err != nil {
+		return err
 	}
-	return err
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.end += int64(lines.Len())
+	s.stored.Add(float64(len(records)))
+	return nil
 }
 
 func (s *store) path(id supportbee.AttachmentID) string {
 	return filepath.Join(s.dir, "files", strconv.FormatInt(int64(id), 10))
 }
 
-// verify reads the newest line and the files of each ticket, and returns their numbers. It returns
+// verify reads the newest line and the files of each ticket, and prints their numbers. It returns
 // an error if something is not as it was stored.
-func (s *store) verify() (tickets, files int, err error) {
+func (s *store) verify(out io.Writer) error {
 	rows, err := s.db.Query("SELECT id, offset, length FROM tickets")
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	tickets, files := 0, 0
+	for ; rows.Next(); tickets++ {
 		var id supportbee.TicketID
 		var offset, length int64
 		var r record
 		if err := rows.Scan(&id, &offset, &length); err != nil {
-			return 0, 0, err
+			return err
 		}
 		err := json.NewDecoder(io.NewSectionReader(s.lines, offset, length)).Decode(&r)
 		if err != nil || r.Ticket == nil || r.Ticket.ID != id {
-			return 0, 0, errors.Join(fmt.Errorf("the line of ticket %d is not as it was stored", id), err)
+			return errors.Join(fmt.Errorf("the line of ticket %d is not as it was stored", id), err)
 		}
 		for _, f := range r.Files {
 			if f.Missing {
 				continue
 			}
 			if got, err := checksum(s.path(f.ID)); err != nil || got.Size != f.Size || got.SHA256 != f.SHA256 {
-				return 0, 0, errors.Join(fmt.Errorf("file %d is not as it was stored", f.ID), err)
+				return errors.Join(fmt.Errorf("file %d is not as it was stored", f.ID), err)
 			}
 			files++
 		}
-		tickets++
 	}
-	return tickets, files, rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: %d tickets and %d files are as they were stored\n", s.dir, tickets, files)
+	return err
 }
 
 func checksum(path string) (f file, err error) {

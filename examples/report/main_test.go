@@ -73,7 +73,7 @@ func newDesk(t *testing.T, opts ...supportbeetest.Option) (*supportbeetest.Desk,
 	now := at(25, 9, 0)
 	desk.Clock.Set(now)
 	client := desk.Client(supportbee.WithDryRun(nil), supportbee.WithRetry(supportbee.RetryPolicy{MinBackoff: time.Millisecond}))
-	return desk, job{client: client, now: now, workers: 4, out: io.Discard}
+	return desk, job{client: client, now: now, out: io.Discard}
 }
 
 // golden is the report of newDesk. Its numbers were checked by hand.
@@ -98,43 +98,37 @@ func TestReport(t *testing.T) {
 	f, err := excelize.OpenFile(j.xlsx)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, f.Close()) }()
-	assert.Equal(t, []string{"Summary", "By day", "By hour", "By label", "By team", "Open by age", "Reports of the help desk"}, f.GetSheetList())
+	assert.Equal(t, []string{"Summary", "By label", "By team", "Open by age", "Reports of the help desk"}, f.GetSheetList())
 	rows, err := f.GetRows("By label", excelize.Options{RawCellValue: true})
 	require.NoError(t, err)
+	const day = 24.0 // of which the workbook has times as parts
 	assert.Equal(t, [][]string{
-		{"Label", "Tickets", "Responded", "Median (h)", "90th percentile (h)"},
-		{"bug", "2", "2", "0.75", "0.95"},
-		{"<b>&refund", "1", "1", "0.5", "0.5"},
-		{"(none)", "2", "1", "50", "50"},
+		{"Label", "Tickets", "Responded", "Median", "90th percentile"},
+		{"(none)", "2", "1", fmt.Sprint(50 / day), fmt.Sprint(50 / day)},
+		{"bug", "2", "2", fmt.Sprint(0.75 / day), fmt.Sprint(0.95 / day)},
+		{"<b>&refund", "1", "1", fmt.Sprint(0.5 / day), fmt.Sprint(0.5 / day)},
 	}, rows)
-	rows, err = f.GetRows("By day", excelize.Options{RawCellValue: true})
+	rows, err = f.GetRows("By label")
 	require.NoError(t, err)
-	assert.Equal(t, [][]string{
-		{"Day", "Tickets", "Responded", "Median (h)", "90th percentile (h)"},
-		{"Mon 16", "2", "2", "0.75", "0.95"},
-		{"Tue 17", "0", "0"},
-		{"Wed 18", "1", "0"},
-		{"Thu 19", "0", "0"},
-		{"Fri 20", "0", "0"},
-		{"Sat 21", "0", "0"},
-		{"Sun 22", "1", "1", "50", "50"},
-	}, rows)
+	assert.Equal(t, []string{"(none)", "2", "1", "50:00:00", "50:00:00"}, rows[1])
+	assert.Equal(t, []string{"bug", "2", "2", "00:45", "00:57"}, rows[2])
 
 	page, err := os.ReadFile(j.html)
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "&lt;b&gt;&amp;refund")
-	assert.Equal(t, 5, strings.Count(string(page), "<svg"))
-	for _, external := range []string{"<script", "<b>", "ZgotmplZ", "src=", "url(", "href=\""} {
+	assert.Equal(t, 4, strings.Count(string(page), `src="data:image/png;base64,`))
+	assert.Equal(t, 4, strings.Count(string(page), "src="))
+	for _, external := range []string{"<script", "<b>", "ZgotmplZ", "url(", "href=\""} {
 		assert.NotContains(t, string(page), external)
 	}
 	parts := readMail(t, j.eml)
 	assert.Equal(t, out.String(), strings.ReplaceAll(string(parts["text/plain"]), "\r\n", "\n"))
-	assert.Equal(t, 5, strings.Count(string(parts["text/html"]), `src="cid:chart`))
-	for i := range 5 {
+	assert.Equal(t, 4, strings.Count(string(parts["text/html"]), `src="cid:chart`))
+	for i := range 4 {
 		assert.Contains(t, string(parts["text/html"]), fmt.Sprintf(`"cid:chart%d@report"`, i))
 		assert.True(t, bytes.HasPrefix(parts[fmt.Sprintf("<chart%d@report>", i)], []byte("\x89PNG")), i)
 	}
-	workbook, err := excelize.OpenReader(bytes.NewReader(parts["report-2026-11-16.xlsx"]))
+	workbook, err := excelize.OpenReader(bytes.NewReader(parts["report.xlsx"]))
 	require.NoError(t, err)
 	assert.Equal(t, f.GetSheetList(), workbook.GetSheetList())
 	require.NoError(t, workbook.Close())
@@ -288,9 +282,27 @@ func TestAnInterruptLeavesTheFiles(t *testing.T) {
 		check()
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	j.beforeReplaced = cancel // the new files are on the disk
-	require.ErrorIs(t, j.run(ctx), context.Canceled)
+	files := 0
+	asked := func() { // interrupts once the new files are on the disk
+		entries, _ := os.ReadDir(filepath.Dir(j.html))
+		if files = len(entries); files == 6 {
+			cancel()
+		}
+	}
+	require.ErrorIs(t, j.run(watchedContext{ctx, asked}), context.Canceled)
+	require.Equal(t, 6, files)
 	check()
+}
+
+// watchedContext is a context that calls a function before it says whether it has ended.
+type watchedContext struct {
+	context.Context
+	asked func()
+}
+
+func (c watchedContext) Err() error {
+	c.asked()
+	return c.Context.Err()
 }
 
 func TestWithoutAnAdminsToken(t *testing.T) {
@@ -313,10 +325,10 @@ func TestAnEmptyWeek(t *testing.T) {
 	j.out, j.week, j.html, j.xlsx = &out, "2026-05-05", filepath.Join(dir, "a.html"), filepath.Join(dir, "a.xlsx")
 	require.NoError(t, j.run(t.Context()))
 	assert.Contains(t, out.String(), "Help desk, 5 May to 11 May 2026")
-	assert.Regexp(t, `(?m)^First response +– +median of 0 with a response$`, out.String())
+	assert.Regexp(t, `(?m)^First response +– +median$`, out.String())
 }
 
-func TestParseWeek(t *testing.T) {
+func TestFirstDay(t *testing.T) {
 	t.Parallel()
 	zone := berlin(t)
 	day := func(year int, month time.Month, day int) time.Time {
@@ -324,32 +336,23 @@ func TestParseWeek(t *testing.T) {
 	}
 	now := time.Date(2026, 11, 25, 9, 0, 0, 0, zone)
 	for _, test := range []struct {
-		text     string
-		now      time.Time
-		from, to time.Time
-		err      string
+		text string
+		now  time.Time
+		want time.Time
 	}{
-		{text: "", now: now, from: day(2026, 11, 16), to: day(2026, 11, 23)},
-		{text: "", now: day(2026, 11, 23), from: day(2026, 11, 16), to: day(2026, 11, 23)},
-		{text: "", now: day(2026, 11, 23).Add(-time.Second), from: day(2026, 11, 9), to: day(2026, 11, 16)},
-		{text: "2026-W47", now: now, from: day(2026, 11, 16), to: day(2026, 11, 23)},
-		{text: "2026-W13", now: now, from: day(2026, 3, 23), to: day(2026, 3, 30)}, // with the start of summer time
-		{text: "2026-W01", now: now, from: day(2025, 12, 29), to: day(2026, 1, 5)},
-		{text: "2020-W53", now: now, from: day(2020, 12, 28), to: day(2021, 1, 4)},
-		{text: "2026-11-18", now: now, from: day(2026, 11, 18), to: day(2026, 11, 25)},
-		{text: "2025-W53", now: now, err: "2025 has no week 53"},
-		{text: "2026-W00", now: now, err: "2026 has no week 0"},
-		{text: "2026-W49", now: now, err: "2026-11-30 is in the future"},
-		{text: "last", now: now, err: "must be like"},
+		{text: "", now: now, want: day(2026, 11, 16)},
+		{text: "", now: day(2026, 11, 23), want: day(2026, 11, 16)},
+		{text: "", now: day(2026, 11, 23).Add(-time.Second), want: day(2026, 11, 9)},
+		{text: "", now: day(2026, 4, 1), want: day(2026, 3, 23)}, // with the start of summer time
+		{text: "", now: day(2026, 1, 7), want: day(2025, 12, 29)},
+		{text: "2026-11-18", now: now, want: day(2026, 11, 18)},
 	} {
-		week, err := parseWeek(test.text, test.now)
-		if test.err != "" {
-			require.ErrorContains(t, err, test.err)
-			continue
-		}
+		first, err := firstDay(test.text, test.now)
 		require.NoError(t, err)
-		assert.Equal(t, span{from: test.from, to: test.to}, week, test.text)
+		assert.Equal(t, test.want, first, test.text)
 	}
+	_, err := firstDay("last", now)
+	require.ErrorContains(t, err, "last")
 }
 
 func TestFirstResponse(t *testing.T) {
@@ -369,18 +372,17 @@ func TestFlags(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), []string{"-tz", "UTC"}, &out))
+	require.NoError(t, run(t.Context(), nil, &out))
 	assert.Contains(t, out.String(), "SUPPORTBEE_TOKEN is not set: using an embedded help desk at http://127.0.0.1:")
-	assert.Regexp(t, `(?m)^Tickets received +1\d\d +1\d\d the week before`, out.String())
+	assert.Regexp(t, `(?m)^Tickets received +1\d\d +1\d\d with a response`, out.String())
 	require.ErrorContains(t, run(t.Context(), []string{"-eml", "a.eml"}, io.Discard), "-eml needs -from and -to")
-	require.ErrorContains(t, run(t.Context(), []string{"-tz", "Mars"}, io.Discard), "-tz")
-	require.ErrorContains(t, run(t.Context(), []string{"-rate", "0"}, io.Discard), "-rate must be positive")
+	require.ErrorContains(t, run(t.Context(), []string{"-week", "Mars"}, io.Discard), "Mars")
 
 	desk, _ := newDesk(t)
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
 	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
 	out.Reset()
-	require.NoError(t, run(t.Context(), []string{"-tz", "Europe/Berlin", "-rate", "1000", "-week", "2026-W47"}, &out))
+	require.NoError(t, run(t.Context(), []string{"-week", "2026-11-16"}, &out))
 	assert.Contains(t, out.String(), "\nTickets received  4 ")
 	assert.NotContains(t, out.String(), desk.Token)
 	desk.AssertNoWrites(t)
