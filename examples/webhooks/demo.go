@@ -26,7 +26,7 @@ func demo(ctx context.Context, cfg config, out io.Writer) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	messages := make(chan string)
+	messages := make(chan string, 5) // all of them, so that no worker waits if ctx is done
 	cfg.addr, cfg.queue, cfg.secret, cfg.desk = "localhost:0", filepath.Join(dir, "webhooks.db"), rand.Text(), desk.Client()
 	cfg.print = func(text string) { messages <- text }
 	return serve(ctx, cfg, func(ctx context.Context, url string) error {

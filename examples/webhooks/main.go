@@ -135,7 +135,9 @@ func newReceiver(ctx context.Context, cfg config) (*receiver, error) {
 	}, []string{"result"})}
 	if cfg.print == nil {
 		// If Slack is down, events can wait for it. What only a person can correct is an error now.
-		_, err := cfg.slack.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: cfg.channel, Limit: 1})
+		checkCtx, cancel := context.WithTimeout(ctx, queryTimeout)
+		defer cancel()
+		_, err := cfg.slack.GetConversationHistoryContext(checkCtx, &slack.GetConversationHistoryParameters{ChannelID: cfg.channel, Limit: 1})
 		rejected, _ := errors.AsType[slack.SlackErrorResponse](err)
 		if slices.Contains([]string{"missing_scope", "not_in_channel", "channel_not_found", "invalid_auth"}, rejected.Err) {
 			return nil, fmt.Errorf("reading the Slack channel: %w", err)
