@@ -2,153 +2,304 @@
 // for each of them, once although an event can come twice.
 //
 // A request only stores its event in a queue, in SQLite or PostgreSQL; a worker then fetches the
-// ticket and posts. Without an account, the program shows this on an embedded help desk and with a
-// small substitute for Slack.
+// ticket and posts. Without an account, the program shows this on an embedded help desk, and prints
+// the messages.
 package main
 
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
-	"os/signal"
+	"slices"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/slack-go/slack"
-	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
-	"go.opentelemetry.io/otel/sdk/metric"
-	"golang.org/x/sync/errgroup"
+	"github.com/slack-go/slack/slackutilsx"
 	"golang.org/x/time/rate"
 
 	"github.com/supportbee-go/supportbee"
-	"github.com/supportbee-go/supportbee/supportbeeotel"
+	"github.com/supportbee-go/supportbee/supportbeeservice"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "webhooks:", err)
-		os.Exit(1)
-	}
-}
+const (
+	storeTimeout = 8 * time.Second // of the 10 seconds that the sender waits
+	queryTimeout = 5 * time.Second
+	clockSkew    = 5 * time.Minute // between the clocks of this machine and of Slack
+)
+
+func main() { supportbeeservice.Main("webhooks", run) }
 
 // config is the configuration of a receiver. Secrets come from the environment only.
 type config struct {
 	addr, metrics, queue, channel, secret string
-	actions                               map[supportbee.WebhookAction]bool
 	timeout                               time.Duration // of an attempt to handle an event
 	settle                                time.Duration // after an attempt that can have posted, until its message is in the channel
 	rate                                  rate.Limit    // of messages
 	desk                                  *supportbee.Client
 	slack                                 *slack.Client
-	logger                                *slog.Logger
+	print                                 func(text string) // if not nil, called instead of posting
+	log                                   *slog.Logger
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	cfg := config{secret: os.Getenv("WEBHOOK_SECRET"), actions: make(map[supportbee.WebhookAction]bool), logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	cfg := config{
+		secret: os.Getenv("WEBHOOK_SECRET"), channel: os.Getenv("SLACK_CHANNEL"),
+		timeout: 20 * time.Second, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
 	flags := flag.NewFlagSet("webhooks", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.StringVar(&cfg.addr, "addr", "localhost:8080", "`address` of the receiver, for POST /webhook/SECRET and GET /healthz")
+	flags.StringVar(&cfg.addr, "addr", "localhost:8080", "`address` of the receiver, for POST /webhook/SECRET")
 	flags.StringVar(&cfg.metrics, "metrics", "", "`address` for GET /metrics and GET /healthz; none if empty")
-	flags.StringVar(&cfg.queue, "queue", "", "SQLite `file`, or the postgres:// URL of a database that several machines share; default $QUEUE or webhooks.db")
-	flags.StringVar(&cfg.channel, "channel", os.Getenv("SLACK_CHANNEL"), "`ID` of the Slack channel, such as C024BE91L")
-	actions := flags.String("actions", "ticket.created,customer.reply.created,agent.reply.created,comment.created", "`actions` to post, separated by commas")
-	flags.DurationVar(&cfg.timeout, "timeout", 20*time.Second, "time limit of an attempt to handle an event")
-	flags.DurationVar(&cfg.settle, "settle", 10*time.Second, "how long to wait after an attempt that was interrupted, before looking for its message in the channel")
+	flags.StringVar(&cfg.queue, "queue", "webhooks.db", "SQLite `file`, or the postgres:// URL of a database that several machines share")
+	flags.DurationVar(&cfg.settle, "settle", 10*time.Second, "how long to wait after a failed attempt, before looking for its message in the channel")
 	flags.Float64Var((*float64)(&cfg.rate), "rate", 1, "messages a second, after a burst of 5")
+	dryRun := flags.Bool("dry-run", false, "print messages instead of posting them")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	cfg.queue = cmp.Or(cfg.queue, os.Getenv("QUEUE"), "webhooks.db") // not the flag's default, which -h would print with its password
-	for action := range strings.SplitSeq(*actions, ",") {
-		cfg.actions[supportbee.WebhookAction(strings.TrimSpace(action))] = true
+	if !supportbeeservice.HasAccount() {
+		return demo(ctx, cfg, out)
 	}
-	if os.Getenv("SUPPORTBEE_TOKEN") == "" && os.Getenv("SUPPORTBEE_COMPANY") == "" && os.Getenv("SUPPORTBEE_BASE_URL") == "" {
-		given := make(map[string]bool)
-		flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-		return demo(ctx, cfg, given, out)
+	token := os.Getenv("SLACK_TOKEN")
+	if *dryRun {
+		cfg.print = func(text string) { fmt.Fprintln(out, text) }
 	}
-	for name, value := range map[string]string{"WEBHOOK_SECRET": cfg.secret, "SLACK_TOKEN": os.Getenv("SLACK_TOKEN"), "SLACK_CHANNEL or -channel": cfg.channel} {
-		if value == "" {
-			return errors.New(name + " is not set")
-		}
+	if cfg.secret == "" || cfg.print == nil && (cfg.channel == "" || token == "") {
+		return errors.New("WEBHOOK_SECRET, SLACK_TOKEN and SLACK_CHANNEL must be set")
 	}
-	var err error
 	if cfg.desk, err = supportbee.FromEnv(); err != nil {
 		return err
 	}
-	cfg.slack = slack.New(os.Getenv("SLACK_TOKEN"), slack.OptionAPIURL(cmp.Or(os.Getenv("SLACK_API_URL"), slack.APIURL)))
-	return serve(ctx, cfg, func(addr string) { cfg.logger.Info("receiving events", "addr", addr, "desk", cfg.desk) })
+	cfg.slack = slack.New(token, slack.OptionAPIURL(cmp.Or(os.Getenv("SLACK_API_URL"), slack.APIURL)))
+	return serve(ctx, cfg, func(_ context.Context, url string) error {
+		cfg.log.Info("receiving events", "url", url, "desk", cfg.desk)
+		return nil
+	})
 }
 
-// serve runs a receiver until ctx is done. It calls ready once it receives events.
-func serve(ctx context.Context, cfg config, ready func(addr string)) (err error) {
-	registry := prometheus.NewRegistry()
-	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
+// serve runs a receiver until ctx is done. It calls ready, with the URL of the server, once it
+// receives events.
+func serve(ctx context.Context, cfg config, ready func(ctx context.Context, url string) error) error {
+	service := supportbeeservice.New(ctx)
+	cfg.desk = service.Instrument(cfg.desk)
+	r, err := newReceiver(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	cfg.desk = supportbeeotel.Instrument(cfg.desk, supportbeeotel.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(exporter))))
-	r, err := newReceiver(ctx, cfg, registry)
-	if err != nil {
-		return err
+	service.Register(r.events, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "webhooks_waiting", Help: "Events in the queue; -1 if it cannot be reached.",
+	}, r.waiting))
+	mux := http.NewServeMux()
+	mux.Handle("/webhook/{secret}", r.handler())
+	service.Go(r.queue.run)
+	service.Monitor(cfg.metrics, r.healthy)
+	if url := service.Listen(cfg.addr, mux); url != "" {
+		service.Go(func(ctx context.Context) error { return ready(ctx, url) })
 	}
-	defer func() { err = errors.Join(err, r.queue.close()) }()
+	return errors.Join(service.Wait(), r.queue.close())
+}
 
-	health := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ctx, cancel := context.WithTimeout(req.Context(), 5*time.Second)
+// event is what the queue stores: IDs only. The texts are fetched when they are posted, which also
+// proves that the event is not forged, and the queue holds no personal data.
+type event struct {
+	Key      string                   `json:"key" river:"unique"` // also the mark of the message in Slack
+	Action   supportbee.WebhookAction `json:"action"`
+	Ticket   supportbee.TicketID      `json:"ticket"`
+	Reply    supportbee.ReplyID       `json:"reply,omitzero"`
+	Comment  supportbee.CommentID     `json:"comment,omitzero"`
+	Received time.Time                `json:"received"`
+}
+
+type receiver struct {
+	config
+	queue   queue
+	limiter *rate.Limiter
+	events  *prometheus.CounterVec
+}
+
+func newReceiver(ctx context.Context, cfg config) (*receiver, error) {
+	r := &receiver{config: cfg, limiter: rate.NewLimiter(cfg.rate, 5), events: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "webhooks_events_total",
+		Help: "Events that came (ignored, stored, repeated, not_stored), and attempts to post one (posted, found in the channel, printed, gone, failed).",
+	}, []string{"result"})}
+	if cfg.print == nil {
+		// If Slack is down, events can wait for it. What only a person can correct is an error now.
+		checkCtx, cancel := context.WithTimeout(ctx, queryTimeout)
 		defer cancel()
-		if _, err := r.queue.waiting(ctx); err != nil {
-			http.Error(w, "the queue cannot be reached", http.StatusServiceUnavailable)
+		_, err := cfg.slack.GetConversationHistoryContext(checkCtx, &slack.GetConversationHistoryParameters{ChannelID: cfg.channel, Limit: 1})
+		rejected, _ := errors.AsType[slack.SlackErrorResponse](err)
+		if slices.Contains([]string{"missing_scope", "not_in_channel", "channel_not_found", "invalid_auth"}, rejected.Err) {
+			return nil, fmt.Errorf("reading the Slack channel: %w", err)
 		}
-	})
-	public, private := http.NewServeMux(), http.NewServeMux()
-	public.Handle("/webhook/{secret}", r.handler())
-	public.Handle("GET /healthz", health)
-	private.Handle("GET /healthz", health)
-	private.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	}
+	open := openSQLite
+	if strings.Contains(cfg.queue, "://") {
+		open = openRiver
+	}
+	var err error
+	if r.queue, err = open(ctx, cfg, r.handle); err != nil {
+		return nil, fmt.Errorf("opening the queue: %w", err)
+	}
+	return r, nil
+}
 
-	group, ctx := errgroup.WithContext(ctx)
-	listen := func(addr string, handler http.Handler) (string, error) {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+// waiting returns the number of events in the queue, or -1 if it cannot be reached.
+func (r *receiver) waiting() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), queryTimeout)
+	defer cancel()
+	n, err := r.queue.waiting(ctx)
+	if err != nil {
+		return -1
+	}
+	return float64(n)
+}
+
+func (r *receiver) healthy(context.Context) error {
+	if r.waiting() < 0 {
+		return errors.New("the queue cannot be reached")
+	}
+	return nil
+}
+
+// handler stores the events that name a new ticket, reply or comment, so that their keys are their
+// own. The queue drops repeated ones, for all machines.
+func (r *receiver) handler() http.Handler {
+	return &supportbee.WebhookHandler{Secret: r.secret, KeepKeys: -1, Logger: r.log, Handle: func(ctx context.Context, w *supportbee.Webhook) error {
+		key := sha256.Sum256([]byte(w.Key()))
+		e := event{Key: hex.EncodeToString(key[:]), Action: w.Action, Ticket: w.Ticket.ID, Received: time.Now().UTC()}
+		switch {
+		case w.Action == supportbee.WebhookTicketCreated:
+		case w.Action == supportbee.WebhookCommentCreated && w.Comment != nil:
+			e.Comment = w.Comment.ID
+		case (w.Action == supportbee.WebhookAgentReplyCreated || w.Action == supportbee.WebhookCustomerReplyCreated) && w.Reply != nil:
+			e.Reply = w.Reply.ID
+		default:
+			r.events.WithLabelValues("ignored").Inc()
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		added, err := r.queue.put(ctx, e)
+		result := "stored"
+		if err != nil {
+			result = "not_stored"
+		} else if !added {
+			result = "repeated"
+		}
+		r.events.WithLabelValues(result).Inc()
+		return err
+	}}
+}
+
+// handle posts the message of an event. The attempt is 1 only if no earlier one can have posted.
+func (r *receiver) handle(ctx context.Context, e event, attempt int) error {
+	result, err := r.post(ctx, e, attempt)
+	log := r.log.With("action", e.Action, "ticket", e.Ticket, "attempt", attempt)
+	if err == nil {
+		r.events.WithLabelValues(result).Inc()
+		log.Info("event handled", "result", result)
+		return nil
+	}
+	if apiErr, ok := errors.AsType[*supportbee.Error](err); ok {
+		err = errors.New(apiErr.LogValue().String()) // without the server's message, which can have personal data
+	}
+	r.events.WithLabelValues("failed").Inc()
+	log.Warn("attempt failed", "error", err)
+	return err
+}
+
+func (r *receiver) post(ctx context.Context, e event, attempt int) (result string, err error) {
+	text, err := r.message(ctx, e)
+	switch {
+	case errors.Is(err, supportbee.ErrNotFound) && attempt >= 5: // not at once: a ticket that is new may not be visible yet
+		return "gone", nil
+	case err != nil:
+		return "", err
+	case r.print != nil:
+		r.print(text)
+		return "printed", nil
+	}
+	if attempt > 1 { // an earlier one can have posted without having learned so
+		if found, err := r.find(ctx, e); err != nil || found {
+			return "found", err
+		}
+	}
+	if err := r.limiter.Wait(ctx); err != nil {
+		return "", err
+	}
+	_, _, err = r.slack.PostMessageContext(ctx, r.channel, slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl(),
+		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: e.Kind(), EventPayload: map[string]any{"key": e.Key}}))
+	return "posted", err
+}
+
+// find reports whether the message of the event is in the channel, by the key in its metadata.
+func (r *receiver) find(ctx context.Context, e event) (bool, error) {
+	params := &slack.GetConversationHistoryParameters{
+		ChannelID: r.channel, IncludeAllMetadata: true, Limit: 200, Oldest: strconv.FormatInt(e.Received.Add(-clockSkew).Unix(), 10),
+	}
+	for {
+		page, err := r.slack.GetConversationHistoryContext(ctx, params)
+		if err != nil {
+			return false, err
+		}
+		for _, message := range page.Messages {
+			if message.Metadata.EventPayload["key"] == e.Key {
+				return true, nil
+			}
+		}
+		if params.Cursor = page.ResponseMetaData.NextCursor; params.Cursor == "" {
+			return false, nil
+		}
+	}
+}
+
+// message returns the text of a message, from what the help desk has now.
+func (r *receiver) message(ctx context.Context, e event) (string, error) {
+	ticket, err := r.desk.Tickets.Get(ctx, e.Ticket)
+	if err != nil {
+		return "", err
+	}
+	who, quote := ticket.Requester, ticket.Summary
+	switch {
+	case e.Reply != 0:
+		reply, err := r.desk.Replies.Get(ctx, e.Ticket, e.Reply)
 		if err != nil {
 			return "", err
 		}
-		server := &http.Server{Handler: handler, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute}
-		group.Go(func() error {
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
-		group.Go(func() error {
-			<-ctx.Done()
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-			defer cancel()
-			return server.Shutdown(ctx) // waits for the events that are being stored
-		})
-		return listener.Addr().String(), nil
+		who, quote = reply.Replier, reply.Summary
+	case e.Comment != 0:
+		comments, err := r.desk.Comments.List(ctx, e.Ticket)
+		if err != nil {
+			return "", err
+		}
+		i := slices.IndexFunc(comments, func(c *supportbee.Comment) bool { return c.ID == e.Comment })
+		if i < 0 {
+			return "", fmt.Errorf("comment %d: %w", e.Comment, supportbee.ErrNotFound)
+		}
+		who, quote = comments[i].Commenter, comments[i].Content.Text
 	}
-	group.Go(func() error { return r.queue.run(ctx) })
-	addr, err := listen(cfg.addr, public)
-	if err == nil && cfg.metrics != "" {
-		_, err = listen(cfg.metrics, private)
+	title := strings.ReplaceAll(string(e.Action), ".", " ")
+	return fmt.Sprintf("*%s* <%s/tickets/%d|#%d %s> by %s\n> %s",
+		title, r.desk, ticket.ID, ticket.ID, plain(ticket.Subject), plain(cmp.Or(who.Name, who.Email)), plain(quote)), nil
+}
+
+// plain makes a text fit for a line of a message. It escapes it, since customers could otherwise
+// write <!channel>.
+func plain(text string) string {
+	line := []rune(strings.Join(strings.Fields(text), " "))
+	if len(line) > 200 {
+		line = append(line[:200], '…')
 	}
-	if err == nil {
-		ready(addr)
-	}
-	group.Go(func() error { return err }) // if it is not nil, stops what was started
-	return group.Wait()
+	return slackutilsx.EscapeMessage(string(line))
 }
