@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -438,8 +439,8 @@ func readArray[T any](r *reader, list *[]T, element func(*T) (present bool, err 
 	*list = []T{}
 	var failed error
 	for r.PeekKind() != ']' {
-		*list = append(*list, *new(T))
-		last := len(*list) - 1
+		last := len(*list)
+		*list = slices.Grow(*list, 1)[:last+1] // append would hold a T on the stack; element sets it
 		present, err := element(&(*list)[last])
 		if err == errMismatch { //nolint:errorlint // never wrapped
 			failed = err

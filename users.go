@@ -90,6 +90,11 @@ func readPeople(r *reader, people *[]Person) error {
 	if r.PeekKind() != '"' {
 		return readList(r, people)
 	}
+	return readAddresses(r, people)
+}
+
+// readAddresses is a function of its own because it takes much of the stack, which grows by copying.
+func readAddresses(r *reader, people *[]Person) error {
 	*people = nil
 	text, err := r.text()
 	if err != nil || text == "" {
