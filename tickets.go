@@ -435,8 +435,8 @@ func (s *TicketsService) list(ctx context.Context, opts TicketListOptions) (*lis
 
 // All returns an iterator over the tickets of all pages that opts selects. It yields each ticket
 // once, and ends after yielding an error. If opts is nil, it selects the tickets that are not
-// archived, spam or trash. By default it fetches 100 tickets a page, and the next two pages while
-// the loop body runs; see [WithPrefetch].
+// archived, spam or trash. By default it fetches 100 tickets a page, and two pages ahead of the loop;
+// see [WithPrefetch].
 //
 // Pages are counted from the newest ticket, so they move while tickets change. The iterator yields
 // [ErrIncomplete] if it notices that it missed tickets, and cannot notice all cases. If the loop

@@ -1,6 +1,6 @@
-// Package supportbeeservice is what programs around a client of package
-// [github.com/supportbee-go/supportbee] need besides it: an end on SIGTERM that loses nothing, HTTP
-// servers, metrics for Prometheus, and a health check.
+// Package supportbeeservice runs programs that use a client of package
+// [github.com/supportbee-go/supportbee]: it stops them cleanly on SIGTERM, and serves HTTP, metrics for
+// Prometheus, and a health check.
 //
 //	func main() { supportbeeservice.Main("triage", run) }
 //
@@ -49,8 +49,8 @@ const (
 // Main runs a program, with the arguments after its name and standard output. Its context is done on
 // SIGINT and SIGTERM; a second signal ends the program at once.
 //
-// If run returns an error, Main writes it to standard error after name and exits with status 1, or
-// with status 0 and without the text if it is [flag.ErrHelp].
+// If run returns an error other than [flag.ErrHelp], Main writes it to standard error, after name, and
+// exits with status 1.
 func Main(name string, run func(ctx context.Context, args []string, out io.Writer) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -66,8 +66,8 @@ func Main(name string, run func(ctx context.Context, args []string, out io.Write
 	}
 }
 
-// HasAccount reports whether the environment names a help desk for [supportbee.FromEnv], even if not
-// completely. A program can show what it does on an embedded help desk if it is false.
+// HasAccount reports whether the environment has a variable that names a help desk for
+// [supportbee.FromEnv]. Without one, a program can show what it does on an embedded help desk.
 func HasAccount() bool {
 	return os.Getenv("SUPPORTBEE_TOKEN")+os.Getenv("SUPPORTBEE_COMPANY")+os.Getenv("SUPPORTBEE_BASE_URL") != ""
 }

@@ -18,11 +18,11 @@ var (
 )
 
 const (
-	maxErrorBody  = 64 << 10 // how much is kept of the body of a response other than 2xx
-	maxPooledBody = 4 << 20  // keeps one large response from occupying its memory for long
-	maxKeptBody   = 512 << 10
-	maxGrow       = 1 << 20 // how much of a Content-Length is allocated before the bytes arrive
-	minRead       = 512     // bytes.Buffer wants so much room to see the end of the body
+	maxErrorBody  = 64 << 10  // how much is kept of the body of a response other than 2xx
+	maxPooledBody = 4 << 20   // keeps one large response from occupying its memory for long
+	maxKeptBody   = 512 << 10 // the largest body that is kept from the garbage collector; see kept
+	maxGrow       = 1 << 20   // how much of a Content-Length is allocated before the bytes arrive
+	minRead       = 512       // bytes.Buffer wants so much room to see the end of the body
 )
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
