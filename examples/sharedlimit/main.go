@@ -1,8 +1,8 @@
 // Command sharedlimit opens a ticket for each message of a queue in Redis, with any number of
 // processes that share one budget: the 8 tickets a minute that SupportBee lets a token create.
 //
-// The budget is a [Limiter] for the SDK, in limiter.go. Without an account, the program shows three
-// workers on an embedded help desk that enforces the limit.
+// Without an account, the program shows three workers on an embedded help desk that enforces the
+// limit.
 package main
 
 import (
@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -29,36 +28,27 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	w := &worker{log: slog.Default()}
 	flags := flag.NewFlagSet("sharedlimit", flag.ContinueOnError)
 	flags.SetOutput(out)
-	address := flags.String("redis", "", "`URL` of the Redis server, redis://localhost:6379/0 by default; also the variable REDIS_URL, which other users of the machine do not see")
 	metrics := flags.String("metrics", "", "`address` for GET /metrics and GET /healthz; none if empty")
-	flags.IntVar(&w.limit, "limit", 8, "tickets that all processes together create in any time of -per")
-	flags.DurationVar(&w.per, "per", time.Minute, "see -limit")
+	flags.IntVar(&w.limit.Requests, "limit", 8, "tickets that all processes together create in any time of -per")
+	flags.DurationVar(&w.limit.Per, "per", time.Minute, "see -limit")
 	flags.DurationVar(&w.timeout, "timeout", 5*time.Minute, "time limit of a message, with its wait for the limit; another worker takes it over after this and -settle")
 	flags.DurationVar(&w.settle, "settle", 30*time.Second, "after which a ticket whose request had no response is listed, or was not created")
-	isAdd := flags.Bool("add", false, "add the messages on standard input, which are JSON lines, to the queue and end")
 	dryRun := flags.Bool("dry-run", false, "print what would be sent for the messages of the queue, which stay there, and end")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if w.limit < 1 || w.per <= 0 || w.settle <= 0 || w.timeout <= w.settle {
+	if w.limit.Requests < 1 || w.limit.Per <= 0 || w.settle <= 0 || w.timeout <= w.settle {
 		return errors.New("-limit, -per and -settle must be positive, and -timeout longer than -settle")
 	}
-	if !supportbeeservice.HasAccount() && !*isAdd {
+	if !supportbeeservice.HasAccount() {
 		return demo(ctx, *dryRun, out)
 	}
-	options, err := redis.ParseURL(cmp.Or(*address, os.Getenv("REDIS_URL"), "redis://localhost:6379/0"))
+	options, err := redis.ParseURL(cmp.Or(os.Getenv("REDIS_URL"), "redis://localhost:6379/0"))
 	if err != nil {
-		return errors.New("-redis is not a URL such as redis://localhost:6379/0") // without a password in it
+		return errors.New("REDIS_URL is not a URL such as redis://localhost:6379/0") // without a password in it
 	}
 	w.redis = redis.NewClient(options)
 	defer func() { _ = w.redis.Close() }()
-	if *isAdd {
-		n, err := add(ctx, w.redis, os.Stdin)
-		if err == nil {
-			fmt.Fprintf(out, "%d messages added\n", n)
-		}
-		return err
-	}
 	if w.desk, err = supportbee.FromEnv(); err != nil {
 		return err
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,9 +18,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeeredis"
 	"github.com/supportbee-go/supportbee/supportbeeservice"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
@@ -30,7 +28,6 @@ import (
 const (
 	mainEnv    = "SHAREDLIMIT_TEST_MAIN"
 	waitAtMost = 90 * time.Second
-	invalid    = `{"email":"nobody","text":"Hello"}`
 )
 
 // TestMain runs the program itself if a test has started it as a process of its own.
@@ -84,18 +81,19 @@ func eachRedis(t *testing.T, test func(t *testing.T, url string)) {
 	})
 }
 
-func order(i int) message {
-	return message{Email: "ann@example.com", Name: "Ann", Subject: fmt.Sprintf("Order %d", i), Text: "Where is my kettle?"}
+func subject(i int) string { return fmt.Sprintf("Order %d", i) }
+
+func add(t *testing.T, client *redis.Client, values ...any) {
+	t.Helper()
+	require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: queue, Values: values}).Err())
 }
 
-// lines returns n messages, of which each second one is equal to the one before.
-func lines(n int) string {
-	var b strings.Builder
+// addOrders adds n messages to the queue, of which each second one is equal to the one before.
+func addOrders(t *testing.T, client *redis.Client, n int) {
+	t.Helper()
 	for i := range n {
-		line, _ := json.Marshal(order(i / 2))
-		b.Write(append(line, '\n'))
+		add(t, client, "email", "ann@example.com", "name", "Ann", "subject", subject(i/2), "text", "Where is my kettle?")
 	}
-	return b.String()
 }
 
 // subjects returns how many tickets there are by subject, without the IDs of messages.
@@ -111,7 +109,7 @@ func subjects(desk *supportbeetest.Desk) map[string]int {
 func wantSubjects(n int) map[string]int {
 	counts := make(map[string]int)
 	for i := range n {
-		counts[order(i/2).Subject]++
+		counts[subject(i/2)]++
 	}
 	return counts
 }
@@ -124,120 +122,11 @@ func statuses(desk *supportbeetest.Desk) map[int]int {
 	return counts
 }
 
-// Half of the requests arrive late, when those of the next window do.
-func TestSlowRequestsAreCountedWhenTheyArrive(t *testing.T) {
-	t.Parallel()
-	eachRedis(t, func(t *testing.T, url string) {
-		const per = 600 * time.Millisecond
-		desk := supportbeetest.New(t, supportbeetest.WithoutSeed(), supportbeetest.WithCreateLimit(8, per))
-		desk.Inject(supportbeetest.Match{Op: "Tickets.Create", Times: 8}, supportbeetest.Delay(per/2))
-		var group errgroup.Group
-		for range 4 { // four processes
-			limiter := NewLimiter(connect(t, url), "creates", 8, per, 30*time.Second)
-			client := desk.Client(append(limiter.Options(), supportbee.WithoutRetry())...)
-			for range 2 {
-				group.Go(func() error {
-					for i := range 4 {
-						if _, err := client.Tickets.Create(t.Context(), order(i).params("1-0")); err != nil {
-							return err
-						}
-					}
-					return nil
-				})
-			}
-		}
-
-		require.NoError(t, group.Wait())
-
-		assert.Equal(t, map[int]int{http.StatusCreated: 32}, statuses(desk))
-		redisClient := connect(t, url)
-		left, err := redisClient.PTTL(t.Context(), "creates").Result()
-		require.NoError(t, err)
-		assert.Positive(t, left, "the key expires")
-		assert.LessOrEqual(t, left, 40*time.Second)
-	})
-}
-
-func TestARequestWithoutResponseTakesItsPlaceUntilTheTimeout(t *testing.T) {
-	t.Parallel()
-	eachRedis(t, func(t *testing.T, url string) {
-		const per, timeout = 50 * time.Millisecond, time.Second
-		desk := supportbeetest.New(t)
-		desk.Inject(supportbeetest.Match{Op: "Tickets.Create", Times: 1}, supportbeetest.Drop())
-		limiter := NewLimiter(connect(t, url), "creates", 1, per, timeout)
-		client := desk.Client(append(limiter.Options(), supportbee.WithoutRetry())...)
-		start := time.Now()
-
-		_, err := client.Tickets.Create(t.Context(), order(1).params("1-0"))
-		require.ErrorIs(t, err, supportbee.ErrOutcomeUnknown)
-		_, err = client.Tickets.Create(t.Context(), order(2).params("2-0"))
-
-		require.NoError(t, err)
-		assert.GreaterOrEqual(t, time.Since(start), per+timeout)
-	})
-}
-
-func TestAScriptThatIsRepeatedTakesOnePlace(t *testing.T) {
-	t.Parallel()
-	eachRedis(t, func(t *testing.T, url string) {
-		limiter := NewLimiter(connect(t, url), "creates", 1, time.Hour, time.Second)
-		for range 2 {
-			wait, err := limiter.run(t.Context(), take, "one")
-			require.NoError(t, err)
-			assert.Zero(t, wait)
-		}
-		wait, err := limiter.run(t.Context(), take, "two")
-		require.NoError(t, err)
-		assert.Greater(t, wait, time.Hour)
-		assert.LessOrEqual(t, wait, time.Hour+time.Hour/100+time.Second)
-	})
-}
-
-func TestWithoutAPlaceOnlyCreatesWait(t *testing.T) {
-	t.Parallel()
-	eachRedis(t, func(t *testing.T, url string) {
-		desk := supportbeetest.New(t)
-		limiter := NewLimiter(connect(t, url), "creates", 1, time.Hour, time.Second)
-		client := desk.Client(append(limiter.Options(), supportbee.WithoutRetry())...)
-		_, err := client.Tickets.Create(t.Context(), order(1).params("1-0"))
-		require.NoError(t, err)
-
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err = client.Tickets.Create(ctx, order(2).params("2-0"))
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)
-		_, err = client.Tickets.Count(t.Context(), nil)
-		assert.NoError(t, err)
-		desk.AssertRequests(t, "Tickets.Create", 1)
-	})
-}
-
-func TestWithoutRedisNothingIsSent(t *testing.T) {
-	t.Parallel()
-	server := miniredis.RunT(t)
-	desk := supportbeetest.New(t)
-	limiter := NewLimiter(connect(t, "redis://"+server.Addr()), "creates", 8, time.Minute, time.Second)
-	client := desk.Client(append(limiter.Options(), supportbee.WithoutRetry())...)
-	server.Close()
-
-	_, err := client.Tickets.Create(t.Context(), order(1).params("1-0"))
-	require.ErrorIs(t, err, ErrUnavailable)
-	assert.NotErrorIs(t, err, supportbee.ErrOutcomeUnknown)
-	desk.AssertNoWrites(t)
-	_, err = client.Tickets.Count(t.Context(), nil)
-	assert.NoError(t, err)
-
-	require.NoError(t, server.Restart())
-	_, err = client.Tickets.Create(t.Context(), order(1).params("1-0"))
-	assert.NoError(t, err)
-}
-
 func newWorker(t *testing.T, desk *supportbeetest.Desk, url string) (*worker, *bytes.Buffer) {
 	log := new(bytes.Buffer)
 	return &worker{
 		desk: desk.Client(supportbee.WithoutRetry()), redis: connect(t, url), log: slog.New(slog.NewTextHandler(log, nil)),
-		limit: 1000, per: time.Second, timeout: 20 * time.Second, settle: 100 * time.Millisecond,
+		limit: supportbeeredis.LimiterOptions{Requests: 1000, Per: time.Second}, timeout: 20 * time.Second, settle: 100 * time.Millisecond,
 	}, log
 }
 
@@ -273,10 +162,8 @@ func TestEachMessageBecomesOneTicketDespiteFaults(t *testing.T) {
 		desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
 		desk.InjectChaos(0.3, 17)
 		w, log := newWorker(t, desk, url)
-		n, err := add(t.Context(), w.redis, strings.NewReader(lines(10)))
-		require.NoError(t, err)
-		require.Equal(t, 10, n)
-		require.NoError(t, w.redis.XAdd(t.Context(), &redis.XAddArgs{Stream: queue, Values: []any{"message", invalid}}).Err())
+		addOrders(t, w.redis, 10)
+		add(t, w.redis, "email", "nobody", "text", "Hello")
 
 		metrics := working(t, w, func() bool { return isEmpty(t, w.redis) })
 
@@ -287,7 +174,8 @@ func TestEachMessageBecomesOneTicketDespiteFaults(t *testing.T) {
 		kept, err := w.redis.XRange(t.Context(), rejected, "-", "+").Result()
 		require.NoError(t, err)
 		require.Len(t, kept, 1)
-		assert.JSONEq(t, invalid, fmt.Sprint(kept[0].Values["message"]))
+		assert.Equal(t, "nobody", kept[0].Values["email"])
+		assert.Equal(t, "Hello", kept[0].Values["text"])
 		assert.Contains(t, kept[0].Values["error"], "RequesterEmail")
 		for _, secret := range []string{"ann@example.com", "kettle", "nobody", desk.Token} {
 			assert.NotContains(t, log.String()+metrics, secret)
@@ -301,9 +189,8 @@ func TestAStoppedWorkerGivesItsMessageBack(t *testing.T) {
 	eachRedis(t, func(t *testing.T, url string) {
 		desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
 		slow, _ := newWorker(t, desk, url)
-		_, err := add(t.Context(), slow.redis, strings.NewReader(lines(2)))
-		require.NoError(t, err)
-		slow.limit, slow.per, slow.timeout = 1, time.Hour, 2*time.Hour // the second message waits
+		addOrders(t, slow.redis, 2)
+		slow.limit.Requests, slow.limit.Per, slow.timeout = 1, time.Hour, 2*time.Hour // the second message waits
 		pending := func() bool {
 			p, err := slow.redis.XPending(t.Context(), queue, group).Result()
 			return err == nil && p.Count == 1 && len(desk.Tickets()) == 1
@@ -326,14 +213,11 @@ func TestTheTicketOfAWorkerThatWasKilledIsFound(t *testing.T) {
 		desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
 		w, log := newWorker(t, desk, url)
 		w.timeout = time.Second
-		_, err := add(t.Context(), w.redis, strings.NewReader(lines(2)))
-		require.NoError(t, err)
+		addOrders(t, w.redis, 2)
 		killed, again, err := w.next(t.Context())
 		require.NoError(t, err)
 		assert.False(t, again)
-		params, err := parse(killed)
-		require.NoError(t, err)
-		_, err = w.desk.Tickets.Create(t.Context(), params)
+		_, err = w.desk.Tickets.Create(t.Context(), params(killed))
 		require.NoError(t, err)
 
 		working(t, w, func() bool { return isEmpty(t, w.redis) })
@@ -354,8 +238,7 @@ func TestTheTicketOfAWorkerThatWasStoppedIsFound(t *testing.T) {
 		}))))
 		stopped, _ := newWorker(t, desk, url)
 		stopped.timeout = time.Second
-		_, err := add(t.Context(), stopped.redis, strings.NewReader(lines(1)))
-		require.NoError(t, err)
+		addOrders(t, stopped.redis, 1)
 		working(t, stopped, func() bool { return len(desk.Tickets()) == 1 })
 		assert.False(t, isEmpty(t, stopped.redis))
 
@@ -374,30 +257,21 @@ func TestThreeProcessesShareTheLimitAndOneIsKilled(t *testing.T) {
 	const per, messages = 500 * time.Millisecond, 60
 	url := startServer(t)
 	desk := supportbeetest.New(t, supportbeetest.WithoutSeed(), supportbeetest.WithCreateLimit(8, per))
-	args := []string{"-redis", url, "-per", per.String(), "-timeout", "4s", "-settle", "500ms"}
+	client := connect(t, url)
+	addOrders(t, client, messages)
 	logs := make([]bytes.Buffer, 3)
-	start := func(i int, extra ...string) *exec.Cmd {
-		command := exec.Command(os.Args[0], append(args, extra...)...)
-		command.Env = append(os.Environ(), mainEnv+"=1", "SUPPORTBEE_COMPANY="+supportbeetest.Company, "SUPPORTBEE_TOKEN="+desk.Token, "SUPPORTBEE_BASE_URL="+desk.URL)
-		command.Stderr = &logs[i]
-		return command
-	}
-	add := start(0, "-add")
-	add.Stdin = strings.NewReader(lines(messages))
-	added, err := add.Output()
-	require.NoError(t, err)
-	assert.Equal(t, "60 messages added\n", string(added))
-
 	processes := make([]*exec.Cmd, 3)
 	for i := range processes {
-		processes[i] = start(i)
+		processes[i] = exec.Command(os.Args[0], "-per", per.String(), "-timeout", "4s", "-settle", "500ms")
+		processes[i].Env = append(os.Environ(), mainEnv+"=1", "REDIS_URL="+url,
+			"SUPPORTBEE_COMPANY="+supportbeetest.Company, "SUPPORTBEE_TOKEN="+desk.Token, "SUPPORTBEE_BASE_URL="+desk.URL)
+		processes[i].Stderr = &logs[i]
 		require.NoError(t, processes[i].Start())
 		t.Cleanup(func() { processes[i].Process.Kill() })
 	}
 	require.Eventually(t, func() bool { return len(desk.Tickets()) >= messages/3 }, waitAtMost, time.Millisecond)
 	require.NoError(t, processes[0].Process.Kill())
 	processes[0].Wait()
-	client := connect(t, url)
 	require.Eventually(t, func() bool { return isEmpty(t, client) }, waitAtMost, 10*time.Millisecond)
 	for _, process := range processes[1:] {
 		require.NoError(t, process.Process.Signal(syscall.SIGTERM))
@@ -411,16 +285,6 @@ func TestThreeProcessesShareTheLimitAndOneIsKilled(t *testing.T) {
 	for i := range logs {
 		assert.Contains(t, logs[i].String(), "INFO created", "each process has created some")
 	}
-}
-
-func TestNoMessageIsAddedIfOneIsInvalid(t *testing.T) {
-	t.Parallel()
-	client := connect(t, "redis://"+miniredis.RunT(t).Addr())
-
-	_, err := add(t.Context(), client, strings.NewReader(lines(2)+invalid))
-
-	assert.ErrorContains(t, err, "line 3: ")
-	assert.True(t, isEmpty(t, client))
 }
 
 func TestDemo(t *testing.T) {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,74 +14,29 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeeredis"
 )
 
 // The keys in Redis. The queue is a stream: a message that a worker has read is pending until it is
 // removed, and is read again if the worker does not do that in time.
 const (
-	creates  = "supportbee:creates" // see Limiter
+	creates  = "supportbee:creates" // of the limiter
 	queue    = "supportbee:messages"
 	rejected = "supportbee:messages:rejected" // a stream
 	group    = "workers"                      // of the queue
 )
 
 const (
-	attempt   = 30 * time.Second // time limit of a request
-	clockSkew = time.Hour        // between the clocks of Redis and of the help desk, at most
-	retryWait = 5 * time.Second  // before a message that failed is handled again
+	clockSkew = time.Hour       // between the clocks of Redis and of the help desk, at most
+	retryWait = 5 * time.Second // before a message that failed is handled again
 )
-
-// message is a ticket to open.
-type message struct {
-	Email   string `json:"email"`
-	Name    string `json:"name"`
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
-}
-
-// params returns the ticket of a message. The ID in its subject makes it differ from those of equal
-// messages, so that CreateOnce can tell them apart.
-func (m message) params(id string) supportbee.TicketParams {
-	return supportbee.TicketParams{
-		Subject:       strings.TrimSpace(m.Subject + " [" + id + "]"),
-		RequesterName: m.Name, RequesterEmail: m.Email, Content: supportbee.Text(m.Text),
-	}
-}
-
-// parse returns the ticket of a message in the queue, or an error if it is invalid.
-func parse(m redis.XMessage) (supportbee.TicketParams, error) {
-	var parsed message
-	text, _ := m.Values["message"].(string)
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
-		return supportbee.TicketParams{}, fmt.Errorf("%w: the message is not JSON", supportbee.ErrInvalidArgument)
-	}
-	params := parsed.params(m.ID)
-	return params, params.Validate()
-}
-
-// add adds the JSON lines of in to the queue, all of them or none.
-func add(ctx context.Context, client *redis.Client, in io.Reader) (n int, err error) {
-	_, err = client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		lines := bufio.NewScanner(in)
-		for lines.Buffer(nil, 16<<20); lines.Scan(); n++ {
-			values := map[string]any{"message": lines.Text()}
-			if _, err := parse(redis.XMessage{Values: values}); err != nil {
-				return fmt.Errorf("line %d: %w", n+1, err)
-			}
-			p.XAdd(ctx, &redis.XAddArgs{Stream: queue, Values: values})
-		}
-		return lines.Err()
-	})
-	return n, err
-}
 
 // worker opens a ticket for each message of the queue, one at a time.
 type worker struct {
 	desk            *supportbee.Client
 	redis           *redis.Client
 	log             *slog.Logger
-	limit           int
-	per             time.Duration
+	limit           supportbeeredis.LimiterOptions
 	timeout, settle time.Duration
 	from            string // where to look for pending messages next
 }
@@ -93,7 +46,7 @@ func (w *worker) lease() time.Duration { return w.timeout + w.settle }
 
 // run handles messages until ctx is done.
 func (w *worker) run(ctx context.Context) error {
-	w.desk = w.desk.With(NewLimiter(w.redis, creates, w.limit, w.per, attempt).Options()...)
+	w.desk = w.desk.With(supportbeeredis.NewLimiter(w.redis, creates, &w.limit).Options()...)
 	for ctx.Err() == nil {
 		m, again, err := w.next(ctx)
 		if err == nil && m.ID != "" {
@@ -135,23 +88,33 @@ func (w *worker) next(ctx context.Context) (m redis.XMessage, again bool, err er
 	return streams[0].Messages[0], false, nil
 }
 
+// params returns the ticket of a message. The ID in its subject makes it differ from those of equal
+// messages, so that CreateOnce can tell them apart.
+func params(m redis.XMessage) supportbee.TicketParams {
+	field := func(name string) string {
+		text, _ := m.Values[name].(string)
+		return text
+	}
+	return supportbee.TicketParams{
+		Subject:       strings.TrimSpace(field("subject") + " [" + m.ID + "]"),
+		RequesterName: field("name"), RequesterEmail: field("email"), Content: supportbee.Text(field("text")),
+	}
+}
+
 // handle opens the ticket of a message and removes it from the queue. If that fails, the message is
 // read again later. A request whose response is not awaited, because the program is stopped, is one
 // without a response: another worker looks for its ticket.
 func (w *worker) handle(ctx context.Context, m redis.XMessage, again bool) error {
-	params, err := parse(m)
-	var ticket *supportbee.Ticket
-	if err == nil {
-		opts := &supportbee.OnceOptions{Settle: w.settle}
-		if again { // look for the ticket first
-			added, _, _ := strings.Cut(m.ID, "-")
-			ms, _ := strconv.ParseInt(added, 10, 64)
-			opts.Since = time.UnixMilli(ms).Add(-clockSkew)
-		}
-		limited, cancel := context.WithTimeout(ctx, w.timeout)
-		ticket, err = w.desk.Tickets.CreateOnce(limited, params, opts)
-		cancel()
+	opts := &supportbee.OnceOptions{Settle: w.settle}
+	if again { // look for the ticket first
+		added, _, _ := strings.Cut(m.ID, "-")
+		ms, _ := strconv.ParseInt(added, 10, 64)
+		opts.Since = time.UnixMilli(ms).Add(-clockSkew)
 	}
+	limited, cancel := context.WithTimeout(ctx, w.timeout)
+	ticket, err := w.desk.Tickets.CreateOnce(limited, params(m), opts)
+	cancel()
+
 	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // also if the call was canceled
 	defer cancel()
 	log := w.log.With("message", m.ID, "again", again)
@@ -178,7 +141,8 @@ func (w *worker) handle(ctx context.Context, m redis.XMessage, again bool) error
 func (w *worker) remove(ctx context.Context, m redis.XMessage, why error) error {
 	_, err := w.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		if why != nil {
-			p.XAdd(ctx, &redis.XAddArgs{Stream: rejected, Values: []any{"message", m.Values["message"], "error", why.Error()}})
+			m.Values["error"] = why.Error()
+			p.XAdd(ctx, &redis.XAddArgs{Stream: rejected, Values: m.Values})
 		}
 		p.XAck(ctx, queue, group, m.ID)
 		p.XDel(ctx, queue, m.ID)
@@ -197,11 +161,7 @@ func (w *worker) plan(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	for _, m := range messages {
-		params, err := parse(m)
-		if err == nil {
-			_, err = desk.Tickets.Create(ctx, params)
-		}
-		if err != nil {
+		if _, err := desk.Tickets.Create(ctx, params(m)); err != nil {
 			fmt.Fprintf(out, "would reject message %s: %v\n", m.ID, err)
 		}
 	}
