@@ -229,11 +229,14 @@ func textOf(content supportbee.Content) string {
 }
 
 func (a *assistant) get(ctx context.Context, in arguments) (any, error) {
-	ticket, ticketErr := a.client.Tickets.Get(ctx, in.TicketID)
+	ticket, err := a.client.Tickets.Get(ctx, in.TicketID)
+	if err != nil {
+		return nil, err
+	}
 	replies, repliesErr := a.client.Replies.List(ctx, in.TicketID)
 	comments, commentsErr := a.client.Comments.List(ctx, in.TicketID)
 	draft, draftErr := a.client.Drafts.Get(ctx, in.TicketID, &supportbee.DraftGetOptions{OmitQuote: true})
-	if err := errors.Join(ticketErr, repliesErr, commentsErr, draftErr); err != nil {
+	if err := errors.Join(repliesErr, commentsErr, draftErr); err != nil {
 		return nil, err
 	}
 	messages := []message{newMessage("request", ticket.Requester, ticket.CreatedAt, ticket.Content)}
