@@ -16,7 +16,12 @@ import (
 )
 
 // demo plays an assistant: it calls the tools with the MCP SDK's own client and prints what both say.
-func demo(ctx context.Context, desk *supportbeetest.Desk, out io.Writer) error {
+func demo(ctx context.Context, out io.Writer) error {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
 	fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: using an embedded help desk at %s\n", desk.URL)
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{
 		Subject: "Kettle", RequesterEmail: "mallory@elsewhere.example", RequesterName: "Mallory",
@@ -35,36 +40,26 @@ func demo(ctx context.Context, desk *supportbeetest.Desk, out io.Writer) error {
 	}
 	defer session.Close() //nolint:errcheck // nothing is lost
 
-	fmt.Fprint(out, "\nWith -allow-replies -recipients example.com the assistant has these tools:\n")
+	fmt.Fprint(out, "\nWith -allow-replies example.com the assistant has these tools:\n")
 	for tool, err := range session.Tools(ctx, nil) {
 		if err != nil {
 			return err
 		}
-		about, _, _ := strings.Cut(tool.Description, ". ")
-		fmt.Fprintf(out, "  %-15s %s.\n", tool.Name, strings.TrimSuffix(about, "."))
+		about, _, _ := strings.Cut(tool.Description, ".")
+		fmt.Fprintf(out, "  %-15s %s.\n", tool.Name, about)
 	}
 	write := fmt.Sprintf(`{"ticket_id": %d, "text": "Dear Mallory,\nwe are sorry. A new kettle is on its way."}`, ticket)
 	for _, call := range []struct{ tool, args string }{
-		{"search_tickets", `{"query": "kettle", "per_page": 1}`},
 		{"get_ticket", fmt.Sprintf(`{"ticket_id": %d}`, ticket)},
 		{"write_draft", write},
 		{"send_reply", write},
-		{"get_ticket", `{"ticket_id": 999999999}`},
 	} {
-		fmt.Fprintf(out, "\n--> %s %s\n", call.tool, call.args)
 		result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: call.tool, Arguments: json.RawMessage(call.args)})
 		if err != nil {
 			return err
 		}
-		arrow := "<--"
-		if result.IsError {
-			arrow = "<-- error:"
-		}
-		for _, content := range result.Content {
-			if text, ok := content.(*mcp.TextContent); ok {
-				fmt.Fprintf(out, "%s %s\n", arrow, strings.TrimSpace(text.Text))
-			}
-		}
+		kind := map[bool]string{true: "error: "}[result.IsError]
+		fmt.Fprintf(out, "\n--> %s %s\n<-- %s%s\n", call.tool, call.args, kind, result.Content[0].(*mcp.TextContent).Text)
 	}
 	_, err = fmt.Fprintf(out, "\nMails that the help desk has sent: %d\n", len(desk.Outbox()))
 	return err

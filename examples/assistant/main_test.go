@@ -112,7 +112,7 @@ func TestTools(t *testing.T) {
 		recipients string
 		want       []map[string]mcp.ToolAnnotations
 	}{
-		{name: "read-only", readOnly: true, want: []map[string]mcp.ToolAnnotations{reading}},
+		{name: "read-only", readOnly: true, recipients: "*", want: []map[string]mcp.ToolAnnotations{reading}},
 		{name: "default", want: []map[string]mcp.ToolAnnotations{reading, writing}},
 		{name: "replies", recipients: "*", want: []map[string]mcp.ToolAnnotations{reading, writing, replying}},
 	} {
@@ -120,11 +120,18 @@ func TestTools(t *testing.T) {
 			t.Parallel()
 			cfg := newConfig(desk, c.recipients)
 			cfg.readOnly = c.readOnly
+			var known map[string]any // arguments
+			data, err := json.Marshal(arguments{})
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(data, &known))
 			got, want := map[string]mcp.ToolAnnotations{}, map[string]mcp.ToolAnnotations{}
 			for tool, err := range serve(t, cfg).Tools(t.Context(), nil) {
 				require.NoError(t, err)
 				got[tool.Name] = *tool.Annotations
 				assert.Greater(t, len(tool.Description), 50)
+				for name := range tool.InputSchema.(map[string]any)["properties"].(map[string]any) {
+					assert.Contains(t, known, name)
+				}
 			}
 			for _, tools := range c.want {
 				maps.Copy(want, tools)
@@ -262,6 +269,19 @@ func TestListsAndSearches(t *testing.T) {
 	assert.Contains(t, fails(t, session, "search_tickets", args{"query": ""}), "Nothing was sent")
 	assert.Contains(t, fails(t, session, "search_tickets", args{"words": "x"}), "words")
 	desk.AssertNoWrites(t)
+}
+
+func TestEveryErrorHasAText(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		supportbee.ErrOutcomeUnknown, supportbee.ErrRecipientNotAllowed, supportbee.ErrInvalidArgument, supportbee.ErrNotFound,
+		supportbee.ErrRateLimited, supportbee.ErrAccessDenied, supportbee.ErrConflict, supportbee.ErrValidation,
+		errOtherDraft, context.Canceled, io.ErrUnexpectedEOF,
+	} {
+		_, message := explain(fmt.Errorf("call: %w", err))
+		assert.Greater(t, len(message), 20, err)
+		assert.NotContains(t, message, "{", err)
+	}
 }
 
 func TestErrorsSayWhatToDo(t *testing.T) {
@@ -570,13 +590,6 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
-func TestStdioOnAnEmbeddedDesk(t *testing.T) {
-	t.Parallel()
-	p := start(t, nil, "-stdio")
-	assert.Contains(t, ok(t, p.ClientSession, "search_tickets", args{"query": "invoice"}), `"total": 1,`)
-	assert.NotEmpty(t, logged(t, p.log, `using an embedded help desk" url=(\S+)`))
-}
-
 // A program is killed after it has sent a reply: the help desk has handled the request, handles it
 // when the next program has already looked for the reply, or never does.
 func TestKill(t *testing.T) {
@@ -586,7 +599,7 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			desk := supportbeetest.New(t)
 			id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "S", Text: "T"})
-			flags := []string{"-allow-replies", "-recipients", "example.com", "-settle", "1s"}
+			flags := []string{"-allow-replies", "example.com", "-settle", "1s"}
 			reply := args{"ticket_id": id, "text": "We are sorry about that."}
 			p := start(t, desk, flags...)
 			desk.Inject(supportbeetest.Match{Op: "Replies.Create", Times: 1}, supportbeetest.Fault{Name: "kill", Wrap: func(next http.Handler) http.Handler {
@@ -659,12 +672,12 @@ func TestRecipientsOfTheProgram(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
 	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "S", Text: "T", RequesterEmail: "gus@example.net"})
-	p := start(t, desk, "-allow-replies", "-recipients", "example.com", "-settle", "1ms")
+	p := start(t, desk, "-allow-replies", "example.com", "-settle", "1ms")
 	assert.Contains(t, fails(t, p.ClientSession, "send_reply", args{"ticket_id": id, "text": "Hello."}), "The reply was not sent")
 	desk.AssertReplies(t, id)
 	assert.Empty(t, desk.Outbox())
 	desk.AssertNoWrites(t)
-	p = start(t, desk, "-recipients", "*")
+	p = start(t, desk)
 	_, err := p.CallTool(t.Context(), &mcp.CallToolParams{Name: "send_reply", Arguments: args{"ticket_id": id, "text": "Hello."}})
 	require.ErrorContains(t, err, "send_reply")
 	desk.AssertNoWrites(t)
@@ -674,7 +687,7 @@ func TestDryRun(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
 	id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "S", Text: "T"})
-	p := start(t, desk, "-dry-run", "-allow-replies", "-recipients", "example.com", "-settle", "100ms")
+	p := start(t, desk, "-dry-run", "-allow-replies", "example.com", "-settle", "100ms")
 	for tool, a := range map[string]args{"add_comment": {"text": "Hi."}, "write_draft": {"text": "Hi."}, "send_reply": {"text": "Hi."}} {
 		a["ticket_id"] = id
 		assert.Contains(t, ok(t, p.ClientSession, tool, a), "This is a dry run, nothing was written.", tool)
@@ -690,8 +703,7 @@ func TestFlags(t *testing.T) {
 		args []string
 		want string
 	}{
-		{args: []string{"-allow-replies"}, want: "requires -recipients"},
-		{args: []string{"-allow-replies", "-recipients", "*", "-read-only"}, want: "excludes -read-only"},
+		{args: []string{"-allow-replies", "*"}, want: "SUPPORTBEE_"}, // no embedded desk by mistake
 		{args: []string{"-http", ":0"}, want: "requires ASSISTANT_TOKEN"},
 		{args: []string{"-unknown"}, want: "not defined"},
 	} {

@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
-	"log/slog"
-	"maps"
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -21,15 +17,12 @@ import (
 // report is what the program reports: numbers, names of labels and teams, and nothing of customers.
 type report struct {
 	Title, Date string
-	Figures     []figure // the most important numbers
 	Notes       []string
+	Summary     table // the most important numbers
 	Tables      []table
 }
 
-// figure is a number with a name and a remark.
-type figure struct{ Name, Value, Remark string }
-
-// table is a table of a report. Its first row is the header, its second column has counts. A cell is
+// table is a table of a report. Its first row is the header, its second column has numbers. A cell is
 // a string, an int, a float64, a time.Duration, or nil.
 type table struct {
 	Name, Note string
@@ -46,25 +39,8 @@ func (j job) collect(ctx context.Context) (*report, error) {
 		Title: "Help desk, " + from.Format("2 January") + " to " + to.AddDate(0, 0, -1).Format("2 January 2006"),
 		Date:  "As of " + j.now.Format("Monday, 2 January 2006, 15:04 MST"),
 	}
-	var responses sync.Map // times by ticket
-	sometimes := rate.Sometimes{Interval: 5 * time.Second}
-	tickets, err := r.read("The tickets of the week", j.client.Tickets.Export(ctx, nil, &supportbee.ExportOptions{
-		Since: from, Until: to.Add(-time.Second),
-		Progress: func(done, total int) { sometimes.Do(func() { slog.Info("reading", "done", done, "total", total) }) },
-		Prepare: func(ctx context.Context, ticket *supportbee.Ticket) error {
-			if ticket.RepliesCount == 0 || ignored(ticket) {
-				return nil
-			}
-			replies, err := j.client.Replies.List(ctx, ticket.ID)
-			if errors.Is(err, supportbee.ErrNotFound) {
-				return nil // deleted since it was listed
-			}
-			if d := firstResponse(ticket, replies); d != nil {
-				responses.Store(ticket.ID, *d)
-			}
-			return err
-		},
-	}))
+	within := &supportbee.ExportOptions{Since: from, Until: to.Add(-time.Second)}
+	tickets, err := r.read("The tickets of the week", j.client.Tickets.Export(ctx, nil, within))
 	if err != nil {
 		return nil, err
 	}
@@ -73,32 +49,39 @@ func (j job) collect(ctx context.Context) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	labels := by("Label", tickets, &responses, func(t *supportbee.Ticket) (names []string) {
-		for _, label := range t.Labels {
-			names = append(names, label.Name)
+	all, labels, teams := []*time.Duration{}, map[string][]*time.Duration{}, map[string][]*time.Duration{}
+	for _, ticket := range tickets {
+		var replies []*supportbee.Reply
+		if ticket.RepliesCount > 0 {
+			replies, err = j.client.Replies.List(ctx, ticket.ID)
+			if err != nil && !errors.Is(err, supportbee.ErrNotFound) { // it was deleted since it was listed
+				return nil, err
+			}
 		}
-		return names
-	})
-	labels.Note = "A ticket with several labels counts for each."
-	teams := by("Team", tickets, &responses, func(t *supportbee.Ticket) []string {
-		if t.AssignedTeam == nil {
-			return nil
+		response := firstResponse(ticket, replies)
+		all = append(all, response)
+		for _, label := range ticket.Labels {
+			labels[label.Name] = append(labels[label.Name], response)
 		}
-		return []string{t.AssignedTeam.Name}
-	})
-	r.Tables = []table{labels, teams, byAge(open, j.now)}
-	week, unanswered := summarize("", tickets, &responses), 0
-	for _, t := range open {
-		if t.Unanswered {
-			unanswered++
+		if len(ticket.Labels) == 0 {
+			labels["(none)"] = append(labels["(none)"], response)
 		}
+		team := "(none)"
+		if ticket.AssignedTeam != nil {
+			team = ticket.AssignedTeam.Name
+		}
+		teams[team] = append(teams[team], response)
 	}
-	r.Figures = []figure{
-		{"Tickets received", format(week[1]), format(week[2]) + " with a response"},
-		{"First response", format(week[3]), "median"},
-		{"90th percentile", format(week[4]), "of the first responses"},
-		{"Open tickets", format(len(open)), format(unanswered) + " unanswered"},
-	}
+	ages, unanswered := byAge(open, j.now)
+	week := summarize("", all)
+	r.Summary = table{Name: "Summary", Rows: [][]any{
+		{"Tickets received", week[1], fmt.Sprintf("%d with a response", week[2])},
+		{"First response", week[3], "median"},
+		{"90th percentile", week[4], "of the first responses"},
+		{"Open tickets", len(open), fmt.Sprintf("%d unanswered", unanswered)},
+	}}
+	r.Tables = []table{by("Label", labels), by("Team", teams), ages}
+	r.Tables[0].Note = "A ticket with several labels counts for each."
 	return r, j.vendor(ctx, r, from)
 }
 
@@ -110,10 +93,8 @@ func (r *report) read(what string, seq iter.Seq2[*supportbee.Ticket, error]) ([]
 		r.Notes = append(r.Notes, what+" are incomplete: the help desk did not list all of them.")
 		err = nil
 	}
-	return slices.DeleteFunc(tickets, ignored), err
+	return slices.DeleteFunc(tickets, func(t *supportbee.Ticket) bool { return t.Spam || t.Trash || t.Draft }), err
 }
-
-func ignored(t *supportbee.Ticket) bool { return t.Spam || t.Trash || t.Draft }
 
 // firstResponse returns the time to the first reply of somebody who works in the help desk. A reply
 // that is older than the ticket was merged into it.
@@ -127,71 +108,56 @@ func firstResponse(ticket *supportbee.Ticket, replies []*supportbee.Reply) *time
 	return first
 }
 
+// by returns a table with a row for each name, the most frequent first. It gets the first responses to
+// the tickets that have the name, or nil for those without one.
+func by(column string, names map[string][]*time.Duration) table {
+	t := table{Name: "By " + strings.ToLower(column), Rows: [][]any{{column, "Tickets", "Responded", "Median", "90th percentile"}}}
+	for name, responses := range names {
+		t.Rows = append(t.Rows, summarize(name, responses))
+	}
+	slices.SortFunc(t.Rows[1:], func(a, b []any) int {
+		return cmp.Or(cmp.Compare(b[1].(int), a[1].(int)), cmp.Compare(a[0].(string), b[0].(string)))
+	})
+	return t
+}
+
 // summarize returns a row: how many tickets there are, how many had a response, and the quantiles of
-// the times.
-func summarize(name string, tickets []*supportbee.Ticket, responses *sync.Map) []any {
+// the times. They interpolate between the two nearest values, as PERCENTILE of spreadsheets does.
+func summarize(name string, responses []*time.Duration) []any {
 	var times []time.Duration
-	for _, t := range tickets {
-		if d, ok := responses.Load(t.ID); ok {
-			times = append(times, d.(time.Duration))
+	for _, response := range responses {
+		if response != nil {
+			times = append(times, *response)
 		}
 	}
 	slices.Sort(times)
-	return []any{name, len(tickets), len(times), quantile(times, 0.5), quantile(times, 0.9)}
-}
-
-// quantile interpolates between the two nearest values, as PERCENTILE of spreadsheets does. It
-// returns nil if there are none.
-func quantile(sorted []time.Duration, q float64) any {
-	if len(sorted) == 0 {
-		return nil
-	}
-	whole, part := math.Modf(q * float64(len(sorted)-1))
-	low, high := sorted[int(whole)], sorted[min(int(whole)+1, len(sorted)-1)]
-	return low + time.Duration(part*float64(high-low))
-}
-
-// by returns a table with a row for each name that a ticket has, the most frequent first.
-func by(column string, tickets []*supportbee.Ticket, responses *sync.Map, names func(*supportbee.Ticket) []string) table {
-	groups := map[string][]*supportbee.Ticket{}
-	for _, t := range tickets {
-		found := names(t)
-		if len(found) == 0 {
-			found = []string{"(none)"}
-		}
-		for _, name := range found {
-			groups[name] = append(groups[name], t)
+	row := []any{name, len(responses), len(times), nil, nil}
+	for i, q := range []float64{0.5, 0.9} {
+		if whole, part := math.Modf(q * float64(len(times)-1)); len(times) > 0 {
+			low, high := times[int(whole)], times[min(int(whole)+1, len(times)-1)]
+			row[3+i] = low + time.Duration(part*float64(high-low))
 		}
 	}
-	t := table{Name: "By " + strings.ToLower(column), Rows: [][]any{{column, "Tickets", "Responded", "Median", "90th percentile"}}}
-	for _, name := range slices.SortedFunc(maps.Keys(groups), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(groups[b]), len(groups[a])), cmp.Compare(a, b))
-	}) {
-		t.Rows = append(t.Rows, summarize(name, groups[name], responses))
-	}
-	return t
+	return row
 }
 
-func byAge(open []*supportbee.Ticket, now time.Time) table {
-	t := table{Name: "Open by age", Note: "Tickets that are not archived, whenever they were received.", Rows: [][]any{{"Age", "Open", "Unanswered"}}}
-	least := time.Duration(math.MinInt64)
-	for _, age := range []struct {
-		name  string
-		below time.Duration
-	}{{"up to 1 day", 24 * time.Hour}, {"1 to 3 days", 72 * time.Hour}, {"3 to 7 days", 168 * time.Hour}, {"1 to 4 weeks", 672 * time.Hour}, {"older", math.MaxInt64}} {
-		count, unanswered := 0, 0
-		for _, ticket := range open {
-			if d := now.Sub(ticket.CreatedAt); d >= least && d < age.below {
-				count++
-				if ticket.Unanswered {
-					unanswered++
-				}
-			}
+// byAge also returns how many of the open tickets are unanswered.
+func byAge(open []*supportbee.Ticket, now time.Time) (t table, unanswered int) {
+	limits := []time.Duration{24 * time.Hour, 72 * time.Hour, 168 * time.Hour, 672 * time.Hour, math.MaxInt64}
+	counts, waiting := make([]int, len(limits)), make([]int, len(limits))
+	for _, ticket := range open {
+		i := slices.IndexFunc(limits, func(limit time.Duration) bool { return now.Sub(ticket.CreatedAt) < limit })
+		counts[i]++
+		if ticket.Unanswered {
+			waiting[i]++
+			unanswered++
 		}
-		t.Rows = append(t.Rows, []any{age.name, count, unanswered})
-		least = age.below
 	}
-	return t
+	t = table{Name: "Open by age", Note: "Tickets that are not archived, whenever they were received.", Rows: [][]any{{"Age", "Open", "Unanswered"}}}
+	for i, name := range []string{"up to 1 day", "1 to 3 days", "3 to 7 days", "1 to 4 weeks", "older"} {
+		t.Rows = append(t.Rows, []any{name, counts[i], waiting[i]})
+	}
+	return t, unanswered
 }
 
 // vendor adds the reports of the help desk itself, unless the token is not an admin's.
@@ -201,11 +167,16 @@ func (j job) vendor(ctx context.Context, r *report, from time.Time) error {
 		Name: "Reports of the help desk", Rows: [][]any{{"Day (UTC)", "Tickets", "Replies", "Avg. first response"}},
 		Note: "As the help desk computes them, by days in UTC; spam may count. The unit of the average is not documented; it is believed to be seconds.",
 	}
+	days := map[string][]any{}
 	for i := range 7 {
-		t.Rows = append(t.Rows, []any{first.AddDate(0, 0, i).Format("Mon 2"), 0, 0, nil})
+		day := first.AddDate(0, 0, i)
+		days[day.Format(time.DateOnly)] = []any{day.Format("Mon 2"), 0, 0, nil}
+		t.Rows = append(t.Rows, days[day.Format(time.DateOnly)])
 	}
 	reports := j.client.Reports
-	for column, get := range []func(context.Context, *supportbee.ReportOptions) ([]*supportbee.DataPoint, error){reports.TicketsCount, reports.RepliesCount, reports.AvgFirstResponseTime} {
+	for i, get := range []func(context.Context, *supportbee.ReportOptions) ([]*supportbee.DataPoint, error){
+		reports.TicketsCount, reports.RepliesCount, reports.AvgFirstResponseTime,
+	} {
 		points, err := get(ctx, &supportbee.ReportOptions{Since: first})
 		if errors.Is(err, supportbee.ErrAccessDenied) {
 			r.Notes = append(r.Notes, "The help desk's own reports are left out: they need an admin's token.")
@@ -214,13 +185,12 @@ func (j job) vendor(ctx context.Context, r *report, from time.Time) error {
 			return err
 		}
 		for _, p := range points {
-			if day := int(math.Floor(p.Time.Sub(first).Hours() / 24)); day >= 0 && day < 7 {
-				cell := &t.Rows[day+1][column+1]
-				if count, isCount := (*cell).(int); isCount {
-					*cell = count + int(p.Value)
-				} else {
-					*cell = p.Value
-				}
+			switch row := days[p.Time.UTC().Format(time.DateOnly)]; {
+			case row == nil: // it is of another week
+			case i < 2:
+				row[i+1] = row[i+1].(int) + int(p.Value)
+			default:
+				row[i+1] = p.Value
 			}
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"time"
 	_ "time/tzdata" // also where the system has no time zones, such as in a small container
@@ -52,7 +52,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if !supportbeeservice.HasAccount() {
 		return demo(ctx, j)
 	}
-	j.client, err = supportbee.FromEnv(supportbee.WithDryRun(nil), supportbee.WithRetry(supportbee.RetryPolicy{MaxAttempts: 8}))
+	j.client, err = supportbee.FromEnv(
+		supportbee.WithDryRun(nil), supportbee.WithLogger(slog.Default()), supportbee.WithRetry(supportbee.RetryPolicy{MaxAttempts: 8}),
+	)
 	if err != nil {
 		return err
 	}
@@ -65,28 +67,19 @@ func (j job) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mail := func() ([]byte, error) { return r.mail(j.from, j.to) }
+	mail := func(w io.Writer) error { return r.mail(w, j.from, j.to) }
 	var files []*renameio.PendingFile
-	for _, f := range []struct {
-		name   string
-		render func() ([]byte, error)
-	}{{j.html, r.page}, {j.xlsx, r.workbook}, {j.eml, mail}} {
-		if f.name == "" {
+	for name, write := range map[string]func(io.Writer) error{j.html: r.page, j.xlsx: r.workbook, j.eml: mail} {
+		if name == "" {
 			continue
 		}
-		data, err := f.render()
-		if err != nil {
-			return err
-		}
-		file, err := renameio.NewPendingFile(f.name, renameio.WithTempDir(filepath.Dir(f.name)), renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
+		file, err := renameio.NewPendingFile(name, renameio.WithTempDir(filepath.Dir(name)),
+			renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
 		if err != nil {
 			return err
 		}
 		defer func() { _ = file.Cleanup() }() // has no effect on a file that was renamed
-		if _, err := file.Write(data); err != nil {
-			return err
-		}
-		if err := file.Sync(); err != nil {
+		if err := errors.Join(write(file), file.Sync()); err != nil {
 			return err
 		}
 		files = append(files, file)
@@ -99,8 +92,7 @@ func (j job) run(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprint(j.out, r.text())
-	return err
+	return r.text(j.out)
 }
 
 // firstDay returns the first of the seven days to report, in the time zone of now: the date of text,

@@ -325,7 +325,7 @@ func TestAnEmptyWeek(t *testing.T) {
 	j.out, j.week, j.html, j.xlsx = &out, "2026-05-05", filepath.Join(dir, "a.html"), filepath.Join(dir, "a.xlsx")
 	require.NoError(t, j.run(t.Context()))
 	assert.Contains(t, out.String(), "Help desk, 5 May to 11 May 2026")
-	assert.Regexp(t, `(?m)^First response +– +median$`, out.String())
+	assert.Regexp(t, `(?m)^  First response +– +median$`, out.String())
 }
 
 func TestFirstDay(t *testing.T) {
@@ -374,7 +374,7 @@ func TestFlags(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
 	assert.Contains(t, out.String(), "SUPPORTBEE_TOKEN is not set: using an embedded help desk at http://127.0.0.1:")
-	assert.Regexp(t, `(?m)^Tickets received +1\d\d +1\d\d with a response`, out.String())
+	assert.Regexp(t, `(?m)^  Tickets received +1\d\d +1\d\d with a response`, out.String())
 	require.ErrorContains(t, run(t.Context(), []string{"-eml", "a.eml"}, io.Discard), "-eml needs -from and -to")
 	require.ErrorContains(t, run(t.Context(), []string{"-week", "Mars"}, io.Discard), "Mars")
 
@@ -383,7 +383,7 @@ func TestFlags(t *testing.T) {
 	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
 	out.Reset()
 	require.NoError(t, run(t.Context(), []string{"-week", "2026-11-16"}, &out))
-	assert.Contains(t, out.String(), "\nTickets received  4 ")
+	assert.Regexp(t, `(?m)^  Tickets received +4 `, out.String())
 	assert.NotContains(t, out.String(), desk.Token)
 	desk.AssertNoWrites(t)
 }

@@ -6,17 +6,27 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"html/template"
-	"math"
-	"slices"
+	html "html/template"
+	"io"
 	"strconv"
-	"strings"
 	"text/tabwriter"
+	text "text/template"
 	"time"
 
 	"github.com/go-analyze/charts"
 	"github.com/wneessen/go-mail"
 	"github.com/xuri/excelize/v2"
+)
+
+var (
+	//go:embed report.txt
+	textSource string
+	//go:embed report.html
+	htmlSource string
+
+	functions    = map[string]any{"format": format, "base64": base64.StdEncoding.EncodeToString}
+	textTemplate = text.Must(text.New("text").Funcs(functions).Parse(textSource))
+	htmlTemplate = html.Must(html.New("html").Funcs(functions).Parse(htmlSource))
 )
 
 // format returns the text of a cell.
@@ -27,161 +37,85 @@ func format(cell any) string {
 	case float64:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	case time.Duration:
-		switch d := v.Round(time.Minute); {
-		case d >= 48*time.Hour:
-			return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-		case d >= time.Hour:
-			return fmt.Sprintf("%d h %02d min", d/time.Hour, d%time.Hour/time.Minute)
+		switch minutes := int(v.Round(time.Minute).Minutes()); {
+		case minutes >= 48*60:
+			return fmt.Sprintf("%d d %d h", minutes/(24*60), minutes/60%24)
+		case minutes >= 60:
+			return fmt.Sprintf("%d h %02d min", minutes/60, minutes%60)
 		default:
-			return fmt.Sprintf("%d min", d/time.Minute)
+			return fmt.Sprintf("%d min", minutes)
 		}
 	}
 	return fmt.Sprint(cell)
 }
 
-func (r *report) text() string {
-	var b strings.Builder // which has no errors
-	fmt.Fprintf(&b, "%s\n%s\n\n", r.Title, r.Date)
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, f := range r.Figures {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, f.Value, f.Remark)
-	}
-	w.Flush()
-	for _, note := range r.Notes {
-		fmt.Fprintf(&b, "\nNote: %s\n", note)
-	}
-	for _, t := range r.Tables {
-		fmt.Fprintf(&b, "\n%s\n", t.Name)
-		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-		for _, row := range t.Rows {
-			fmt.Fprintf(w, "%-16s\t", row[0])
-			for _, cell := range row[1:] {
-				fmt.Fprintf(w, "%s\t", format(cell))
-			}
-			fmt.Fprintf(w, "\n")
-		}
-		w.Flush()
-		if t.Note != "" {
-			fmt.Fprintf(&b, "  %s\n", t.Note)
-		}
-	}
-	return b.String()
+func (r *report) text(w io.Writer) error {
+	tabs := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	return errors.Join(textTemplate.Execute(tabs, r), tabs.Flush())
 }
 
-// workbook returns a workbook with a sheet for each table.
-func (r *report) workbook() ([]byte, error) {
+// page writes HTML that needs no other file.
+func (r *report) page(w io.Writer) error { return htmlTemplate.Execute(w, map[string]any{"Report": r}) }
+
+// workbook writes a workbook with a sheet for each table.
+func (r *report) workbook(w io.Writer) error {
 	f := excelize.NewFile()
 	defer func() { _ = f.Close() }()
 	bold, err := f.NewStyle(&excelize.Style{Font: &excelize.Font{Bold: true}})
-	if err != nil {
-		return nil, err
-	}
-	summary := table{Name: "Summary", Rows: [][]any{{r.Title}, {r.Date}}}
-	for _, figure := range r.Figures {
-		summary.Rows = append(summary.Rows, []any{figure.Name, figure.Value, figure.Remark})
-	}
+	summary := table{Name: r.Summary.Name, Rows: append([][]any{{r.Title}, {r.Date}}, r.Summary.Rows...)}
 	for _, note := range r.Notes {
 		summary.Rows = append(summary.Rows, []any{note})
 	}
 	for _, t := range append([]table{summary}, r.Tables...) {
-		_, err := f.NewSheet(t.Name)
-		err = errors.Join(err, f.SetColWidth(t.Name, "A", "E", 20), f.SetRowStyle(t.Name, 1, 1, bold))
+		_, sheetErr := f.NewSheet(t.Name)
+		err = errors.Join(err, sheetErr, f.SetColWidth(t.Name, "A", "E", 20), f.SetRowStyle(t.Name, 1, 1, bold))
 		for n, row := range t.Rows {
 			err = errors.Join(err, f.SetSheetRow(t.Name, fmt.Sprint("A", n+1), &row))
 		}
-		if err != nil {
-			return nil, err
-		}
 	}
-	if err := f.DeleteSheet("Sheet1"); err != nil { // of a new file
-		return nil, err
-	}
-	b, err := f.WriteToBuffer()
-	if err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	return errors.Join(err, f.DeleteSheet("Sheet1"), f.Write(w)) // a new file has Sheet1
 }
 
-// chart returns the counts of a table as bars. It is a PNG, since many mail programs show no SVG, of
+// mail writes a mail with the text, the page and the workbook. The images are parts of it, since many
+// mail programs show no data: URLs.
+func (r *report) mail(w io.Writer, from, to string) error {
+	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	m.Subject(r.Title)
+	m.SetDate()
+	var plain, workbook bytes.Buffer
+	err := errors.Join(r.text(&plain), m.From(from), m.ToFromString(to))
+	m.SetBodyString(mail.TypeTextPlain, plain.String())
+	err = errors.Join(err, m.AddAlternativeHTMLTemplate(htmlTemplate, map[string]any{"Report": r, "Mail": true}))
+	for i, t := range r.Tables {
+		png, chartErr := t.Chart()
+		id := mail.WithFileContentID(fmt.Sprintf("<chart%d@report>", i))
+		err = errors.Join(err, chartErr, m.EmbedReader(fmt.Sprintf("chart%d.png", i), bytes.NewReader(png), id))
+	}
+	if err := errors.Join(err, r.workbook(&workbook), m.AttachReader("report.xlsx", &workbook)); err != nil {
+		return err
+	}
+	_, err = m.WriteTo(w)
+	return err
+}
+
+// Chart returns the counts of a table as bars. It is a PNG, since many mail programs show no SVG, of
 // twice the size, for screens with many pixels.
-func (t table) chart() ([]byte, error) {
+func (t table) Chart() ([]byte, error) {
 	var labels []string
 	var values []float64
 	for _, row := range t.Rows[1:min(len(t.Rows), 9)] { // more would be too narrow
 		labels, values = append(labels, row[0].(string)), append(values, float64(row[1].(int)))
 	}
-	gray, line := charts.ColorRGB(91, 101, 119), charts.ColorRGB(221, 225, 232)
 	font := charts.NewFontStyleWithSize(16)
-	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: 960, Height: 380})
+	whole := func(v float64) string { return strconv.Itoa(int(v)) }
 	opt := charts.NewBarChartOptionWithData([][]float64{values})
-	opt.Theme = charts.MakeTheme(charts.ThemeOption{
-		BackgroundColor: charts.ColorWhite, TextColor: gray, AxisStrokeColor: line, AxisSplitLineColor: line,
-		SeriesColors: []charts.Color{charts.ColorRGB(59, 110, 234)},
-	})
-	opt.Padding = charts.Box{Top: 24, Left: 4, Right: 8, Bottom: 4, IsSet: true}
-	opt.Legend.Show = new(false)
-	opt.BarSize = 0.62
-	opt.ValueFormatter = func(v float64) string { return strconv.Itoa(int(v)) }
+	opt.BarSize = 0.6
 	opt.CategoryAxis = charts.CategoryAxisOption{Labels: labels, LabelFontStyle: font, LabelCount: len(labels)}
-	top := 4 * math.Ceil((1.12*slices.Max(append(values, 0))+1)/4) // so that the five marks are whole numbers
-	opt.ValueAxis = []charts.ValueAxisOption{{LabelFontStyle: font, Min: new(0.0), Max: &top, LabelCount: 5, RangeValuePaddingScale: new(0.0)}}
-	opt.SeriesList[0].Label = charts.SeriesLabel{Show: new(true), FontStyle: font, ValueFormatter: opt.ValueFormatter}
+	opt.ValueAxis = []charts.ValueAxisOption{{Min: new(0.0), Show: new(false)}} // the bars have their numbers
+	opt.SeriesList[0].Label = charts.SeriesLabel{Show: new(true), FontStyle: font, ValueFormatter: whole}
+	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: 960, Height: 380})
 	if err := p.BarChart(opt); err != nil {
 		return nil, err
 	}
 	return p.Bytes()
-}
-
-//go:embed report.html
-var page string
-
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{"format": format}).Parse(page))
-
-// render returns HTML with the charts at the URLs that address returns.
-func (r *report) render(address func(i int, png []byte) string) ([]byte, error) {
-	var images []template.URL
-	for i, t := range r.Tables {
-		png, err := t.chart()
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, template.URL(address(i, png))) //nolint:gosec // without anything of the help desk
-	}
-	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, map[string]any{"Report": r, "Images": images})
-	return b.Bytes(), err
-}
-
-// page returns HTML that needs no other file.
-func (r *report) page() ([]byte, error) {
-	return r.render(func(_ int, png []byte) string {
-		return "data:image/png;base64," + base64.StdEncoding.EncodeToString(png)
-	})
-}
-
-// mail returns a mail with the text, the page and the workbook. The images are parts of it, since
-// many mail programs show no data: URLs.
-func (r *report) mail(from, to string) ([]byte, error) {
-	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
-	html, err := r.render(func(i int, png []byte) string {
-		id := fmt.Sprintf("chart%d@report", i)
-		m.EmbedReadSeeker(fmt.Sprintf("chart%d.png", i), bytes.NewReader(png), mail.WithFileContentID("<"+id+">"))
-		return "cid:" + id
-	})
-	if err != nil {
-		return nil, err
-	}
-	workbook, err := r.workbook()
-	if err := errors.Join(err, m.From(from), m.ToFromString(to)); err != nil {
-		return nil, err
-	}
-	m.Subject(r.Title)
-	m.SetDate()
-	m.SetBodyString(mail.TypeTextPlain, r.text())
-	m.AddAlternativeString(mail.TypeTextHTML, string(html))
-	m.AttachReadSeeker("report.xlsx", bytes.NewReader(workbook))
-	var b bytes.Buffer
-	_, err = m.WriteTo(&b)
-	return b.Bytes(), err
 }
