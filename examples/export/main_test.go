@@ -121,6 +121,7 @@ func TestKilledTwentyTimes(t *testing.T) {
 	polls := desk.Inject(supportbeetest.Match{Op: "Tickets.List", Func: func(r *http.Request) bool {
 		return r.URL.Query().Get("sort_by") == string(supportbee.SortByLastActivity)
 	}}, supportbeetest.Delay(0))
+	threads := desk.Inject(supportbeetest.Match{Op: "Replies.List"}, supportbeetest.Delay(10*time.Millisecond))
 
 	// The writer changes the desk until the kills are done.
 	stop, writing := make(chan struct{}), sync.WaitGroup{}
@@ -172,14 +173,20 @@ func TestKilledTwentyTimes(t *testing.T) {
 	}
 	begun := time.Now()
 	for done, phase := 0, "export"; done < kills; {
-		within := int64(80) // requests until the kill
-		if phase == "watch" {
-			within = 30
-		}
-		target := requests.n.Load() + 1 + random.Int64N(within)
+		target := requests.n.Load() + 1 + random.Int64N(80)
 		due := func() bool { return requests.n.Load() >= target }
+		if phase == "watch" { // while it stores a ticket, after those that it has stored
+			target := threads.Hits() + 1 + random.IntN(15)
+			due = func() bool { return threads.Hits() >= target }
+		}
 		if phase == "export" && done == kills/2 { // the rest is for the changes, which the writer does not let end
-			due = func() bool { return polls.Hits() >= 10 }
+			past := 0 // the first 200, most of which have not changed since they were exported
+			due = func() bool {
+				if past == 0 && polls.Hits() > 0 {
+					past = threads.Hits() + 200
+				}
+				return past > 0 && threads.Hits() >= past
+			}
 		}
 		if killed, _ := run(due); killed {
 			done++
@@ -190,6 +197,7 @@ func TestKilledTwentyTimes(t *testing.T) {
 		}
 	}
 	stopWriter()
+	threads.Remove()
 	writing.Wait()
 	t.Logf("%d kills in %v, phases %v, %d requests, %d faults, %d changes", kills, time.Since(begun), phases, requests.n.Load(), chaos(), changes)
 	for complete := false; !complete; {
