@@ -1,41 +1,122 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"crypto/sha256"
+	"database/sql"
 	"encoding/json"
 	"errors"
-	"io/fs"
+	"fmt"
+	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 
-	"github.com/google/renameio/v2"
+	_ "modernc.org/sqlite" // the driver
 
 	"github.com/supportbee-go/supportbee"
 )
 
-// backup copies a help desk into a store.
-type backup struct {
-	client   *supportbee.Client
-	store    *store
-	workers  int                   // tickets that are fetched at a time
-	follow   bool                  // whether to go on until the context ends
-	progress func(done, total int) // of the export
+const schema = `
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tickets (id INTEGER PRIMARY KEY, line TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL);`
+
+// record is a line of tickets.jsonl.
+type record struct {
+	Ticket   *supportbee.Ticket    `json:"ticket"`
+	Replies  []*supportbee.Reply   `json:"replies"`
+	Comments []*supportbee.Comment `json:"comments"`
+	Deleted  bool                  `json:"deleted,omitzero"` // while it was read: something may be absent
 }
 
-// run exports all tickets, unless that is done, and then stores what has changed since.
-func (b *backup) run(ctx context.Context) error {
+// backup copies a help desk into a directory. The database has everything but the content of files,
+// and the files of lines are written from it.
+//
+// A checkpoint is saved when the tickets before it are stored: after a kill between the two, a ticket
+// is stored again, in place of itself. A power failure may undo the last changes to the database, but
+// only together with those that were made after them.
+type backup struct {
+	client *supportbee.Client
+	dir    string
+	db     *sql.DB
+}
+
+// openBackup opens or creates a backup, and locks it until its database is closed.
+func openBackup(dir string, client *supportbee.Client) (*backup, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "files"), 0o700); err != nil {
+		return nil, err
+	}
+	name := filepath.Join(dir, "index.db")
+	if file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = file.Close() // SQLite would create a file that others can read
+	}
+	path := url.URL{Path: filepath.ToSlash(name)}
+	const pragmas = "?_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)"
+	db, err := sql.Open("sqlite", "file:"+path.EscapedPath()+pragmas)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1) // the lock is that of a connection
+	if _, err := db.Exec(schema); err != nil {
+		return nil, errors.Join(fmt.Errorf("open index.db, which another program may be using: %w", err), db.Close())
+	}
+	return &backup{client, dir, db}, nil
+}
+
+// backUp creates or continues a backup in a directory, and prints what it has.
+func backUp(ctx context.Context, client *supportbee.Client, dir string, opts supportbee.ExportOptions, out io.Writer) error {
+	b, err := openBackup(dir, client)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = b.db.Close() }()
+	if err = errors.Join(b.lists(ctx), b.tickets(ctx, opts)); ctx.Err() != nil {
+		return err
+	}
+	for _, list := range []string{"users", "teams", "labels", "snippets"} {
+		const lines = "SELECT e.value FROM state, json_each(state.value) e WHERE name = ? AND e.type = 'object'"
+		_, listErr := b.write(ctx, list+".jsonl", lines, list)
+		err = errors.Join(err, listErr)
+	}
+	tickets, ticketsErr := b.write(ctx, "tickets.jsonl", "SELECT line FROM tickets ORDER BY id")
+	files, filesErr := b.write(ctx, "SHA256SUMS", "SELECT sha256 || '  files/' || id FROM files ORDER BY id")
+	_, printErr := fmt.Fprintf(out, "%s: %d tickets, %d files\n", dir, tickets, files)
+	return errors.Join(err, ticketsErr, filesErr, printErr)
+}
+
+// lists stores what is small enough to be read as a whole by each run.
+func (b *backup) lists(ctx context.Context) error {
+	roles := []supportbee.Role{supportbee.RoleAdmin, supportbee.RoleAgent, supportbee.RoleCollaborator, supportbee.RoleCustomer}
+	users, err := b.client.Users.List(ctx, &supportbee.UserListOptions{Roles: roles, IncludeInvited: true})
+	teams, err2 := b.client.Teams.List(ctx, nil)
+	labels, err3 := b.client.Labels.List(ctx)
+	snippets, err4 := b.client.Snippets.List(ctx)
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		return err
+	}
+	return errors.Join(b.save("users", users), b.save("teams", teams), b.save("labels", labels), b.save("snippets", snippets))
+}
+
+// tickets exports all tickets, unless that is done, and then stores those with activity since.
+func (b *backup) tickets(ctx context.Context, opts supportbee.ExportOptions) error {
 	var exported, watched supportbee.Checkpoint
-	if err := errors.Join(b.lists(ctx), b.store.get("export", &exported), b.store.get("watch", &watched)); err != nil {
+	if err := errors.Join(b.load("export", &exported), b.load("watch", &watched)); err != nil {
 		return err
 	}
 	if !watched.IsZero() {
 		return b.watch(ctx, &watched)
 	}
-	err := b.export(ctx, &exported)
+	opts.Prepare = b.ticket
+	var err error
+	for _, err = range b.client.Tickets.Export(ctx, &exported, &opts) {
+		if err = errors.Join(err, b.save("export", exported)); err != nil {
+			break
+		}
+	}
 	if err != nil && (!errors.Is(err, supportbee.ErrIncomplete) || exported.IsZero()) {
 		return err
 	}
@@ -44,73 +125,40 @@ func (b *backup) run(ctx context.Context) error {
 	return errors.Join(err, b.watch(ctx, &exported))
 }
 
-// export stores all tickets, newest first.
-func (b *backup) export(ctx context.Context, checkpoint *supportbee.Checkpoint) error {
-	var prepared sync.Map // records by ticket
-	opts := &supportbee.ExportOptions{
-		Workers: b.workers, Progress: b.progress,
-		Prepare: func(ctx context.Context, ticket *supportbee.Ticket) error {
-			r, err := b.fetch(ctx, ticket)
-			prepared.Store(ticket, r)
-			return err
-		},
-	}
-	var records []*record
-	for ticket, err := range b.client.Tickets.Export(ctx, checkpoint, opts) {
-		if err != nil { // also that of an interrupt
-			return errors.Join(err, b.store.commit("export", *checkpoint, records...))
-		}
-		r, _ := prepared.LoadAndDelete(ticket)
-		records = append(records, r.(*record))
-		if len(records) == 20 {
-			if err := b.store.commit("export", *checkpoint, records...); err != nil {
-				return err
-			}
-			records = nil
-		}
-	}
-	return b.store.commit("export", *checkpoint, records...)
-}
-
-// watch stores tickets with new activity as further lines. Unless b.follow is set, it ends when
-// there are no more.
 func (b *backup) watch(ctx context.Context, checkpoint *supportbee.Checkpoint) error {
 	opts := &supportbee.WatchOptions{
-		IncludeSpam: true, IncludeTrash: true, UntilCurrent: !b.follow,
+		IncludeSpam: true, IncludeTrash: true, UntilCurrent: true,
 		OnError: func(err error) { slog.Warn("poll failed", "error", err) },
 	}
 	for ticket, err := range b.client.Tickets.Watch(ctx, checkpoint, opts) {
+		if err == nil {
+			err = b.ticket(ctx, ticket)
+		}
 		if err != nil {
 			return err // without the checkpoint, which may be that of an export that is not complete
 		}
-		if has, err := b.store.has(ticket); err != nil {
-			return err
-		} else if has {
-			continue // the export was late enough to see its activity
-		}
-		r, err := b.fetch(ctx, ticket)
-		if err != nil {
-			return err
-		}
-		if err := b.store.commit("watch", *checkpoint, r); err != nil {
+		if err := b.save("watch", checkpoint); err != nil {
 			return err
 		}
 	}
-	return b.store.commit("watch", *checkpoint)
+	return b.save("watch", checkpoint)
 }
 
-// fetch gets what belongs to a ticket. What was not there when the ticket was listed is activity
-// that watch sees.
-func (b *backup) fetch(ctx context.Context, ticket *supportbee.Ticket) (_ *record, err error) {
-	r := &record{Ticket: ticket, Replies: []*supportbee.Reply{}, Comments: []*supportbee.Comment{}, Files: []file{}}
+// ticket fetches what belongs to a ticket, and stores it in place of its earlier state. What was not
+// there when the ticket was listed is activity that watch sees.
+func (b *backup) ticket(ctx context.Context, ticket *supportbee.Ticket) (err error) {
+	r := record{Ticket: ticket, Replies: []*supportbee.Reply{}, Comments: []*supportbee.Comment{}}
 	if ticket.RepliesCount > 0 {
 		r.Replies, err = b.client.Replies.List(ctx, ticket.ID)
 	}
 	if ticket.CommentsCount > 0 && err == nil {
 		r.Comments, err = b.client.Comments.List(ctx, ticket.ID)
 	}
-	if r.Deleted = errors.Is(err, supportbee.ErrNotFound); err != nil && !r.Deleted {
-		return nil, err
+	insert := "INSERT OR REPLACE INTO tickets VALUES (?, ?)"
+	if errors.Is(err, supportbee.ErrNotFound) {
+		r.Deleted, insert = true, "INSERT OR IGNORE INTO tickets VALUES (?, ?)" // an earlier state has more
+	} else if err != nil {
+		return err
 	}
 	attachments := slices.Clone(ticket.Content.Attachments)
 	for _, reply := range r.Replies {
@@ -120,53 +168,92 @@ func (b *backup) fetch(ctx context.Context, ticket *supportbee.Ticket) (_ *recor
 		attachments = append(attachments, comment.Content.Attachments...)
 	}
 	for _, attachment := range attachments {
-		f, err := b.download(ctx, attachment)
-		if err != nil {
-			return nil, err
-		}
-		r.Files = append(r.Files, f)
-	}
-	return r, nil
-}
-
-// download gets a file, unless it is there as a whole: an attachment does not change.
-func (b *backup) download(ctx context.Context, attachment supportbee.Attachment) (file, error) {
-	path := b.store.path(attachment.ID)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		err := b.client.Attachments.DownloadFile(ctx, attachment, path, &supportbee.DownloadOptions{MaxSize: 1 << 40})
-		if errors.Is(err, supportbee.ErrNotFound) {
-			slog.Warn("the help desk does not have the file", "attachment", attachment.ID)
-			return file{ID: attachment.ID, Missing: true}, nil
-		} else if err != nil {
-			return file{}, err
+		if err := b.file(ctx, attachment); err != nil {
+			return err
 		}
 	}
-	f, err := checksum(path)
-	f.ID = attachment.ID
-	return f, err
-}
-
-// lists stores what is small enough to be read as a whole by each run.
-func (b *backup) lists(ctx context.Context) error {
-	roles := []supportbee.Role{supportbee.RoleAdmin, supportbee.RoleAgent, supportbee.RoleCollaborator, supportbee.RoleCustomer}
-	users, err := b.client.Users.List(ctx, &supportbee.UserListOptions{Roles: roles, IncludeInvited: true})
-	err = save(b.store.dir, "users", users, err)
-	teams, err2 := b.client.Teams.List(ctx, nil)
-	err2 = save(b.store.dir, "teams", teams, err2)
-	labels, err3 := b.client.Labels.List(ctx)
-	err3 = save(b.store.dir, "labels", labels, err3)
-	snippets, err4 := b.client.Snippets.List(ctx)
-	return errors.Join(err, err2, err3, save(b.store.dir, "snippets", snippets, err4))
-}
-
-// save replaces a file of JSON lines as a whole or not at all.
-func save[T any](dir, name string, values []T, err error) error {
-	var lines bytes.Buffer
-	for _, value := range values {
-		err = errors.Join(err, json.NewEncoder(&lines).Encode(value))
-	}
+	line, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(filepath.Join(dir, name+".jsonl"), lines.Bytes(), 0o600)
+	_, err = b.db.Exec(insert, ticket.ID, string(line))
+	return err
+}
+
+// file downloads a file, unless the backup has it: an attachment does not change.
+func (b *backup) file(ctx context.Context, attachment supportbee.Attachment) error {
+	var has bool
+	if err := b.db.QueryRow("SELECT EXISTS (SELECT 1 FROM files WHERE id = ?)", attachment.ID).Scan(&has); err != nil || has {
+		return err
+	}
+	path := filepath.Join(b.dir, "files", fmt.Sprint(attachment.ID))
+	err := b.client.Attachments.DownloadFile(ctx, attachment, path, &supportbee.DownloadOptions{MaxSize: 1 << 40})
+	if errors.Is(err, supportbee.ErrNotFound) {
+		slog.Warn("the help desk does not have the file", "attachment", attachment.ID)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	content, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = content.Close() }()
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	hash := sha256.New()
+	_, err = io.Copy(hash, content)
+	if err := errors.Join(err, dir.Sync()); err != nil { // the directory must have the file before the database does
+		return err
+	}
+	_, err = b.db.Exec("INSERT OR REPLACE INTO files VALUES (?, ?)", attachment.ID, fmt.Sprintf("%x", hash.Sum(nil)))
+	return err
+}
+
+// load reads a value that was saved. If there is none, it leaves *value unchanged.
+func (b *backup) load(name string, value any) error {
+	text := "null"
+	err := b.db.QueryRow("SELECT value FROM state WHERE name = ?", name).Scan(&text)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return json.Unmarshal([]byte(text), value)
+}
+
+func (b *backup) save(name string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	_, err = b.db.Exec("INSERT OR REPLACE INTO state VALUES (?, ?)", name, string(text))
+	return err
+}
+
+// write replaces a file by the rows of a query, as a whole or not at all, and returns their number.
+// What a killed program has left of it is overwritten.
+func (b *backup) write(ctx context.Context, name, query string, args ...any) (n int, err error) {
+	path := filepath.Join(b.dir, name)
+	file, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = file.Close() }()
+	rows, err := b.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	w := bufio.NewWriter(file)
+	for ; err == nil && rows.Next(); n++ {
+		var line string
+		err = rows.Scan(&line)
+		fmt.Fprintln(w, line) // Flush returns its error
+	}
+	if err := errors.Join(err, rows.Err(), w.Flush(), file.Sync(), file.Close()); err != nil {
+		return 0, err
+	}
+	return n, os.Rename(path+".tmp", path)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
-// demo backs up an embedded help desk: it stops the export in the middle, resumes it, and stores
-// what customers have done meanwhile.
+// demo backs up an embedded help desk: it interrupts the export, resumes it, and stores what
+// customers have written meanwhile.
 func demo(ctx context.Context, out io.Writer) error {
 	desk, err := supportbeetest.Start()
 	if err != nil {
@@ -29,35 +29,25 @@ func demo(ctx context.Context, out io.Writer) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	night := func(title string, stopAfter int) error {
-		fmt.Fprintln(out, title)
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		store, err := openStore(dir)
-		if err != nil {
+	client := desk.Client(supportbee.WithDryRun(nil))
+	interrupted, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	err = backUp(interrupted, client, dir, supportbee.ExportOptions{Progress: func(done, _ int) {
+		if done == 400 {
+			interrupt()
+		}
+	}}, out)
+	fmt.Fprintln(out, "The first run is interrupted at ticket 400:", err)
+	for _, run := range []string{"The second run resumes:", "The next night, after ten customers have replied:"} {
+		fmt.Fprintln(out, run)
+		before := len(desk.Requests())
+		if err := backUp(ctx, client, dir, supportbee.ExportOptions{}, out); err != nil {
 			return err
 		}
-		defer func() { _ = store.Close() }()
-		exported := 0
-		b := &backup{client: desk.Client(supportbee.WithDryRun(nil)), store: store, progress: func(int, int) {
-			if exported++; exported == stopAfter {
-				cancel()
-			}
-		}}
-		if err := b.run(ctx); err != nil && exported != stopAfter {
-			return err
+		fmt.Fprintf(out, "  %d requests\n", len(desk.Requests())-before)
+		for _, id := range tickets[500:510] {
+			desk.AddCustomerReply(id, "One more thing.")
 		}
-		fmt.Fprintf(out, "  %d tickets exported, %d kB of lines\n  ", exported, store.end>>10)
-		return store.verify(out)
 	}
-	if err := night("The first run, which is interrupted:", 400); err != nil {
-		return err
-	}
-	if err := night("The second run, which resumes:", -1); err != nil {
-		return err
-	}
-	for _, id := range tickets[500:510] {
-		desk.AddCustomerReply(id, "One more thing.")
-	}
-	return night("The next night, after ten customers have replied:", -1)
+	return nil
 }

@@ -13,24 +13,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"text/tabwriter"
 
 	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeeservice"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "quickstart:", err)
-		os.Exit(1)
-	}
-}
+func main() { supportbeeservice.Main("quickstart", run) }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
@@ -42,7 +32,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 
 	var client *supportbee.Client
-	if accountIsSet() {
+	if supportbeeservice.HasAccount() {
 		var err error
 		if client, err = supportbee.FromEnv(); err != nil {
 			return err
@@ -61,17 +51,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	tour := tour{client: client, out: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0), requester: *requester}
 	err := tour.walk(ctx, *write)
 	return errors.Join(err, tour.out.Flush()) // also what was printed before an error
-}
-
-// accountIsSet reports whether the environment names a help desk, even incompletely: FromEnv then
-// returns what is missing, which using the embedded desk would hide.
-func accountIsSet() bool {
-	for _, name := range []string{"SUPPORTBEE_COMPANY", "SUPPORTBEE_TOKEN", "SUPPORTBEE_BASE_URL"} {
-		if os.Getenv(name) != "" {
-			return true
-		}
-	}
-	return false
 }
 
 // tour calls the API and prints each step in aligned columns.
