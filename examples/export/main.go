@@ -30,6 +30,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	dir := flags.String("dir", "backup", "`directory` of the backup")
 	workers := flags.Int("workers", 4, "tickets to fetch at a time")
 	perSecond := flags.Float64("rate", 10, "requests per second, at most")
+	metrics := flags.String("metrics", "", "`address` for GET /metrics and GET /healthz during the run; none if empty")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -48,7 +49,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return backUp(ctx, client, *dir, supportbee.ExportOptions{Workers: *workers, Progress: newProgress()}, out)
+	service := supportbeeservice.New(ctx)
+	client = service.Instrument(client)
+	if *metrics != "" && service.Monitor(*metrics, nil) == "" {
+		return service.Wait() // the address cannot be used
+	}
+	err = backUp(ctx, client, *dir, supportbee.ExportOptions{Workers: *workers, Progress: newProgress()}, out)
+	return errors.Join(err, service.Stop())
 }
 
 // newProgress returns a function that shows a bar with an estimate on a terminal, and logs otherwise.

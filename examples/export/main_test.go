@@ -524,8 +524,11 @@ func TestAnInterruptLosesNothing(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, <-result, context.Canceled)
 	require.NoFileExists(t, filepath.Join(dir, "tickets.jsonl"))
+	taken := strings.TrimPrefix(desk.URL, "http://")
+	require.ErrorContains(t, run(t.Context(), append(args, "-metrics", taken), io.Discard), taken)
+	require.NoFileExists(t, filepath.Join(dir, "tickets.jsonl"))
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), args, &out))
+	require.NoError(t, run(t.Context(), append(args, "-metrics", "127.0.0.1:0"), &out))
 	assert.Equal(t, fmt.Sprintf("%s: %d tickets, 0 files\n", dir, len(desk.Tickets())), out.String())
 	const again = 4 // by the workers that were interrupted
 	assert.LessOrEqual(t, len(desk.Requests("Replies.List")), withReplies+again)
