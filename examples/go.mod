@@ -18,6 +18,7 @@ require (
 	github.com/slack-go/slack v0.35.0
 	github.com/stretchr/testify v1.12.1
 	github.com/supportbee-go/supportbee v0.0.0
+	github.com/supportbee-go/supportbee/supportbeecheck v0.0.0
 	github.com/wneessen/go-mail v0.8.1
 	github.com/xuri/excelize/v2 v2.11.1
 	go.yaml.in/yaml/v3 v3.0.5
@@ -103,3 +104,5 @@ replace github.com/supportbee-go/supportbee => ../
 replace github.com/supportbee-go/supportbee/supportbeeotel => ../supportbeeotel
 
 replace github.com/supportbee-go/supportbee/supportbeeservice => ../supportbeeservice
+
+replace github.com/supportbee-go/supportbee/supportbeecheck => ../supportbeecheck
