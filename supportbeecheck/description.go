@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -76,8 +77,8 @@ var described = sync.OnceValues(func() (*description, error) {
 	if err := yaml.Unmarshal(openapi, d); err != nil {
 		return nil, err
 	}
-	for _, path := range d.Paths {
-		for _, op := range []operation{path.Get, path.Post, path.Put, path.Patch, path.Delete} {
+	for _, p := range d.Paths {
+		for _, op := range []operation{p.Get, p.Post, p.Put, p.Patch, p.Delete} {
 			d.operations[op.ID] = op
 		}
 	}
@@ -92,18 +93,16 @@ var described = sync.OnceValues(func() (*description, error) {
 func (d *description) response(op string, status int) *response {
 	res := d.operations[op].Responses[strconv.Itoa(status)]
 	if res != nil && res.Ref != "" {
-		return d.Components.Responses[last(res.Ref)]
+		return d.Components.Responses[path.Base(res.Ref)]
 	}
 	return res
 }
-
-func last(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
 
 // alternatives returns the forms that a value of s can have, without references.
 func (d *description) alternatives(s *schema) (forms []*schema) {
 	switch {
 	case s.Ref != "":
-		return d.alternatives(d.Components.Schemas[last(s.Ref)])
+		return d.alternatives(d.Components.Schemas[path.Base(s.Ref)])
 	case len(s.AnyOf)+len(s.OneOf) > 0:
 		for _, part := range slices.Concat(s.AnyOf, s.OneOf) {
 			forms = append(forms, d.alternatives(part)...)

@@ -112,8 +112,12 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 		}{
 			{
 				name: "unknown member", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) { first(v, "tickets")["priority"] = "high" }),
-				want:  []string{"Tickets.Search | `/tickets/*/priority` | unknown member, string | 1 | both"},
+				fault: edit(func(v map[string]any) {
+					for _, ticket := range v["tickets"].([]any) { // one response, however many tickets
+						ticket.(map[string]any)["priority"] = "high"
+					}
+				}),
+				want: []string{"Tickets.Search | `/tickets/*/priority` | unknown member, string | 1 | both"},
 			},
 			{
 				name: "unknown member of the envelope", match: supportbeetest.Match{Op: "Labels.List", Times: 1},
@@ -158,6 +162,11 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 					"Tickets.Search | `/tickets/*/current_user_assignee/user/phone` | unknown member, number | 1 | both",
 					"Tickets.Search | `/tickets/*/current_user_assignee/user/time_zone` | unknown member, number | 1 | both",
 				},
+			},
+			{
+				name: "the best of several forms", match: supportbeetest.Match{Op: "Tickets.Search"},
+				fault: edit(func(v map[string]any) { first(v, "tickets")["requester"].(map[string]any)["picture"] = "me.png" }),
+				want:  []string{"Tickets.Search | `/tickets/*/requester/picture` | string longer than 0 | 1 | description"},
 			},
 			{
 				name: "other status", match: supportbeetest.Match{Op: "Snippets.List"}, fault: supportbeetest.Status(http.StatusTeapot),
@@ -221,19 +230,28 @@ func TestPlantedDifferencesOfWritesAreFound(t *testing.T) {
 	desk := supportbeetest.New(t)
 	desk.Inject(supportbeetest.Match{Op: "Tickets.MarkAnswered"}, respond(200, "application/json", `{}`))
 	desk.Inject(supportbeetest.Match{Op: "Tickets.MarkUnanswered"}, respond(204, "", ``))
+	desk.Inject(supportbeetest.Match{Op: "Tickets.AssignUser"}, edit(func(v map[string]any) { v["user_assignment"].(map[string]any)["reason"] = "x" }))
 	desk.Inject(supportbeetest.Match{Op: "Drafts.Create"}, edit(func(v map[string]any) { v["draft"].(map[string]any)["version"] = 1 }))
+	desk.Inject(supportbeetest.Match{Op: "Filters.Create"}, respond(201, "", ``)) // as described
+	desk.Inject(supportbeetest.Match{Op: "Tickets.Create"}, edit(func(v map[string]any) { v["ticket"].(map[string]any)["summary"] = []any{} }))
 	checker, client := newChecker(desk)
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Heron"})
+	_, _ = client.Filters.Create(t.Context(), supportbee.FilterParams{RuleID: "1", ConsequenceID: "2"})
+	_, _ = client.Tickets.Create(t.Context(), supportbee.TicketParams{Subject: "Heron", RequesterEmail: "ann@example.com", Content: supportbee.Text("x")})
 	require.NoError(t, client.Tickets.MarkAnswered(t.Context(), ticket))
 	require.NoError(t, client.Tickets.MarkUnanswered(t.Context(), ticket))
-	_, err := client.Drafts.Create(t.Context(), ticket, supportbee.DraftParams{Content: supportbee.Text("x")})
+	_, err := client.Tickets.AssignUser(t.Context(), ticket, desk.User(supportbeetest.AgentEmail).ID)
+	require.NoError(t, err)
+	_, err = client.Drafts.Create(t.Context(), ticket, supportbee.DraftParams{Content: supportbee.Text("x")})
 	require.NoError(t, err)
 	assert.Equal(t, []supportbeecheck.Difference{
 		{Op: "Drafts.Create", Pointer: "/draft/version", What: "unknown member, number", Responses: 1, BySDK: true},
+		{Op: "Tickets.AssignUser", Pointer: "/user_assignment/reason", What: "unknown member, string", Responses: 1, BySDK: true},
+		{Op: "Tickets.Create", Pointer: "/ticket/summary", What: "array in place of string", Responses: 1, BySDK: true},
 		{Op: "Tickets.MarkAnswered", What: "status 200", Responses: 1},
 	}, checker.Differences())
 	assert.Equal(t, "Drafts.Create /draft/version: unknown member, number", checker.Differences()[0].String())
-	assert.Equal(t, "Tickets.MarkAnswered: status 200", checker.Differences()[1].String())
+	assert.Equal(t, "Tickets.MarkAnswered: status 200", checker.Differences()[3].String())
 }
 
 func TestResponsesWithoutADifferenceAreCounted(t *testing.T) {

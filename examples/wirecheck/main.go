@@ -1,10 +1,8 @@
 // Command wirecheck compares the responses of a help desk with openapi.yaml and with the SDK's types.
-// It prints a report to paste into an issue, which holds names of members, kinds and counts, but no
-// values.
+// It prints a report to paste into an issue, which holds no values of responses.
 //
-// It only reads. With -write it also creates a ticket of its own, which it deletes in the end. If
-// neither SUPPORTBEE_TOKEN nor SUPPORTBEE_COMPANY or SUPPORTBEE_BASE_URL is set, it checks an
-// embedded help desk with a few planted differences.
+// It only reads. With -write it also creates a ticket of its own, which it deletes in the end. Without
+// an account, it checks an embedded help desk with a few planted differences.
 package main
 
 import (
