@@ -18,11 +18,11 @@ require (
 	github.com/slack-go/slack v0.35.0
 	github.com/stretchr/testify v1.12.1
 	github.com/supportbee-go/supportbee v0.0.0
+	github.com/supportbee-go/supportbee/supportbeecheck v0.0.0
 	github.com/supportbee-go/supportbee/supportbeeredis v0.0.0
 	github.com/wneessen/go-mail v0.8.1
 	github.com/xuri/excelize/v2 v2.11.1
 	go.yaml.in/yaml/v3 v3.0.5
-	golang.org/x/sync v0.25.0
 	golang.org/x/term v0.48.0
 	golang.org/x/time v0.16.0
 	gopkg.in/dnaeon/go-vcr.v4 v4.0.7
@@ -34,6 +34,7 @@ require (
 	github.com/supportbee-go/supportbee/supportbeeotel v0.0.0 // indirect
 	go.opentelemetry.io/otel/exporters/prometheus v0.69.0 // indirect
 	go.opentelemetry.io/otel/sdk/metric v1.47.0 // indirect
+	golang.org/x/sync v0.25.0 // indirect
 )
 
 require (
@@ -106,3 +107,5 @@ replace github.com/supportbee-go/supportbee/supportbeeotel => ../supportbeeotel
 replace github.com/supportbee-go/supportbee/supportbeeservice => ../supportbeeservice
 
 replace github.com/supportbee-go/supportbee/supportbeeredis => ../supportbeeredis
+
+replace github.com/supportbee-go/supportbee/supportbeecheck => ../supportbeecheck

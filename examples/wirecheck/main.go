@@ -1,10 +1,8 @@
 // Command wirecheck compares the responses of a help desk with openapi.yaml and with the SDK's types.
-// It prints a report to paste into an issue, which holds names of members, kinds and counts, but no
-// values.
+// It prints a report to paste into an issue, which holds no values of responses.
 //
-// It only reads. With -write it also creates a ticket of its own, which it deletes in the end. If
-// neither SUPPORTBEE_TOKEN nor SUPPORTBEE_COMPANY or SUPPORTBEE_BASE_URL is set, it checks an
-// embedded help desk with a few planted differences.
+// It only reads. With -write it also creates a ticket of its own, which it deletes in the end. Without
+// an account, it checks an embedded help desk with a few planted differences.
 package main
 
 import (
@@ -19,63 +17,47 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeecheck"
+	"github.com/supportbee-go/supportbee/supportbeeservice"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "wirecheck:", err)
-		os.Exit(1)
-	}
-}
+func main() { supportbeeservice.Main("wirecheck", run) }
 
-func run(ctx context.Context, args []string, out, logs io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("wirecheck", flag.ContinueOnError)
-	flags.SetOutput(logs)
 	tickets := flags.Int("tickets", 25, "`number` of tickets whose replies, comments, audit trail and draft are read")
 	write := flags.Bool("write", false, "also create a ticket, reply to it and delete it; this sends mail to -requester, and may notify agents")
 	requester := flags.String("requester", "", "`address` of yours for -write")
-	verbose := flags.Bool("v", false, "log each request; this log holds the names that the report hides")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	level := slog.LevelInfo
-	if *verbose {
-		level = slog.LevelDebug
-	}
-	logger := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))
-
-	check, err := newCheck(supportbee.NewTransport())
-	if err != nil {
-		return err
-	}
-	opts := []supportbee.Option{supportbee.WithTransport(check), supportbee.WithObserver(check.observer()), supportbee.WithUserAgent("wirecheck")}
-	if *verbose {
-		opts = append(opts, supportbee.WithLogger(logger))
-	}
-	var client *supportbee.Client
-	if accountIsSet() {
-		client, err = supportbee.FromEnv(opts...)
-	} else {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	checker := supportbeecheck.New(nil)
+	opts := append(checker.Options(), supportbee.WithUserAgent("wirecheck"), supportbee.WithAllowedRecipients(func(address string) bool {
+		return strings.EqualFold(address, *requester)
+	}), supportbee.WithObserver(supportbee.Observer{
+		End: func(_ context.Context, _ supportbee.Operation, response supportbee.Response, err error) {
+			if err != nil && (response.StatusCode == 0 || errors.Is(err, supportbee.ErrRateLimited)) {
+				stop(err) // the next operations would fail, too
+			}
+		},
+	}))
+	client, err := supportbee.FromEnv(opts...)
+	if !supportbeeservice.HasAccount() {
 		desk, startErr := embedded()
 		if startErr != nil {
 			return startErr
 		}
 		defer desk.Close()
-		logger.Info("SUPPORTBEE_TOKEN is not set: using an embedded help desk with four planted differences")
+		slog.Info("SUPPORTBEE_TOKEN is not set: using an embedded help desk with four planted differences")
 		*write, *requester = true, cmp.Or(*requester, supportbeetest.CustomerEmail)
-		client, err = supportbee.New("", desk.Token, append(opts, supportbee.WithBaseURL(desk.URL))...)
+		client, err = desk.Client(opts...), nil
 	}
 	if err != nil {
 		return err
@@ -83,37 +65,30 @@ func run(ctx context.Context, args []string, out, logs io.Writer) error {
 	if *write && *requester == "" {
 		return errors.New("-write requires -requester, an address of yours")
 	}
-	client = client.With(supportbee.WithAllowedRecipients(func(address string) bool { return strings.EqualFold(address, *requester) }))
 
-	ctx, check.stop = context.WithCancelCause(ctx)
-	defer check.stop(nil)
-	w := &walk{Client: client, check: check, tickets: max(*tickets, 0), ended: ctx.Err, actions: map[string]int{}}
+	w := &walk{Client: client, tickets: max(*tickets, 0)}
+	ctx = supportbee.WithResponse(ctx, &w.last)
+	if _, err := w.Labels.List(ctx); errors.Is(err, supportbee.ErrAccessDenied) || ctx.Err() != nil {
+		return cmp.Or(context.Cause(ctx), err) // all else would fail, too
+	}
 	mode := "read-only"
-	logger.Info("reading", "tickets", w.tickets)
+	slog.Info("reading", "tickets", *tickets)
 	err = w.read(ctx)
 	if *write && err == nil {
 		mode = "with a ticket of its own"
-		logger.Info("writing")
+		slog.Info("writing")
 		err = w.write(ctx, *requester)
-	}
-	if !w.begun {
-		return err
 	}
 	if err != nil {
 		mode += ", incomplete"
 	}
-	return errors.Join(err, w.report(out, mode, time.Now()))
-}
-
-// accountIsSet reports whether the environment names a help desk, even incompletely: FromEnv then
-// returns what is missing, which using the embedded desk would hide.
-func accountIsSet() bool {
-	for _, name := range []string{"SUPPORTBEE_COMPANY", "SUPPORTBEE_TOKEN", "SUPPORTBEE_BASE_URL"} {
-		if os.Getenv(name) != "" {
-			return true
-		}
-	}
-	return false
+	w.settle(checker.Responses())
+	var report bytes.Buffer
+	fmt.Fprintf(&report, "# Report of wirecheck\n\n- Walk: %s\n", mode)
+	reportErr := checker.Report(&report)
+	fmt.Fprintf(&report, "\n## Questions\n\n| question | answer |\n|---|---|\n%s\n", strings.Join(w.answers, "\n"))
+	_, writeErr := report.WriteTo(out)
+	return errors.Join(err, reportErr, writeErr)
 }
 
 // embedded starts a desk whose responses differ from the description.

@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"io"
-	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -24,22 +20,6 @@ import (
 	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
-
-var update = flag.Bool("update", false, "copy openapi.yaml")
-
-func TestTheDescriptionIsThatOfTheRepository(t *testing.T) {
-	const original = "../../openapi.yaml"
-	data, err := os.ReadFile(original)
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("this folder was copied out of the repository")
-	}
-	require.NoError(t, err)
-	if *update {
-		require.NoError(t, os.WriteFile("openapi.yaml", data, 0o644))
-		return
-	}
-	assert.True(t, bytes.Equal(data, openapi), "run go test ./examples/wirecheck -update")
-}
 
 var dialects = []supportbeetest.Dialect{supportbeetest.DialectCurrent, supportbeetest.DialectRecorded, supportbeetest.DialectDocumented}
 
@@ -58,8 +38,8 @@ func newDesk(t *testing.T, opts ...supportbeetest.Option) *supportbeetest.Desk {
 // reportOf runs the program and returns its report.
 func reportOf(t *testing.T, args ...string) string {
 	t.Helper()
-	var out, logs bytes.Buffer
-	require.NoError(t, run(t.Context(), args, &out, &logs), logs.String())
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), args, &out))
 	return out.String()
 }
 
@@ -89,14 +69,14 @@ func TestNothingDiffersOnTheDesk(t *testing.T) {
 			desk := newDesk(t, supportbeetest.WithDialect(dialect))
 			report := reportOf(t)
 			assert.Contains(t, report, "## Differences: 0\n\nAll responses are as described, and the SDK has read all of them.\n")
-			assert.Contains(t, report, "- Walk: read-only, ")
+			assert.Contains(t, report, "- Walk: read-only\n")
 			desk.AssertNoWrites(t)
 
 			before := len(desk.Tickets())
 			report = reportOf(t, write...)
 			assert.Empty(t, section(t, report, "Differences"))
 			assert.Equal(t, dialect == supportbeetest.DialectDocumented, strings.Contains(report, "\n## Known variants: "))
-			assert.Contains(t, report, "- Walk: with a ticket of its own, ")
+			assert.Contains(t, report, "- Walk: with a ticket of its own\n")
 			assert.Len(t, desk.Tickets(), before)
 			for _, mail := range desk.Outbox() {
 				assert.Equal(t, "me@example.com", mail.To)
@@ -146,123 +126,6 @@ func respond(status int, contentType, body string) supportbeetest.Fault {
 	}))
 }
 
-func TestPlantedDifferencesAreFound(t *testing.T) {
-	const jsonType = "application/json; charset=utf-8"
-	for _, dialect := range dialects {
-		for _, tt := range []struct {
-			name  string
-			match supportbeetest.Match
-			fault supportbeetest.Fault
-			want  []string
-		}{
-			{
-				name: "unknown member", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) { first(v, "tickets")["priority"] = "high" }),
-				want:  []string{"Tickets.Search | `/tickets/*/priority` | unknown member, string | 1 | both"},
-			},
-			{
-				name: "unknown member of the envelope", match: supportbeetest.Match{Op: "Labels.List", Times: 1},
-				fault: edit(func(v map[string]any) { v["total"], v["next_page"] = 4, nil }),
-				want: []string{
-					"Labels.List | `/next_page` | unknown member, null | 1 | both",
-					"Labels.List | `/total` | unknown member, number | 1 | both",
-				},
-			},
-			{
-				name: "missing member", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) { delete(first(v, "tickets"), "requester") }),
-				want:  []string{"Tickets.Search | `/tickets/*/requester` | missing | 1 | description"},
-			},
-			{
-				name: "null for what is required", match: supportbeetest.Match{Op: "Snippets.List"},
-				fault: edit(func(v map[string]any) { first(v, "snippets")["id"] = nil }),
-				want:  []string{"Snippets.List | `/snippets/*/id` | missing | 1 | both"},
-			},
-			{
-				name: "other kinds", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) {
-					ticket := first(v, "tickets")
-					ticket["replies_count"], ticket["subject"], ticket["labels"] = "3", []any{}, map[string]any{}
-					ticket["created_at"], ticket["archived"] = "yesterday", "no"
-				}),
-				want: []string{
-					"Tickets.Search | `/tickets/*/archived` | string in place of boolean | 1 | both",
-					"Tickets.Search | `/tickets/*/created_at` | string in place of time | 1 | both",
-					"Tickets.Search | `/tickets/*/labels` | object in place of array | 1 | both",
-					"Tickets.Search | `/tickets/*/replies_count` | string in place of number | 1 | both",
-					"Tickets.Search | `/tickets/*/subject` | array in place of string | 1 | both",
-				},
-			},
-			{
-				name: "in an assignee", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) {
-					first(v, "tickets")["current_user_assignee"] = map[string]any{"user": map[string]any{"id": 1, "name": "Bo", "locale": 1, "phone": 2, "time_zone": 3}}
-				}),
-				want: []string{
-					"Tickets.Search | `/tickets/*/current_user_assignee/user/locale` | unknown member, number | 1 | both",
-					"Tickets.Search | `/tickets/*/current_user_assignee/user/phone` | unknown member, number | 1 | both",
-					"Tickets.Search | `/tickets/*/current_user_assignee/user/time_zone` | unknown member, number | 1 | both",
-				},
-			},
-			{
-				name: "other status", match: supportbeetest.Match{Op: "Snippets.List"}, fault: supportbeetest.Status(http.StatusTeapot),
-				want: []string{"Snippets.List |  | status 418 | 1 | description"},
-			},
-			{
-				name: "rate limit", match: supportbeetest.Match{Op: "Teams.List", Times: 1}, fault: supportbeetest.RateLimited("0"),
-				want: []string{"Teams.List |  | status 429 | 1 | description"},
-			},
-			{
-				name: "described status", match: supportbeetest.Match{Op: "Reports.TicketsCount"}, fault: supportbeetest.Status(http.StatusForbidden),
-			},
-			{
-				name: "error of another form", match: supportbeetest.Match{Op: "Snippets.List"}, fault: respond(500, jsonType, `{"message":"x"}`),
-				want: []string{
-					"Snippets.List | `/error` | missing | 2 | description",
-					"Snippets.List | `/message` | unknown member, string | 2 | description",
-				},
-			},
-			{
-				name: "another Content-Type", match: supportbeetest.Match{Op: "Snippets.List"}, fault: respond(200, "text/json", `{"snippets":[]}`),
-				want: []string{"Snippets.List |  | Content-Type other than application/json | 1 | description"},
-			},
-			{
-				name: "a page", match: supportbeetest.Match{Op: "Snippets.List"}, fault: supportbeetest.HTMLPage(http.StatusOK),
-				want: []string{
-					"Snippets.List |  | malformed response | 0 | SDK",
-					"Snippets.List |  | status 200 with HTML | 4 | description",
-				},
-			},
-			{
-				name: "an empty list of another name", match: supportbeetest.Match{Op: "Teams.List"}, fault: respond(200, jsonType, `{"groups":[],"meta":{}}`),
-				want: []string{
-					"Teams.List | `/groups` | unknown member, array | 2 | both",
-					"Teams.List | `/meta` | unknown member, object | 2 | both",
-					"Teams.List | `/teams` | missing | 2 | description",
-					"Teams.List |  | malformed response | 0 | SDK",
-				},
-			},
-		} {
-			t.Run(string(dialect)+"/"+tt.name, func(t *testing.T) {
-				desk := newDesk(t, supportbeetest.WithDialect(dialect))
-				desk.Inject(tt.match, tt.fault)
-				assert.ElementsMatch(t, tt.want, section(t, reportOf(t, "-tickets", "1"), "Differences"))
-			})
-		}
-	}
-}
-
-func TestPlantedDifferencesOfWritesAreFound(t *testing.T) {
-	desk := newDesk(t)
-	desk.Inject(supportbeetest.Match{Op: "Tickets.MarkAnswered"}, respond(200, "application/json", `{}`))
-	desk.Inject(supportbeetest.Match{Op: "Tickets.MarkUnanswered"}, respond(204, "", ``))
-	desk.Inject(supportbeetest.Match{Op: "Drafts.Create"}, edit(func(v map[string]any) { v["draft"].(map[string]any)["version"] = 1 }))
-	assert.Equal(t, []string{
-		"Drafts.Create | `/draft/version` | unknown member, number | 1 | both",
-		"Tickets.MarkAnswered |  | status 200 | 1 | description",
-	}, section(t, reportOf(t, write...), "Differences"))
-}
-
 // query is a fault that changes the query of requests.
 func query(change func(get func(string) string, set func(key, value string))) supportbeetest.Fault {
 	return supportbeetest.Fault{Name: "query", Wrap: func(next http.Handler) http.Handler {
@@ -288,18 +151,18 @@ func TestQuestionsAreSettled(t *testing.T) {
 	}{
 		{name: "as it is", want: []string{
 			"what per_page=100 gives | 100 tickets, and per_page 100",
-			"whether labels on tickets have an ID | no",
-			"members with total_only=true | total",
+			"members with total_only=true | status 200, JSON object with total",
 			"whether since includes its time, by last_activity | yes",
 			"whether until includes its time, by last_activity | yes",
 			"whether since includes its time, by creation_time | yes",
 			"whether until includes its time, by creation_time | yes",
 			"whether max_replies=1 is a maximum | a maximum: there are tickets without replies",
-			"whether a download is redirected to another host | yes",
+			"the response to a download | status 200, file",
+			"the response to a download | status 302, file",
 			"what with_users=true gives | fewer teams: yes; users in the teams: no",
-			"the key of GET /emails | forwarding_addresses",
-			"the response to an unknown ticket | status 404, JSON object",
-			"the response to a malformed since | status 500, JSON object",
+			"the key of GET /emails | status 200, JSON object with forwarding_addresses",
+			"the response to an unknown ticket | status 404, JSON object with error",
+			"the response to a malformed since | status 500, JSON object with error",
 			"the response to a bad token | status 401, no body but white space",
 		}},
 		{
@@ -354,7 +217,7 @@ func TestQuestionsAreSettled(t *testing.T) {
 			plant: func(desk *supportbeetest.Desk) {
 				desk.Inject(supportbeetest.Match{Op: "ForwardingAddresses.List"}, respond(200, "application/json", `[]`))
 			},
-			want: []string{"the key of GET /emails | JSON array"},
+			want: []string{"the key of GET /emails | status 200, JSON array"},
 		},
 		{
 			name: "minutes",
@@ -383,15 +246,6 @@ func TestQuestionsAreSettled(t *testing.T) {
 				"whether a label with letters other than ASCII can be added | yes, status 201",
 			},
 		},
-		{
-			name: "words of the audit trail",
-			plant: func(desk *supportbeetest.Desk) {
-				desk.Inject(supportbeetest.Match{Op: "Tickets.Audit"}, respond(200, "application/json", `{"audit":[
-					{"action":"Assigned to Ann Archer","happened_at":"2026-11-01T00:00:00Z"},{"action":"Marked as spam","happened_at":"2026-11-01T00:00:00Z"}]}`))
-			},
-			want: []string{"actions of audit trails | Assigned to … × 1, Marked as spam × 1"},
-			args: []string{"-tickets", "1"},
-		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			desk := newDesk(t)
@@ -402,17 +256,6 @@ func TestQuestionsAreSettled(t *testing.T) {
 			assert.Subset(t, section(t, reportOf(t, tt.args...), "Questions"), tt.want)
 		})
 	}
-}
-
-func TestErrorsAndMembersAreCounted(t *testing.T) {
-	desk := newDesk(t, supportbeetest.WithDialect(supportbeetest.DialectRecorded), supportbeetest.WithDeniedStatus(http.StatusForbidden))
-	desk.Inject(supportbeetest.Match{Op: "Snippets.List", Times: 1}, supportbeetest.RateLimited("Wed, 25 Nov 2020 00:00:00 GMT"))
-	report := reportOf(t)
-	assert.Contains(t, report, "\n| 404 | JSON object with error |\n")
-	assert.Contains(t, report, "\n| 429 | no body; Retry-After in the form of a date |\n")
-	assert.Contains(t, report, "X-Request-Id × ")
-	assert.Regexp(t, `\n\| Snippets\.List \| 200 × 1, 429 × 1 \|\n`, report)
-	assert.Regexp(t, `\n\| Ticket \| \d+ \| [^|]*, snoozed, snoozed_until, [^|]* \|`, report)
 }
 
 // recorder keeps the strings of all responses.
@@ -486,11 +329,10 @@ func TestTheReportHoldsNoPersonalData(t *testing.T) {
 				}
 			}
 			for _, text := range append(personal, desk.Token, desk.URL, "me@example.com", "no such user", "Ada Adams", "X-Acme-Agent") {
-				assert.NotContains(t, strings.ReplaceAll(report, "never", ""), text)
+				assert.NotContains(t, report, text)
 			}
-			assert.Contains(t, report, hidden)
-			assert.Contains(t, report, "| 500 | JSON object with error, (hidden) |")
-			assert.Contains(t, report, "| 503 | JSON object with error; Retry-After in another form |")
+			assert.Contains(t, report, "| Snippets.List | 500 | JSON object with error, (hidden) |")
+			assert.Contains(t, report, "| Teams.List | 503 | Retry-After in another form; JSON object with error | 1 |")
 		})
 	}
 }
@@ -504,8 +346,8 @@ func TestAnInterruptEndsTheWalkAndDeletesTheTicket(t *testing.T) {
 		<-r.Context().Done()
 	}))))
 	var out bytes.Buffer
-	require.ErrorIs(t, run(ctx, write, &out, io.Discard), context.Canceled)
-	assert.Contains(t, out.String(), "- Walk: with a ticket of its own, incomplete, ")
+	require.ErrorIs(t, run(ctx, write, &out), context.Canceled)
+	assert.Contains(t, out.String(), "- Walk: with a ticket of its own, incomplete\n")
 	assert.Len(t, desk.Tickets(), before)
 	desk.AssertRequests(t, "Tickets.Create", 1)
 	desk.AssertRequests(t, "Replies.Create", 0)
@@ -515,16 +357,16 @@ func TestATicketThatRemainsIsReported(t *testing.T) {
 	desk := newDesk(t)
 	desk.Inject(supportbeetest.Match{Op: "Tickets.Trash"}, supportbeetest.Status(http.StatusForbidden))
 	var out bytes.Buffer
-	require.ErrorContains(t, run(t.Context(), write, &out, io.Discard), " remains: supportbee: Tickets.Trash: ")
-	assert.Contains(t, out.String(), "## Statuses")
+	require.ErrorContains(t, run(t.Context(), write, &out), " remains: supportbee: Tickets.Trash: ")
+	assert.Contains(t, out.String(), "## Responses")
 }
 
 func TestALostConnectionEndsTheWalk(t *testing.T) {
 	desk := newDesk(t)
 	desk.Inject(supportbeetest.Match{Op: "Users.List"}, supportbeetest.RateLimited("3600"))
 	var out bytes.Buffer
-	require.ErrorIs(t, run(t.Context(), write, &out, io.Discard), supportbee.ErrRateLimited)
-	assert.Contains(t, out.String(), "- Walk: read-only, incomplete, ")
+	require.ErrorIs(t, run(t.Context(), write, &out), supportbee.ErrRateLimited)
+	assert.Contains(t, out.String(), "- Walk: read-only, incomplete\n")
 	assert.Contains(t, out.String(), "| what per_page=100 gives | ")
 	assert.NotContains(t, out.String(), "| what with_users=true gives | ")
 	assert.NotContains(t, out.String(), "avg_first_response_time |")
@@ -536,38 +378,35 @@ func TestALostConnectionEndsTheWalk(t *testing.T) {
 	out.Reset()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	require.Error(t, run(ctx, nil, &out, io.Discard))
+	require.Error(t, run(ctx, nil, &out))
 	assert.Empty(t, out.String())
 }
 
 func TestWhatMakesAReportUselessIsAnError(t *testing.T) {
 	desk := newDesk(t)
 	var out bytes.Buffer
-	require.ErrorContains(t, run(t.Context(), []string{"-write"}, &out, io.Discard), "-write requires -requester")
-	require.Error(t, run(t.Context(), []string{"-unknown"}, &out, io.Discard))
+	require.ErrorContains(t, run(t.Context(), []string{"-write"}, &out), "-write requires -requester")
+	require.Error(t, run(t.Context(), []string{"-unknown"}, &out))
 	t.Setenv("SUPPORTBEE_TOKEN", "wrong")
-	require.ErrorIs(t, run(t.Context(), nil, &out, io.Discard), supportbee.ErrAccessDenied)
+	require.ErrorIs(t, run(t.Context(), nil, &out), supportbee.ErrAccessDenied)
 	t.Setenv("SUPPORTBEE_TOKEN", "")
-	require.ErrorIs(t, run(t.Context(), nil, &out, io.Discard), supportbee.ErrTokenRequired)
+	require.ErrorIs(t, run(t.Context(), nil, &out), supportbee.ErrTokenRequired)
 	assert.Empty(t, out.String())
 	desk.AssertNoWrites(t)
 
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
 	_, broken := io.Pipe()
 	require.NoError(t, broken.Close())
-	require.ErrorIs(t, run(t.Context(), nil, broken, io.Discard), io.ErrClosedPipe)
+	require.ErrorIs(t, run(t.Context(), nil, broken), io.ErrClosedPipe)
 }
 
 func TestTheEmbeddedDeskShowsItsPlantedDifferences(t *testing.T) {
 	for _, name := range []string{"SUPPORTBEE_COMPANY", "SUPPORTBEE_TOKEN", "SUPPORTBEE_BASE_URL"} {
 		t.Setenv(name, "")
 	}
-	var out, logs bytes.Buffer
-	require.NoError(t, run(t.Context(), []string{"-v"}, &out, &logs))
-	assert.Contains(t, logs.String(), "SUPPORTBEE_TOKEN is not set")
-	assert.Contains(t, logs.String(), "op=Tickets.Create")
-	rows := section(t, out.String(), "Differences")
+	report := reportOf(t)
+	rows := section(t, report, "Differences")
 	require.Len(t, rows, 6)
 	assert.Equal(t, "Comments.List | `/comments/*/author` | unknown member, object | 7 | both", rows[0])
-	assert.Contains(t, out.String(), "\n## Differences: 6\n")
+	assert.Contains(t, report, "\n## Differences: 6\n")
 }

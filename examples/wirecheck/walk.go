@@ -6,76 +6,55 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeecheck"
 )
-
-// walk calls the operations. It ignores their errors: the check records those with a status, and
-// ends the context at the others.
-type walk struct {
-	*supportbee.Client
-	check   *check
-	tickets int // how many to look at in detail
-	begun   bool
-	ended   func() error // not nil if no response can be used
-	answers []answer
-	actions map[string]int // of audit trails
-	seconds []float64      // until first responses
-}
-
-// answer is what this help desk says about a question that the description leaves open.
-type answer struct {
-	question, text string
-	reply          *reply // is shown in place of text, when all that must be hidden is known
-}
 
 const unsettled = "not settled by this help desk"
 
-func (w *walk) answer(question, format string, args ...any) {
-	if w.ended() == nil {
-		w.answers = append(w.answers, answer{question: question, text: fmt.Sprintf(format, args...)})
-	}
+// walk calls the operations. It ignores their errors: the checker counts those with a status, and the
+// walk ends at the others.
+type walk struct {
+	*supportbee.Client
+	tickets int // how many to look at in detail
+	last    supportbee.Response
+	answers []string // rows of the table of questions
+	seconds float64  // until first responses, in all
+	timed   int      // the number of first responses
 }
 
-// settleWithMembers settles a question with the names of the members of the last response.
-func (w *walk) settleWithMembers(question string) {
-	last := w.check.last
-	w.answers = append(w.answers, answer{question: question, reply: &last})
+// answer adds what this help desk says about a question that the description leaves open, unless the
+// walk has ended.
+func (w *walk) answer(ctx context.Context, question, format string, args ...any) {
+	if ctx.Err() == nil {
+		w.answers = append(w.answers, fmt.Sprintf("| %s | %s |", question, fmt.Sprintf(format, args...)))
+	}
 }
 
 // read calls the operations that only read.
 func (w *walk) read(ctx context.Context) error {
-	if _, err := w.Labels.List(ctx); errors.Is(err, supportbee.ErrAccessDenied) || ctx.Err() != nil {
-		return cmp.Or(context.Cause(ctx), err) // all others would fail, too
-	}
-	w.begun = true
 	sample := w.lists(ctx)
 	for _, t := range sample[:min(len(sample), w.tickets)] {
 		w.ticket(ctx, t.ID)
 	}
-	w.answer("actions of audit trails", "%s", cmp.Or(counts(w.actions), unsettled))
-	for _, t := range sample {
-		if len(t.Content.Attachments) > 0 {
-			err := w.Attachments.Download(ctx, t.Content.Attachments[0], io.Discard, &supportbee.DownloadOptions{MaxSize: 1 << 20})
-			if err == nil || errors.Is(err, supportbee.ErrResponseTooLarge) {
-				w.answer("whether a download is redirected to another host", "%s", yes(w.check.last.moved))
-			}
-			break
-		}
+	if i := slices.IndexFunc(sample, func(t *supportbee.Ticket) bool { return len(t.Content.Attachments) > 0 }); i >= 0 {
+		_ = w.Attachments.Download(ctx, sample[i].Content.Attachments[0], io.Discard, &supportbee.DownloadOptions{MaxSize: 1 << 20})
 	}
 	w.people(ctx)
 	_, _ = w.Snippets.List(ctx)
-	if _, err := w.ForwardingAddresses.List(ctx); err == nil {
-		w.settleWithMembers("the key of GET /emails")
-	}
+	_, _ = w.ForwardingAddresses.List(ctx)
 	w.reports(ctx)
-	w.failures(ctx)
+	once := w.With(supportbee.WithoutRetry()) // what is to fail
+	_, _ = once.Tickets.Get(ctx, 999_999_999)
+	_ = once.Do(ctx, http.MethodGet, "/tickets?since=nonsense", nil, nil)
+	_, _ = once.With(supportbee.WithToken("wirecheck-has-no-token")).Labels.List(ctx)
 	return context.Cause(ctx)
 }
 
@@ -96,29 +75,16 @@ func (w *walk) lists(ctx context.Context) []*supportbee.Ticket {
 	if page.Total < 100 {
 		text = fmt.Sprintf("%s, which has fewer than 100 tickets; the response has per_page %d", unsettled, page.PerPage)
 	}
-	w.answer("what per_page=100 gives", "%s", text)
+	w.answer(ctx, "what per_page=100 gives", "%s", text)
 
-	var labels []supportbee.Label
-	for _, t := range page.Tickets {
-		labels = append(labels, t.Labels...)
-	}
-	if text = unsettled; len(labels) > 0 {
-		text = yes(slices.ContainsFunc(labels, func(l supportbee.Label) bool { return l.ID != 0 }))
-	}
-	w.answer("whether labels on tickets have an ID", "%s", text)
-
-	if _, err := w.Tickets.Count(ctx, nil); err == nil {
-		w.settleWithMembers("members with total_only=true")
-	}
+	_, _ = w.Tickets.Count(ctx, nil)
 	for _, order := range []supportbee.TicketSort{supportbee.SortByLastActivity, supportbee.SortByCreationTime} {
 		w.bounds(ctx, order)
 	}
 
-	replies := func(test func(int) bool) func(*supportbee.Ticket) bool {
-		return func(t *supportbee.Ticket) bool { return test(t.RepliesCount) }
-	}
 	one := w.list(ctx, supportbee.TicketListOptions{MaxReplies: new(1)}).Tickets
-	none, more := replies(func(n int) bool { return n == 0 }), replies(func(n int) bool { return n > 1 })
+	none := func(t *supportbee.Ticket) bool { return t.RepliesCount == 0 }
+	more := func(t *supportbee.Ticket) bool { return t.RepliesCount > 1 }
 	switch {
 	case slices.ContainsFunc(one, more):
 		text = "neither: there are tickets with more replies"
@@ -129,7 +95,7 @@ func (w *walk) lists(ctx context.Context) []*supportbee.Ticket {
 	default:
 		text = unsettled
 	}
-	w.answer("whether max_replies=1 is a maximum", "%s", text)
+	w.answer(ctx, "whether max_replies=1 is a maximum", "%s", text)
 	_, _ = w.Tickets.Search(ctx, "a", nil)
 	return page.Tickets
 }
@@ -156,7 +122,7 @@ func (w *walk) bounds(ctx context.Context, order supportbee.TicketSort) {
 				text = yes(slices.ContainsFunc(found.Tickets, func(t *supportbee.Ticket) bool { return t.ID == again.ID }))
 			}
 		}
-		w.answer(fmt.Sprintf("whether %s includes its time, by %s", bound, order), "%s", text)
+		w.answer(ctx, fmt.Sprintf("whether %s includes its time, by %s", bound, order), "%s", text)
 	}
 }
 
@@ -169,31 +135,12 @@ func (w *walk) ticket(ctx context.Context, id supportbee.TicketID) {
 	}
 	first := slices.IndexFunc(replies, func(r *supportbee.Reply) bool { return r.Replier.Agent })
 	if err == nil && first >= 0 {
-		w.seconds = append(w.seconds, replies[first].CreatedAt.Sub(ticket.CreatedAt).Seconds())
+		w.seconds += replies[first].CreatedAt.Sub(ticket.CreatedAt).Seconds()
+		w.timed++
 	}
 	_, _ = w.Comments.List(ctx, id)
 	_, _ = w.Drafts.Get(ctx, id, nil)
-	trail, _ := w.Tickets.Audit(ctx, id)
-	for _, entry := range trail {
-		w.actions[showAction(entry.Action)]++
-	}
-}
-
-// actionWords are what is shown of the actions of audit trails, which can hold names.
-var actionWords = strings.Fields(`a added and answered archived as assigned assignee attached attachment by changed comment
-	commented created customer deleted draft edited forwarded from group in label labeled labelled marked merged moved
-	not of on opened owner rated received removed replied reply requester saved sent snoozed spam spammed split starred
-	subject team the ticket to trash trashed unanswered unarchived unassigned unlabeled unlabelled unsnoozed unspammed
-	unstarred untrashed updated user with`)
-
-func showAction(action string) string {
-	shown := strings.Fields(action)
-	for i, word := range shown {
-		if !slices.Contains(actionWords, strings.ToLower(word)) {
-			shown[i] = "…"
-		}
-	}
-	return strings.Join(slices.Compact(shown), " ")
+	_, _ = w.Tickets.Audit(ctx, id)
 }
 
 func (w *walk) people(ctx context.Context) {
@@ -214,45 +161,43 @@ func (w *walk) people(ctx context.Context) {
 	filled, err2 := w.Teams.List(ctx, &supportbee.TeamListOptions{WithUsers: true})
 	if err == nil && err2 == nil {
 		users := slices.ContainsFunc(filled, func(t *supportbee.Team) bool { return len(t.Users) > 0 })
-		w.answer("what with_users=true gives", "fewer teams: %s; users in the teams: %s", yes(len(filled) < len(teams)), yes(users))
+		w.answer(ctx, "what with_users=true gives", "fewer teams: %s; users in the teams: %s", yes(len(filled) < len(teams)), yes(users))
 	}
 }
 
 func (w *walk) reports(ctx context.Context) {
 	points, _ := w.Reports.AvgFirstResponseTime(ctx, nil)
-	var reported []float64
+	reported, text := 0.0, unsettled
 	for _, p := range points {
-		reported = append(reported, p.Value)
+		reported += p.Value
 	}
-	text := unsettled
-	if ratio := mean(w.seconds) / mean(reported); ratio > 0 && !math.IsInf(ratio, 0) {
+	if ratio := w.seconds / float64(w.timed) / (reported / float64(len(points))); ratio > 0 && !math.IsInf(ratio, 0) {
 		unit := int(math.Round(math.Log(ratio) / math.Log(60)))
-		text = fmt.Sprintf("closest to %s, by %d tickets", []string{"seconds", "minutes", "hours"}[min(max(unit, 0), 2)], len(w.seconds))
+		text = fmt.Sprintf("closest to %s, by %d tickets", []string{"seconds", "minutes", "hours"}[min(max(unit, 0), 2)], w.timed)
 	}
-	w.answer("the unit of avg_first_response_time", "%s", text)
+	w.answer(ctx, "the unit of avg_first_response_time", "%s", text)
 	_, _ = w.Reports.TicketsCount(ctx, nil)
 	_, _ = w.Reports.RepliesCount(ctx, nil)
 }
 
-// failures settles what errors look like.
-func (w *walk) failures(ctx context.Context) {
-	once := w.With(supportbee.WithoutRetry())
-	for _, failure := range []struct {
-		of   string
-		call func() error
+// settle answers what the bodies of responses say. It is called last, when all that must be hidden is
+// known.
+func (w *walk) settle(responses []supportbeecheck.Responses) {
+	for _, q := range []struct {
+		question, op string
+		failed       bool
 	}{
-		{"an unknown ticket", func() error { _, err := once.Tickets.Get(ctx, 999_999_999); return err }},
-		{"a malformed since", func() error {
-			return once.Do(context.WithValue(ctx, asOp{}, "Tickets.List"), http.MethodGet, "/tickets?since=nonsense", nil, nil)
-		}},
-		{"a bad token", func() error {
-			_, err := once.With(supportbee.WithToken("wirecheck-has-no-token")).Labels.List(ctx)
-			return err
-		}},
+		{"the response to a download", "Attachments.Download", false},
+		{"the key of GET /emails", "ForwardingAddresses.List", false},
+		{"members with total_only=true", "Tickets.Count", false},
+		{"the response to an unknown ticket", "Tickets.Get", true},
+		{"the response to a malformed since", "Do", true},
+		{"the response to a bad token", "Labels.List", true},
 	} {
-		var apiErr *supportbee.Error
-		if err := failure.call(); err == nil || errors.As(err, &apiErr) && apiErr.StatusCode > 0 {
-			w.answer("the response to "+failure.of, "status %d, %s", w.check.last.status, w.check.last.form)
+		for _, r := range responses {
+			if r.Op == q.op && (r.Status >= 400) == q.failed {
+				w.answer(context.Background(), q.question, "status %d, %s", r.Status, r.Body)
+			}
 		}
 	}
 }
@@ -290,7 +235,7 @@ func (w *walk) write(ctx context.Context, requester string) (err error) {
 	}
 	if fileErr == nil {
 		_, err := w.Comments.Create(ctx, id, supportbee.CommentParams{Content: supportbee.ContentParams{}.Attach(file.ID)})
-		w.answer("whether attachments alone are a content", "%s, status %d", yes(err == nil), w.check.last.status)
+		w.answer(ctx, "whether attachments alone are a content", "%s, status %d", yes(err == nil), w.last.StatusCode)
 	}
 	w.labels(ctx, id)
 	_, _ = w.Drafts.Create(ctx, id, supportbee.DraftParams{Content: content})
@@ -311,33 +256,16 @@ func (w *walk) write(ctx context.Context, requester string) (err error) {
 // labels adds and removes labels, with unusual names if there are any.
 func (w *walk) labels(ctx context.Context, id supportbee.TicketID) {
 	all, _ := w.Labels.List(ctx)
-	kinds := map[string]*supportbee.Label{}
-	for _, l := range all {
-		for kind, characters := range map[string]string{`a "/"`: "/", `a "."`: ".", "a space": " "} {
-			if strings.Contains(l.Name, characters) {
-				kinds[kind] = l
-			}
+	for _, kind := range []struct{ name, pattern string }{
+		{"a usual name", `^\w+$`}, {`a "/"`, `/`}, {`a "."`, `\.`}, {"a space", ` `}, {"letters other than ASCII", `[^\x00-\x7F]`},
+	} {
+		matches := regexp.MustCompile(kind.pattern).MatchString
+		if i := slices.IndexFunc(all, func(l *supportbee.Label) bool { return matches(l.Name) }); i >= 0 {
+			_, err := w.Labels.Add(ctx, id, all[i].Name)
+			w.answer(ctx, fmt.Sprintf("whether a label with %s can be added", kind.name), "%s, status %d", yes(err == nil), w.last.StatusCode)
+			_ = w.Labels.Remove(ctx, id, all[i].Name)
 		}
-		if strings.ContainsFunc(l.Name, func(r rune) bool { return r > 127 }) {
-			kinds["letters other than ASCII"] = l
-		}
 	}
-	if len(kinds) == 0 && len(all) > 0 {
-		kinds["a usual name"] = all[0]
-	}
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		_, err := w.Labels.Add(ctx, id, kinds[kind].Name)
-		w.answer(fmt.Sprintf("whether a label with %s can be added", kind), "%s, status %d", yes(err == nil), w.check.last.status)
-		_ = w.Labels.Remove(ctx, id, kinds[kind].Name)
-	}
-}
-
-func mean(values []float64) float64 {
-	total := 0.0
-	for _, v := range values {
-		total += v
-	}
-	return total / float64(len(values))
 }
 
 func yes(b bool) string {
