@@ -1,6 +1,6 @@
 // Package supportbeeservice runs programs that use a client of package
-// [github.com/supportbee-go/supportbee]: it stops them cleanly on SIGTERM, and serves HTTP, metrics for
-// Prometheus, and a health check.
+// [github.com/supportbee-go/supportbee]: it stops them cleanly on SIGTERM, calls them for new tickets or
+// at intervals, and serves HTTP, metrics for Prometheus, and a health check.
 //
 //	func main() { supportbeeservice.Main("triage", run) }
 //
@@ -146,10 +146,7 @@ func (s *Service) Every(interval time.Duration, run func(ctx context.Context) er
 		s.pauses.Add(int64(interval))
 		for ticker := time.NewTicker(interval); ctx.Err() == nil; {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
-				if e, ok := errors.AsType[*supportbee.Error](err); ok {
-					err = e
-				}
-				slog.Error("run failed", "err", err)
+				slog.Error("run failed", "err", withoutMessage(err))
 			}
 			select {
 			case <-ctx.Done():
