@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxFailures = 8 // of a ticket, before it is tried whether the help desk responds
+	maxFailures = 8 // of a ticket, while the help desk responds
 	maxDenied   = 3 // tickets
 )
 
@@ -50,7 +50,7 @@ type TicketOptions struct {
 //
 //   - one that the help desk rejects, by [supportbee.ErrNotFound], [supportbee.ErrConflict],
 //     [supportbee.ErrValidation] or [supportbee.ErrInvalidArgument];
-//   - one that has failed 8 times or more while the help desk responds to other requests;
+//   - one that has failed 8 times while the help desk responds to other requests;
 //   - one that fails with [supportbee.ErrAccessDenied]. After the third of these without one that
 //     was changed, HandleTickets returns the error, since the token has lost its rights. The next run
 //     begins at the first of them.
@@ -106,21 +106,22 @@ func untilHandled(
 	ctx context.Context, client *supportbee.Client, ticket *supportbee.Ticket,
 	handle func(ctx context.Context, ticket *supportbee.Ticket) (changed bool, err error),
 ) (changed bool, err error) {
-	wait := time.Second
-	for failures := 1; ; failures++ {
+	wait, alone := time.Second, 0 // failures of the ticket while the help desk responds to another request
+	for {
 		changed, err := handle(ctx, ticket)
 		if err == nil || ctx.Err() != nil {
 			return changed, err
 		}
-		slog.Warn("ticket failed", "ticket", ticket.ID, "failures", failures, "err", withoutMessage(err))
+		slog.Warn("ticket failed", "ticket", ticket.ID, "err", withoutMessage(err))
 		switch {
 		case errors.Is(err, supportbee.ErrAccessDenied):
 			return false, err
 		case errors.Is(err, supportbee.ErrNotFound), errors.Is(err, supportbee.ErrConflict),
 			errors.Is(err, supportbee.ErrValidation), errors.Is(err, supportbee.ErrInvalidArgument):
 			return false, nil
-		case failures >= maxFailures:
-			if _, err := client.Labels.List(ctx); err == nil {
+		}
+		if _, err := client.Labels.List(ctx); err == nil {
+			if alone++; alone >= maxFailures {
 				return false, nil
 			}
 		}

@@ -187,6 +187,28 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// The ticket that failed while the help desk was down is not skipped when it responds again.
+func TestHelpDeskIsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBot(t)
+		b.opts.Watch.Since = b.desk.Clock.Now()
+		b.add(1)
+		var down *supportbeetest.Injection
+		attempts := 0
+		require.NoError(t, supportbeeservice.HandleTickets(t.Context(), b.client, b.opts, func(ctx context.Context, ticket *supportbee.Ticket) (bool, error) {
+			switch attempts++; attempts {
+			case 1:
+				down = b.desk.Inject(supportbeetest.Match{}, supportbeetest.Status(http.StatusServiceUnavailable))
+			case 20:
+				defer down.Remove()
+			}
+			return b.handle(ctx, ticket)
+		}))
+		b.requireHandled(t, b.ids...)
+	})
+}
+
 // A ticket that alone may not be changed does not end the program. A token without rights does, and
 // the next run begins at the first ticket that was denied.
 func TestDeniedTickets(t *testing.T) {
