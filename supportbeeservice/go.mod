@@ -7,6 +7,7 @@ replace github.com/supportbee-go/supportbee => ../
 replace github.com/supportbee-go/supportbee/supportbeeotel => ../supportbeeotel
 
 require (
+	github.com/google/renameio/v2 v2.0.2
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
 	github.com/supportbee-go/supportbee v0.0.0

@@ -1,6 +1,6 @@
 // Package supportbeeservice runs programs that use a client of package
-// [github.com/supportbee-go/supportbee]: it stops them cleanly on SIGTERM, and serves HTTP, metrics for
-// Prometheus, and a health check.
+// [github.com/supportbee-go/supportbee]: it stops them cleanly on SIGTERM, calls them for new tickets or
+// at intervals, and serves HTTP, metrics for Prometheus, and a health check.
 //
 //	func main() { supportbeeservice.Main("triage", run) }
 //
@@ -23,6 +23,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -83,6 +84,7 @@ type Service struct {
 	registry *prometheus.Registry
 	meters   *metric.MeterProvider
 	heard    atomic.Int64 // when the help desk last responded, in Unix time
+	pauses   atomic.Int64 // the sum of the intervals of Every
 }
 
 // New returns a service that ends when ctx is done.
@@ -130,6 +132,31 @@ func (s *Service) Go(part func(ctx context.Context) error) {
 	})
 }
 
+// Every calls run at once and then at intervals, which must be positive, until the service ends. A call
+// that is due while the one before goes on is made when that has returned.
+//
+// An error of run is logged by [slog.Error], and does not end the service. If it is or wraps a
+// [*supportbee.Error], that is logged, without the message of the help desk, which can have personal
+// data.
+func (s *Service) Every(interval time.Duration, run func(ctx context.Context) error) {
+	s.Go(func(ctx context.Context) error {
+		if interval <= 0 {
+			return fmt.Errorf("the interval is %v, but must be positive", interval)
+		}
+		s.pauses.Add(int64(interval))
+		for ticker := time.NewTicker(interval); ctx.Err() == nil; {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				slog.Error("run failed", "err", withoutMessage(err))
+			}
+			select {
+			case <-ctx.Done():
+			case <-ticker.C:
+			}
+		}
+		return nil
+	})
+}
+
 // Listen serves HTTP on an address, such as ":8080", until the service ends: then it accepts no more
 // requests, and gives those in progress 10 seconds. A port of 0 is one that is free. Requests must be
 // read within 5 minutes, their headers within 10 seconds.
@@ -165,7 +192,8 @@ func (s *Service) Listen(address string, handler http.Handler) (url string) {
 // nothing if the address is empty.
 //
 // The response to GET /healthz has status 503 and the error if healthy returns one. If healthy is
-// nil, it has status 503 if no operation of an instrumented client has succeeded for 5 minutes.
+// nil, it has status 503 if no operation of an instrumented client has succeeded for 5 minutes, plus
+// the interval of Every.
 func (s *Service) Monitor(address string, healthy func(context.Context) error) (url string) {
 	if address == "" {
 		return ""
@@ -188,7 +216,7 @@ func (s *Service) monitor(healthy func(context.Context) error) http.Handler {
 }
 
 func (s *Service) responds(context.Context) error {
-	if time.Since(time.Unix(s.heard.Load(), 0)) > maxSilence {
+	if time.Since(time.Unix(s.heard.Load(), 0)) > maxSilence+time.Duration(s.pauses.Load()) {
 		return errors.New("the help desk does not respond")
 	}
 	return nil

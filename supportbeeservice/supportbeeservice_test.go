@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -172,6 +173,49 @@ func TestHealthWithoutResponses(t *testing.T) {
 		require.NoError(t, supportbeeservice.Responds(service, t.Context()))
 		require.NoError(t, service.Stop())
 	})
+}
+
+func TestEvery(t *testing.T) { //nolint:paralleltest // it sets the default logger
+	var log bytes.Buffer
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory())
+		service := supportbeeservice.New(t.Context())
+		client := service.Instrument(desk.Client(supportbee.WithoutRetry()))
+		var called []time.Duration
+		start := time.Now()
+		service.Every(time.Hour, func(ctx context.Context) error {
+			called = append(called, time.Since(start))
+			switch len(called) {
+			case 1:
+				return errors.New("it went wrong")
+			case 2:
+				<-time.After(90 * time.Minute) // longer than the interval
+				return fmt.Errorf("run: %w", &supportbee.Error{Op: "Labels.List", StatusCode: http.StatusForbidden, Message: "Ann may not"})
+			case 4:
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			_, err := client.Labels.List(ctx)
+			return err
+		})
+		<-time.After(65 * time.Minute)
+		require.NoError(t, supportbeeservice.Responds(service, t.Context()), "within the interval and 5 minutes")
+		<-time.After(2 * time.Second)
+		require.Error(t, supportbeeservice.Responds(service, t.Context()))
+		<-time.After(3 * time.Hour)
+		require.NoError(t, service.Stop())
+		assert.Equal(t, []time.Duration{0, time.Hour, 150 * time.Minute, 3 * time.Hour}, called)
+	})
+	assert.Equal(t, 2, strings.Count(log.String(), "run failed"), "not for the end of the service")
+	assert.Contains(t, log.String(), "it went wrong")
+	assert.Contains(t, log.String(), "op=Labels.List")
+	assert.NotContains(t, log.String(), "Ann")
+
+	service := supportbeeservice.New(t.Context())
+	service.Every(0, func(context.Context) error { return nil })
+	assert.EqualError(t, service.Wait(), "the interval is 0s, but must be positive")
 }
 
 func TestServiceEnds(t *testing.T) {

@@ -73,6 +73,9 @@ func parseConfig(data []byte) (*config, error) {
 
 // after returns when d of business time has passed since t. If that is at the end of a day, it is
 // not the beginning of the next one.
+//
+// AddWorkHours of github.com/rickar/cal/v2 (v2.1.13) would skip a day, or never return, around the days
+// on which the clocks change.
 func (h *hours) after(t time.Time, d time.Duration) time.Time {
 	for year, month, day := t.In(h.zone).Date(); ; day++ {
 		noon := time.Date(year, month, day, 12, 0, 0, 0, h.zone)

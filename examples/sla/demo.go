@@ -28,11 +28,10 @@ func demo(ctx context.Context, out io.Writer) error {
 	}
 	desk.AddLabel("urgent", "#FF8800")
 	desk.AddLabel(cfg.Label, "#FF0000")
-	friday := time.Date(2026, 11, 6, 15, 30, 0, 0, cfg.open.zone)
-	desk.Clock.Set(friday)
+	desk.Clock.Set(time.Date(2026, 11, 6, 15, 30, 0, 0, cfg.open.zone)) // a Friday
 	refund := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund", Text: "Please."})
 	desk.AddTicket(supportbeetest.TicketSeed{Subject: "The kettle is on fire", Text: "Help!", Labels: []string{"urgent"}})
-	desk.AddTicket(supportbeetest.TicketSeed{Subject: "Wish list", Text: "A blue kettle.", Answered: true, SnoozedUntil: friday.AddDate(0, 1, 0)})
+	desk.AddTicket(supportbeetest.TicketSeed{Subject: "Wish list", Answered: true, SnoozedUntil: desk.Clock.Now().AddDate(0, 1, 0)})
 	for _, step := range []struct {
 		day, hour int
 		dryRun    bool
@@ -46,11 +45,10 @@ func demo(ctx context.Context, out io.Writer) error {
 		{30, 9, false, "it is idle; the snoozed ticket and the unanswered one stay"},
 	} {
 		desk.Clock.Set(time.Date(2026, 11, step.day, step.hour, 0, 0, 0, cfg.open.zone))
+		fmt.Fprintf(out, "\n%s: %s\n", desk.Clock.Now().Format("Monday 2 January 15:04"), step.title)
 		if step.day == 10 {
 			desk.AddReply(refund, desk.User(supportbeetest.AdminEmail).ID, "It is on its way.")
 		}
-		fmt.Fprintf(out, "\n%s: %s\n", desk.Clock.Now().Format("Monday 2 January 15:04"), step.title)
-		desk.ClearHistory()
 		s := newSweeper(desk.Client(), cfg)
 		s.settle = 100 * time.Millisecond
 		if step.dryRun {
@@ -64,6 +62,7 @@ func demo(ctx context.Context, out io.Writer) error {
 				fmt.Fprintln(out, "sent:", request.Method, request.Path)
 			}
 		}
+		desk.ClearHistory()
 	}
 	return nil
 }

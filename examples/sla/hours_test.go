@@ -27,6 +27,10 @@ func TestAfter(t *testing.T) {
 	}
 	sunday := hours{zone: berlin}
 	sunday.week[time.Sunday] = span{9 * 60, 17 * 60}
+	long := hours{zone: berlin}
+	for day := range long.week {
+		long.week[day] = span{0, 23*60 + 59}
+	}
 	far := office
 	far.zone = honolulu
 	for _, test := range []struct {
@@ -60,6 +64,8 @@ func TestAfter(t *testing.T) {
 		{name: "hours on the day on which summer time ends", hours: sunday, from: "2026-10-24T12:00:00+02:00", elapsed: time.Hour, want: "2026-10-25T10:00:00+01:00"},
 		{name: "until closing on the day on which summer time begins", hours: sunday, from: "2026-03-29T12:00:00+02:00", elapsed: 5*time.Hour + time.Second, want: "2026-04-05T09:00:01+02:00"},
 		{name: "until closing on the day on which summer time ends", hours: sunday, from: "2026-10-25T12:00:00+01:00", elapsed: 5*time.Hour + time.Second, want: "2026-11-01T09:00:01+01:00"},
+		{name: "over a late closing into the day on which summer time begins", hours: long, from: "2026-03-28T23:00:00+01:00", elapsed: 10 * time.Hour, want: "2026-03-29T10:01:00+02:00"},
+		{name: "over the day on which summer time ends", hours: long, from: "2026-10-25T00:00:00+02:00", elapsed: 25 * time.Hour, want: "2026-10-26T00:01:00+01:00"},
 		{name: "the end of the hour that comes twice", hours: gap, from: "2026-10-25T01:45:00+02:00", elapsed: 45 * time.Minute, want: "2026-10-25T02:30:00+02:00"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,13 +7,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"sync/atomic"
 	"time"
 	_ "time/tzdata" // for containers without time zones
 
@@ -53,7 +50,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	service := supportbeeservice.New(ctx)
 	s := newSweeper(service.Instrument(client), cfg)
-	service.Register(s.actions, s.overdue, s.succeeded)
+	service.Register(s.overdue, s.succeeded)
 	s.max, s.settle, s.alertURL = *limit, *settle, *alertURL
 	if !*apply {
 		s.onlyPrint(out)
@@ -61,29 +58,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *every <= 0 {
 		return s.run(ctx)
 	}
-	var ended atomic.Int64 // when the last run ended, whatever its error: a restart helps only if it hangs
-	ended.Store(time.Now().Unix())
-	service.Monitor(*metrics, func(context.Context) error {
-		if time.Since(time.Unix(ended.Load(), 0)) > 2**every+15*time.Minute {
-			return errors.New("no run has ended lately")
-		}
-		return nil
-	})
-	service.Go(func(ctx context.Context) error {
-		for ticker := time.NewTicker(*every); ; {
-			if err := s.run(ctx); err != nil && ctx.Err() == nil {
-				if e, ok := errors.AsType[*supportbee.Error](err); ok {
-					err = e // which is logged without the message of the help desk
-				}
-				slog.Error("run failed", "err", err)
-			}
-			ended.Store(time.Now().Unix())
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-ticker.C:
-			}
-		}
-	})
+	service.Monitor(*metrics, nil)
+	service.Every(*every, s.run)
 	return service.Wait()
 }

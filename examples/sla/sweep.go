@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,18 +27,16 @@ type sweeper struct {
 	settle             time.Duration // see [supportbee.OnceOptions]
 	alertURL           string        // can hold a secret
 	dryRun             bool
-	actions            *prometheus.CounterVec
 	overdue, succeeded prometheus.Gauge
 
 	// Of the current run.
-	now                  time.Time // by the clock of the help desk
-	late, selected, left int       // tickets
+	now            time.Time // by the clock of the help desk
+	late, selected int       // tickets
 }
 
 func newSweeper(client *supportbee.Client, cfg *config) *sweeper {
 	return &sweeper{
 		client: client, cfg: cfg, max: 50, settle: 30 * time.Second,
-		actions:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sla_actions_total", Help: "What was done to tickets."}, []string{"action"}),
 		overdue:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "sla_overdue_tickets", Help: "Tickets whose response is late."}),
 		succeeded: prometheus.NewGauge(prometheus.GaugeOpts{Name: "sla_last_success_timestamp_seconds", Help: "When the last run without an error ended."}),
 	}
@@ -64,54 +63,33 @@ func (s *sweeper) run(ctx context.Context) error {
 	if s.now, err = http.ParseTime(response.Header.Get("Date")); err != nil {
 		return fmt.Errorf("the time of the help desk is not known: %w", err)
 	}
-	s.late, s.selected, s.left = 0, 0, 0
-	var answered []*supportbee.Ticket // for later: what is archived is not to use up the limit before the alerts
-	watch := func(ctx context.Context, t *supportbee.Ticket) error {
-		if t.Unanswered || s.isLabeled(t) {
-			return failed(t, s.watch(ctx, t))
-		}
-		answered = append(answered, t)
-		return nil
-	}
-	for _, opts := range []supportbee.TicketListOptions{{}, {Archived: supportbee.ArchivedOnly, Label: s.cfg.Label}} {
-		one := &supportbee.ForEachOptions{Workers: 1, ContinueOnError: true}
-		err = errors.Join(err, supportbee.ForEach(ctx, s.client.Tickets.All(ctx, &opts), watch, one))
-	}
-	for _, t := range answered {
-		if ctx.Err() == nil {
-			err = errors.Join(err, failed(t, s.archive(ctx, t)))
+	s.late, s.selected = 0, 0
+	open, err := supportbee.Collect(s.client.Tickets.All(ctx, nil))
+	archived, err2 := supportbee.Collect(s.client.Tickets.All(ctx, &supportbee.TicketListOptions{Archived: supportbee.ArchivedOnly, Label: s.cfg.Label}))
+	err = errors.Join(err, err2)
+	// All alerts come first: what is archived is not to use up the limit.
+	for _, handle := range []func(context.Context, *supportbee.Ticket) error{s.watch, s.archive} {
+		for _, t := range slices.Concat(open, archived) {
+			if ctx.Err() != nil {
+				break
+			}
+			if failure := handle(ctx, t); failure != nil {
+				slog.Error("ticket failed", "ticket", t.ID, "err", failure)
+				err = errors.Join(err, failure)
+			}
 		}
 	}
 	s.overdue.Set(float64(s.late))
 	if err = errors.Join(err, ctx.Err()); err == nil {
 		s.succeeded.SetToCurrentTime()
 	}
-	slog.Info("run ended", "dry run", s.dryRun, "overdue", s.late, "selected", s.selected, "left for the next run", s.left)
+	slog.Info("run ended", "dry run", s.dryRun, "overdue", s.late, "selected", s.selected, "max", s.max)
 	return err
 }
 
-// failed logs the error of a ticket. An error of the client is logged without the message of the
-// help desk, which can have personal data.
-func failed(t *supportbee.Ticket, err error) error {
-	if err != nil {
-		slog.Error("ticket failed", "ticket", t.ID, "err", err)
-	}
-	return err
-}
-
-// isFull reports whether no other ticket may be changed, and counts those that are left for that.
-func (s *sweeper) isFull() bool {
-	if s.selected < s.max {
-		return false
-	}
-	s.left++
-	return true
-}
-
-// did counts and logs what was done, unless it failed or was not sent.
+// did logs what was done, unless it failed or was not sent.
 func (s *sweeper) did(action string, id supportbee.TicketID, err error) error {
 	if err == nil && !s.dryRun {
-		s.actions.WithLabelValues(action).Inc()
 		slog.Info(action, "ticket", id)
 	}
 	return err
@@ -123,42 +101,37 @@ func (s *sweeper) isLabeled(t *supportbee.Ticket) bool {
 
 // watch alerts if the response to a ticket is late, and removes the label if it no longer is.
 func (s *sweeper) watch(ctx context.Context, t *supportbee.Ticket) error {
-	var since, due time.Time
-	late, labeled := t.Unanswered && !t.Archived && s.now.After(s.due(t, t.CreatedAt)), s.isLabeled(t)
+	since := t.CreatedAt
+	late := t.Unanswered && !t.Archived && s.now.After(s.due(t, since))
 	if late { // unless it has been responded to
 		var err error
 		if since, err = s.waitingSince(ctx, t); err != nil {
 			return err
 		}
-		due = s.due(t, since)
-		late = s.now.After(due)
+		late = s.now.After(s.due(t, since))
 	}
 	if late {
 		s.late++
 	}
-	switch {
-	case late == labeled, t.Archived && t.Unanswered, s.isFull():
+	if late == s.isLabeled(t) || t.Archived && t.Unanswered || s.selected >= s.max {
 		return nil
-	case late:
-		s.selected++
-		return s.breach(ctx, t.ID, since, due)
 	}
 	s.selected++
+	if late {
+		return s.breach(ctx, t, since)
+	}
 	return s.did("label removed", t.ID, s.client.Labels.Remove(ctx, t.ID, s.cfg.Label))
 }
 
 // due returns when the response to a customer who waits since the given time is late.
 func (s *sweeper) due(t *supportbee.Ticket, since time.Time) time.Time {
-	var targets []time.Duration
+	var shortest time.Duration
 	for _, label := range t.Labels {
-		if target, ok := s.cfg.Targets[label.Name]; ok {
-			targets = append(targets, target)
+		if target := s.cfg.Targets[label.Name]; target > 0 && (shortest == 0 || target < shortest) {
+			shortest = target
 		}
 	}
-	if targets == nil {
-		targets = append(targets, s.cfg.Target)
-	}
-	return s.cfg.open.after(since, slices.Min(targets))
+	return s.cfg.open.after(since, cmp.Or(shortest, s.cfg.Target))
 }
 
 // waitingSince returns when the customer first wrote after the last reply of an agent. If there is
@@ -177,28 +150,29 @@ func (s *sweeper) waitingSince(ctx context.Context, t *supportbee.Ticket) (time.
 
 // breach alerts and then labels: if the program is killed between the two, the next run repeats the
 // alert, with the same key. In the other order the alert would be lost.
-func (s *sweeper) breach(ctx context.Context, id supportbee.TicketID, since, due time.Time) error {
+func (s *sweeper) breach(ctx context.Context, t *supportbee.Ticket, since time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second) // a clean stop is not between the two
 	defer cancel()
-	key := fmt.Sprintf("%d@%s", id, since.UTC().Format(time.RFC3339))
-	if err := s.post(ctx, key, id, since, due); err != nil {
-		return fmt.Errorf("alert of ticket %d: %w", id, err)
+	key := fmt.Sprintf("%d@%s", t.ID, since.UTC().Format(time.RFC3339))
+	due := s.due(t, since).In(s.cfg.open.zone)
+	if err := s.post(ctx, key, map[string]any{
+		"key": key, "ticket_id": t.ID, "waiting_since": since, "due": due,
+		"text": fmt.Sprintf("Ticket %d was to be responded to by %s.", t.ID, due.Format("Monday 2006-01-02 15:04 MST")),
+	}); err != nil {
+		return fmt.Errorf("alert of ticket %d: %w", t.ID, err)
 	}
-	slog.Warn("response overdue", "ticket", id, "since", since, "due", due, "key", key)
-	_, err := s.client.Labels.Add(ctx, id, s.cfg.Label)
-	return s.did("label added", id, err)
+	slog.Warn("response overdue", "ticket", t.ID, "since", since, "due", due, "key", key)
+	_, err := s.client.Labels.Add(ctx, t.ID, s.cfg.Label)
+	return s.did("label added", t.ID, err)
 }
 
 var alertClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
-func (s *sweeper) post(ctx context.Context, key string, id supportbee.TicketID, since, due time.Time) error {
+func (s *sweeper) post(ctx context.Context, key string, alert map[string]any) error {
 	if s.alertURL == "" || s.dryRun {
 		return nil
 	}
-	body, err := json.Marshal(map[string]any{
-		"key": key, "ticket_id": id, "waiting_since": since, "due": due,
-		"text": fmt.Sprintf("Ticket %d was to be responded to by %s.", id, due.In(s.cfg.open.zone).Format("Monday 2006-01-02 15:04 MST")),
-	})
+	body, err := json.Marshal(alert)
 	if err != nil {
 		return err
 	}
@@ -229,12 +203,9 @@ func (s *sweeper) isIdle(since time.Time) bool {
 
 // archive comments on a ticket and archives it, if it is answered and idle.
 func (s *sweeper) archive(ctx context.Context, listed *supportbee.Ticket) error {
-	conversation := listed.CreatedAt // a recent comment may be of a run that was killed before it archived
-	if listed.LastReplyAt.After(conversation) {
-		conversation = listed.LastReplyAt
-	}
-	isCandidate := s.isIdle(listed.LastActivityAt) || listed.CommentsCount > 0 && s.isIdle(conversation)
-	if s.cfg.ArchiveAfterDays == 0 || !isCandidate || !s.mayArchive(listed) || s.isFull() {
+	// A recent comment may be of a run that was killed before it archived.
+	isCandidate := s.isIdle(listed.LastActivityAt) || listed.CommentsCount > 0 && s.isIdle(listed.CreatedAt) && s.isIdle(listed.LastReplyAt)
+	if s.cfg.ArchiveAfterDays == 0 || !isCandidate || !s.mayArchive(listed) || s.isLabeled(listed) || s.selected >= s.max {
 		return nil
 	}
 	id := listed.ID

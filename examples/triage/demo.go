@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeeservice"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
@@ -35,13 +36,12 @@ func demo(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := &bot{
-		client: desk.Client(), rules: rules, settle: time.Second, save: func(supportbee.Checkpoint) error { return nil },
-		watch: supportbee.WatchOptions{Since: desk.Clock.Now(), MinInterval: 200 * time.Millisecond, UntilCurrent: true},
-	}
+	b := &bot{client: desk.Client(), rules: rules, settle: time.Second}
 	if err := rules.resolve(ctx, b.client); err != nil {
 		return err
 	}
+	lost := desk.Inject(supportbeetest.Match{Op: "Replies.Create", Times: 2}, supportbeetest.AfterHandling(supportbeetest.Drop()))
+	start := desk.Clock.Now()
 	var ids []supportbee.TicketID
 	for _, seed := range []supportbeetest.TicketSeed{
 		{Subject: "Refund", Text: "Can I have my money back?", RequesterName: "Ann Archer", RequesterEmail: "ann@example.com"},
@@ -51,8 +51,9 @@ func demo(ctx context.Context, out io.Writer) error {
 	} {
 		ids = append(ids, desk.AddTicket(seed))
 	}
-	lost := desk.Inject(supportbeetest.Match{Op: "Replies.Create", Times: 2}, supportbeetest.AfterHandling(supportbeetest.Drop()))
-	if err := b.run(ctx, supportbee.Checkpoint{}); err != nil {
+	if err := supportbeeservice.HandleTickets(ctx, b.client, supportbeeservice.TicketOptions{Watch: supportbee.WatchOptions{
+		Since: start, MinInterval: 200 * time.Millisecond, UntilCurrent: true,
+	}}, b.handle); err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
@@ -63,11 +64,11 @@ func demo(ctx context.Context, out io.Writer) error {
 		for _, l := range t.Labels {
 			labels += l.Name + " "
 		}
-		switch {
-		case t.AssignedUser != nil:
-			assignee = t.AssignedUser.Name
-		case t.AssignedTeam != nil:
+		if t.AssignedTeam != nil {
 			assignee = t.AssignedTeam.Name
+		}
+		if t.AssignedUser != nil {
+			assignee = t.AssignedUser.Name
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\n", t.Subject, labels, assignee, len(desk.Replies(id)))
 	}

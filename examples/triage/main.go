@@ -6,18 +6,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"net/http"
 	"os"
 	"time"
-
-	"github.com/google/renameio/v2"
 
 	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeeservice"
@@ -60,56 +54,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	service := supportbeeservice.New(ctx)
 	service.Register(results)
 	client = service.Instrument(client)
-	var response supportbee.Response
-	if err := rules.resolve(supportbee.WithResponse(ctx, &response), client); err != nil {
+	if err := rules.resolve(ctx, client); err != nil {
 		return err
-	}
-	position, err := loadState(*state)
-	if err == nil && position.Since.IsZero() {
-		position.Since, err = http.ParseTime(response.Header.Get("Date"))
-	}
-	if err != nil {
-		return err
-	}
-	b := &bot{client: client, rules: rules, watch: supportbee.WatchOptions{Since: position.Since, MinInterval: *interval}}
-	b.watch.OnError = func(err error) { slog.Warn("poll failed", "error", err) }
-	if !*dryRun {
-		b.save = func(c supportbee.Checkpoint) error {
-			position.Checkpoint = c
-			return saveState(*state, position)
-		}
-		// Once more before the first ticket: if the program ends until then, the next run begins here.
-		if err := b.save(position.Checkpoint); err != nil {
-			return err
-		}
 	}
 	service.Monitor(*address, nil)
-	service.Go(func(ctx context.Context) error { return b.run(ctx, position.Checkpoint) })
+	service.Go(func(ctx context.Context) error {
+		b := &bot{client: client, rules: rules}
+		return supportbeeservice.HandleTickets(ctx, client, supportbeeservice.TicketOptions{
+			State: *state, ReadOnly: *dryRun, Watch: supportbee.WatchOptions{
+				MinInterval: *interval, OnError: func(err error) { slog.Warn("poll failed", "error", err) },
+			},
+		}, b.handle)
+	})
 	return service.Wait()
-}
-
-// position is what the state file holds.
-type position struct {
-	Since      time.Time             `json:"since"` // when the first run began
-	Checkpoint supportbee.Checkpoint `json:"checkpoint"`
-}
-
-func loadState(path string) (p position, err error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &p)
-	}
-	return p, err
-}
-
-// saveState replaces the file as a whole or not at all.
-func saveState(path string, p position) error {
-	data, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	return renameio.WriteFile(path, data, 0o600)
 }

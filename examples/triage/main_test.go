@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeeservice"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
@@ -33,10 +34,7 @@ func newBot(t *testing.T, desk *supportbeetest.Desk) *bot {
 	t.Helper()
 	rules, err := parseRules(demoRules)
 	require.NoError(t, err)
-	b := &bot{
-		client: desk.Client(), rules: rules, watch: supportbee.WatchOptions{MinInterval: time.Second},
-		save: func(supportbee.Checkpoint) error { return nil },
-	}
+	b := &bot{client: desk.Client(), rules: rules}
 	require.NoError(t, b.rules.resolve(t.Context(), desk.Client()))
 	return b
 }
@@ -88,18 +86,15 @@ func TestKilledBotsReplyOnce(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			time.AfterFunc(kill, func() { dead.Store(true); cancel(killed{}) })
-			b := &bot{
-				client: desk.Client(), rules: rules, watch: supportbee.WatchOptions{Since: start, MinInterval: time.Second},
-				save: func(c supportbee.Checkpoint) error {
-					if dead.Load() {
-						return killed{}
-					}
-					return saveState(state, position{Since: start, Checkpoint: c})
-				},
+			b := &bot{client: desk.Client(), rules: rules}
+			opts := supportbeeservice.TicketOptions{State: state, Watch: supportbee.WatchOptions{Since: start, MinInterval: time.Second}}
+			handle := func(ctx context.Context, ticket *supportbee.Ticket) (changed bool, err error) {
+				if changed, err = b.handle(ctx, ticket); dead.Load() {
+					return false, killed{} // before the position is stored
+				}
+				return changed, err
 			}
-			last, err := loadState(state)
-			require.NoError(t, err)
-			require.ErrorIs(t, b.run(ctx, last.Checkpoint), killed{})
+			require.ErrorIs(t, supportbeeservice.HandleTickets(ctx, b.client, opts, handle), killed{})
 		}
 		for range 50 {
 			life(time.Duration(30+random.IntN(60_000))*time.Millisecond + time.Duration(random.IntN(2))*30*time.Second)
@@ -145,16 +140,16 @@ func TestRules(t *testing.T) {
 	const refund = "Hello Ann,\nwe are looking into your refund and will reply within a day.\n"
 	for _, tt := range []struct {
 		name, subject, text, email string
-		want                       action
+		want                       rule
 	}{
-		{name: "no rule but the last", subject: "Hello", email: "ann@example.com", want: action{reply: received}},
-		{name: "a word in the text", text: "I want my MONEY BACK!", email: "ann@example.com", want: action{labels: []string{"refund"}, team: billing, reply: refund}},
-		{name: "a part of a word", subject: "refundable", email: "ann@example.com", want: action{reply: received}},
-		{name: "a pattern", subject: "Invoice #12", email: "ann@example.com", want: action{labels: []string{"invoice"}, team: billing, reply: received}},
-		{name: "a domain", email: "ann@BigShop.example", want: action{labels: []string{"vip"}, user: ada, reply: received}},
-		{name: "a subdomain", email: "ann@x.bigshop.example", want: action{reply: received}},
-		{name: "an address", email: "CEO@smallshop.example", want: action{labels: []string{"vip"}, user: ada, reply: received}},
-		{name: "several", subject: "refund of invoice 7", email: "ann@bigshop.example", want: action{labels: []string{"refund", "invoice", "vip"}, team: billing, reply: refund}},
+		{name: "no rule but the last", subject: "Hello", email: "ann@example.com", want: rule{Reply: received}},
+		{name: "a word in the text", text: "I want my MONEY BACK!", email: "ann@example.com", want: rule{Labels: []string{"refund"}, team: billing, Reply: refund}},
+		{name: "a part of a word", subject: "refundable", email: "ann@example.com", want: rule{Reply: received}},
+		{name: "a pattern", subject: "Invoice #12", email: "ann@example.com", want: rule{Labels: []string{"invoice"}, team: billing, Reply: received}},
+		{name: "a domain", email: "ann@BigShop.example", want: rule{Labels: []string{"vip"}, user: ada, Reply: received}},
+		{name: "a subdomain", email: "ann@x.bigshop.example", want: rule{Reply: received}},
+		{name: "an address", email: "CEO@smallshop.example", want: rule{Labels: []string{"vip"}, user: ada, Reply: received}},
+		{name: "several", subject: "refund of invoice 7", email: "ann@bigshop.example", want: rule{Labels: []string{"refund", "invoice", "vip"}, team: billing, Reply: refund}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -196,7 +191,7 @@ func TestAgentsComeFirst(t *testing.T) {
 	done := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund", Labels: []string{"triaged"}})
 	b := newBot(t, desk)
 	for id, want := range map[supportbee.TicketID]string{assigned: "handled", spam: "left alone", done: "left alone"} {
-		got, err := b.handle(t.Context(), id)
+		got, err := b.triage(t.Context(), id)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
@@ -206,23 +201,21 @@ func TestAgentsComeFirst(t *testing.T) {
 	desk.AssertMailed(t)
 }
 
-// Tickets of before the first run, and requesters that are no customers, get no reply.
+// Requesters that are no customers get no reply.
 func TestWhoGetsNoReply(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.InMemory())
 	prepare(desk)
 	b := newBot(t, desk)
-	b.watch.Since = desk.Clock.Now()
 	for _, tt := range []struct {
 		seed supportbeetest.TicketSeed
 		want string
 	}{
-		{seed: supportbeetest.TicketSeed{CreatedAt: b.watch.Since.Add(-time.Hour), LastActivityAt: b.watch.Since}, want: "left alone"},
 		{seed: supportbeetest.TicketSeed{RequesterEmail: "MAILER-DAEMON@example.com"}, want: "handled"},
 		{seed: supportbeetest.TicketSeed{RequesterEmail: "no_reply@example.com"}, want: "handled"},
 		{seed: supportbeetest.TicketSeed{RequesterEmail: supportbeetest.AgentEmail}, want: "handled"},
 	} {
-		got, err := b.handle(t.Context(), desk.AddTicket(tt.seed))
+		got, err := b.triage(t.Context(), desk.AddTicket(tt.seed))
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, got, tt.seed.RequesterEmail)
 	}
@@ -240,99 +233,12 @@ func TestTeamAndUser(t *testing.T) {
 	require.NoError(t, r.resolve(t.Context(), desk.Client()))
 	b := &bot{client: desk.Client(), rules: r}
 	id := desk.AddTicket(supportbeetest.TicketSeed{})
-	_, err = b.handle(t.Context(), id)
+	_, err = b.triage(t.Context(), id)
 	require.NoError(t, err)
 	got := desk.Ticket(id)
 	require.NotNil(t, got.AssignedTeam)
 	require.NotNil(t, got.AssignedUser)
 	assert.Equal(t, [2]string{"Billing", ada.Name}, [2]string{got.AssignedTeam.Name, got.AssignedUser.Name})
-}
-
-// A ticket that alone keeps failing is given up; a help desk that is down is waited for.
-func TestFailures(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		desk := supportbeetest.New(t, supportbeetest.InMemory())
-		prepare(desk)
-		b := newBot(t, desk)
-		bad, good := desk.AddTicket(supportbeetest.TicketSeed{}), desk.AddTicket(supportbeetest.TicketSeed{})
-		desk.Inject(supportbeetest.Match{Op: "Tickets.Get", TicketID: bad}, supportbeetest.Status(http.StatusInternalServerError))
-		result, err := b.untilDone(t.Context(), bad)
-		require.NoError(t, err)
-		assert.Equal(t, "failed", result)
-		down := desk.Inject(supportbeetest.Match{}, supportbeetest.Status(http.StatusServiceUnavailable))
-		time.AfterFunc(time.Hour, down.Remove)
-		result, err = b.untilDone(t.Context(), good)
-		require.NoError(t, err)
-		assert.Equal(t, "replied", result)
-	})
-}
-
-// A ticket that the help desk does not know does not stop the bot.
-func TestRejectedTickets(t *testing.T) {
-	t.Parallel()
-	desk := supportbeetest.New(t, supportbeetest.InMemory())
-	prepare(desk)
-	result, err := newBot(t, desk).untilDone(t.Context(), 999_999)
-	require.NoError(t, err)
-	assert.Equal(t, "rejected", result)
-}
-
-// A ticket that alone may not be changed does not stop the bot. A token without rights does, and the
-// next run begins at the first ticket that was denied.
-func TestDeniedTickets(t *testing.T) {
-	t.Parallel()
-	for _, op := range []string{"Labels.Add", "Replies.Create", "Tickets.Get"} {
-		t.Run(op, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())
-				for _, name := range []string{"refund", "invoice", "vip", "triaged"} {
-					desk.AddLabel(name, "#336699")
-				}
-				desk.AddTeam("Billing")
-				b := newBot(t, desk)
-				b.watch.Since, b.watch.UntilCurrent = desk.Clock.Now(), true
-				var ids []supportbee.TicketID
-				for range 5 {
-					ids = append(ids, desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund"}))
-					<-time.After(10 * time.Second)
-				}
-				var saved supportbee.Checkpoint
-				b.save = func(c supportbee.Checkpoint) error {
-					saved = c
-					return nil
-				}
-				requireReplied := func(want ...supportbee.TicketID) {
-					t.Helper()
-					var got []supportbee.TicketID
-					for _, id := range ids {
-						if desk.Ticket(id).AgentRepliesCount > 0 {
-							got = append(got, id)
-						}
-					}
-					require.Equal(t, want, got)
-				}
-
-				one := desk.Inject(supportbeetest.Match{Op: op, TicketID: ids[1]}, supportbeetest.Status(http.StatusForbidden))
-				require.NoError(t, b.run(t.Context(), saved))
-				requireReplied(ids[0], ids[2], ids[3], ids[4])
-				one.Remove()
-
-				<-time.After(10 * time.Second)
-				lost := desk.Inject(supportbeetest.Match{Op: op}, supportbeetest.Status(http.StatusForbidden))
-				for range 5 {
-					ids = append(ids, desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund"}))
-					<-time.After(10 * time.Second)
-				}
-				require.ErrorIs(t, b.run(t.Context(), saved), supportbee.ErrAccessDenied)
-				requireReplied(ids[0], ids[2], ids[3], ids[4])
-				lost.Remove()
-				require.NoError(t, b.run(t.Context(), saved))
-				requireReplied(slices.Delete(slices.Clone(ids), 1, 2)...)
-			})
-		})
-	}
 }
 
 func TestDemo(t *testing.T) {
@@ -402,7 +308,9 @@ func TestTheFirstPosition(t *testing.T) {
 	require.NoError(t, desk.Wait(ctx, func() bool { return len(desk.Requests("Tickets.List")) > 0 }))
 	cancel()
 	require.NoError(t, <-ended)
-	got, err := loadState(state)
+	data, err := os.ReadFile(state)
 	require.NoError(t, err)
-	assert.Equal(t, position{Since: desk.Clock.Now()}, got)
+	var got struct{ Since time.Time }
+	require.NoError(t, json.Unmarshal(data, &got))
+	assert.Equal(t, desk.Clock.Now(), got.Since)
 }

@@ -34,14 +34,6 @@ type rule struct {
 	user supportbee.UserID
 }
 
-// action is what the rules say about one ticket.
-type action struct {
-	labels []string
-	team   supportbee.TeamID
-	user   supportbee.UserID
-	reply  string // empty for none
-}
-
 func parseRules(data []byte) (*rules, error) {
 	r, decoder := new(rules), yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
@@ -92,23 +84,23 @@ func (r *rules) resolve(ctx context.Context, client *supportbee.Client) error {
 	return errors.Join(missing...)
 }
 
-// apply returns what to do with a ticket.
-func (r *rules) apply(t *supportbee.Ticket) (a action) {
+// apply returns what to do with a ticket, as a rule without conditions.
+func (r *rules) apply(t *supportbee.Ticket) (a rule) {
 	name, _, _ := strings.Cut(strings.TrimSpace(t.Requester.Name), " ")
 	for _, rule := range r.Rules {
 		if !rule.matches(t) {
 			continue
 		}
 		for _, label := range rule.Labels {
-			if !slices.Contains(a.labels, label) {
-				a.labels = append(a.labels, label)
+			if !slices.Contains(a.Labels, label) {
+				a.Labels = append(a.Labels, label)
 			}
 		}
 		if a.team == 0 && a.user == 0 {
 			a.team, a.user = rule.team, rule.user
 		}
-		if a.reply == "" {
-			a.reply = strings.ReplaceAll(rule.Reply, "{name}", name)
+		if a.Reply == "" {
+			a.Reply = strings.ReplaceAll(rule.Reply, "{name}", name)
 		}
 	}
 	return a
