@@ -12,12 +12,11 @@ require (
 	github.com/modelcontextprotocol/go-sdk v1.8.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/redis/go-redis/v9 v9.23.0
-	github.com/riverqueue/river v0.51.2
-	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.51.2
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/slack-go/slack v0.35.0
 	github.com/stretchr/testify v1.12.1
 	github.com/supportbee-go/supportbee v0.0.0
+	github.com/supportbee-go/supportbee/supportbeequeue v0.0.0
 	github.com/wneessen/go-mail v0.8.1
 	github.com/xuri/excelize/v2 v2.11.1
 	go.yaml.in/yaml/v3 v3.0.5
@@ -29,6 +28,8 @@ require (
 )
 
 require (
+	github.com/riverqueue/river v0.51.2 // indirect
+	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.51.2 // indirect
 	github.com/riverqueue/river/rivertype v0.51.2 // indirect
 	github.com/supportbee-go/supportbee/supportbeeotel v0.0.0 // indirect
 	go.opentelemetry.io/otel/exporters/prometheus v0.69.0 // indirect
@@ -103,3 +104,5 @@ replace github.com/supportbee-go/supportbee => ../
 replace github.com/supportbee-go/supportbee/supportbeeotel => ../supportbeeotel
 
 replace github.com/supportbee-go/supportbee/supportbeeservice => ../supportbeeservice
+
+replace github.com/supportbee-go/supportbee/supportbeequeue => ../supportbeequeue
