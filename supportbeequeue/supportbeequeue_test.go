@@ -203,7 +203,7 @@ func TestStop(t *testing.T) {
 			began <- i.Key
 			<-ctx.Done()
 			return ctx.Err()
-		}, supportbeequeue.Options{StopTimeout: -1, MinPause: time.Millisecond})
+		}, supportbeequeue.Options{StopTimeout: time.Millisecond, MinPause: time.Millisecond})
 		assert.Equal(t, [2]int{1, 0}, count(t, q), "the first one is done")
 		assert.Equal(t, "second", <-began)
 		assert.EqualValues(t, 1, attempts.Load())
