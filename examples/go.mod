@@ -7,18 +7,18 @@ require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/go-analyze/charts v0.6.4
+	github.com/go-resty/resty/v2 v2.17.2
 	github.com/google/renameio/v2 v2.0.2
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/modelcontextprotocol/go-sdk v1.8.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/redis/go-redis/v9 v9.23.0
-	github.com/riverqueue/river v0.51.2
-	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.51.2
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/slack-go/slack v0.35.0
 	github.com/stretchr/testify v1.12.1
 	github.com/supportbee-go/supportbee v0.0.0
 	github.com/supportbee-go/supportbee/supportbeecheck v0.0.0
+	github.com/supportbee-go/supportbee/supportbeequeue v0.0.0
 	github.com/supportbee-go/supportbee/supportbeeredis v0.0.0
 	github.com/wneessen/go-mail v0.8.1
 	github.com/xuri/excelize/v2 v2.11.1
@@ -30,6 +30,8 @@ require (
 )
 
 require (
+	github.com/riverqueue/river v0.51.2 // indirect
+	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.51.2 // indirect
 	github.com/riverqueue/river/rivertype v0.51.2 // indirect
 	github.com/supportbee-go/supportbee/supportbeeotel v0.0.0 // indirect
 	go.opentelemetry.io/otel/exporters/prometheus v0.69.0 // indirect
@@ -45,7 +47,6 @@ require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
-	github.com/go-resty/resty/v2 v2.17.2 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/google/jsonschema-go v0.4.3 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -109,3 +110,5 @@ replace github.com/supportbee-go/supportbee/supportbeeservice => ../supportbeese
 replace github.com/supportbee-go/supportbee/supportbeeredis => ../supportbeeredis
 
 replace github.com/supportbee-go/supportbee/supportbeecheck => ../supportbeecheck
+
+replace github.com/supportbee-go/supportbee/supportbeequeue => ../supportbeequeue

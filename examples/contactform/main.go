@@ -6,19 +6,24 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-
-	"github.com/prometheus/client_golang/prometheus"
+	"time"
 
 	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeequeue"
 	"github.com/supportbee-go/supportbee/supportbeeservice"
 )
+
+const clockSkew = 5 * time.Minute // how far the clock of this machine may be ahead of the help desk's
 
 func main() { supportbeeservice.Main("contactform", run) }
 
@@ -26,7 +31,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("contactform", flag.ContinueOnError)
 	flags.SetOutput(out)
 	address := flags.String("addr", "", "`address` of the form; default localhost:8080. Without an account, keep the demonstration running there")
-	database := flags.String("queue", "contactform.db", "`file` of the messages that are not sent yet")
+	database := flags.String("queue", "contactform.db", "SQLite `file` of the messages that are not sent yet")
 	metrics := flags.String("metrics", "", "serve /metrics and /healthz on this `address`, such as :9090")
 	dryRun := flags.Bool("dry-run", false, "print what would be sent instead of sending it; the queue is in memory and -queue is not opened")
 	if err := flags.Parse(args); err != nil {
@@ -44,34 +49,84 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	q, err := openQueue(*database, client)
+	s, err := newSender(*database, client, queueOptions)
 	if err != nil {
-		return fmt.Errorf("opening the queue, which another program may be using: %w", err)
+		return err
 	}
 	service := supportbeeservice.New(ctx)
-	if url, _ := serve(service, q, cmp.Or(*address, "localhost:8080"), *metrics); url != "" {
+	if url, _ := serve(service, s, cmp.Or(*address, "localhost:8080"), *metrics); url != "" {
 		slog.Info("serving the form", "url", url)
 	}
-	return errors.Join(service.Wait(), q.db.Close())
+	return errors.Join(service.Wait(), s.queue.Close())
 }
 
 // serve serves the form and sends its messages until the service ends. It returns the URLs of the
 // form and of the metrics.
-func serve(service *supportbeeservice.Service, q *queue, address, metrics string) (form, monitor string) {
-	q.client = service.Instrument(q.client)
-	service.Register(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "contactform_waiting", Help: "Messages that are to be sent."}, func() float64 {
-			waiting, _, _ := q.count(context.Background())
-			return float64(waiting)
-		}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "contactform_rejected", Help: "Messages that the help desk has rejected."}, func() float64 {
-			_, rejected, _ := q.count(context.Background())
-			return float64(rejected)
-		}))
-	service.Go(q.run)
-	monitor = service.Monitor(metrics, func(ctx context.Context) error {
-		_, _, err := q.count(ctx)
+func serve(service *supportbeeservice.Service, s *sender, address, metrics string) (form, monitor string) {
+	s.client = service.Instrument(s.client)
+	service.Register(s.queue.Metrics("contactform")...)
+	service.Go(s.queue.Run)
+	monitor = service.Monitor(metrics, s.queue.Healthy)
+	return service.Listen(address, newSite(s.put)), monitor
+}
+
+// sender makes messages tickets, one after another.
+type sender struct {
+	client *supportbee.Client
+	queue  *supportbeequeue.Queue[message]
+	settle time.Duration // see supportbee.OnceOptions; 0 is its default
+}
+
+var queueOptions = supportbeequeue.Options{
+	Workers:  1,
+	Timeout:  10 * time.Minute, // much longer than what CreateOnce may wait
+	MinPause: 30 * time.Second,
+	MaxPause: 5 * time.Minute,
+	Keep:     -1, // forever: the back button of a browser can send any message again
+}
+
+func newSender(database string, client *supportbee.Client, opts supportbeequeue.Options) (*sender, error) {
+	s := &sender{client: client}
+	var err error
+	s.queue, err = supportbeequeue.Open(context.Background(), database, s.send, opts)
+	return s, err
+}
+
+// put stores a message before it returns. It ignores one that was stored before.
+func (s *sender) put(ctx context.Context, m message) error {
+	data, err := json.Marshal(m)
+	if err != nil {
 		return err
-	})
-	return service.Listen(address, newSite(q.put)), monitor
+	}
+	// A form that was changed before it was sent again has the same ID and is another message.
+	if _, err = s.queue.Put(ctx, fmt.Sprintf("%x", sha256.Sum256(data)), m); err != nil {
+		slog.Error("message not stored", "error", err)
+	}
+	return err
+}
+
+// send creates the ticket of a message, unless it is there. A file is uploaded once: it cannot be
+// deleted.
+func (s *sender) send(ctx context.Context, item *supportbeequeue.Item[message]) error {
+	m := &item.Value
+	if m.FileName != "" && m.Attachment == 0 {
+		file, err := s.client.Attachments.Upload(ctx, m.FileName, bytes.NewReader(m.File), &supportbee.UploadOptions{ContentType: m.FileType})
+		if err != nil {
+			return reject(err)
+		}
+		m.Attachment, m.File = file.ID, nil
+		if err := item.Save(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := s.client.Tickets.CreateOnce(ctx, m.params(), &supportbee.OnceOptions{Since: item.Added.Add(-clockSkew), Settle: s.settle})
+	return reject(err)
+}
+
+// reject makes the queue keep a message that the help desk will never take, and try it no more.
+func reject(err error) error {
+	if errors.Is(err, supportbee.ErrValidation) || errors.Is(err, supportbee.ErrInvalidArgument) {
+		return supportbeequeue.Reject(err)
+	}
+	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/supportbee-go/supportbee/supportbeequeue"
 	"github.com/supportbee-go/supportbee/supportbeeservice"
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
@@ -160,9 +161,10 @@ func TestKilledFormsLoseNothing(t *testing.T) {
 			ctx, kill := context.WithCancel(t.Context())
 			killed.Store(kill)
 			time.AfterFunc(long, kill)
-			q, err := openQueue(path, desk.Client())
+			opts := queueOptions
+			opts.StopTimeout, opts.Logger = -1, slog.New(slog.DiscardHandler)
+			s, err := newSender(path, desk.Client(), opts)
 			require.NoError(t, err)
-			q.log = slog.New(slog.DiscardHandler)
 			for range more {
 				i := len(want)
 				m := message{ID: fmt.Sprint(i), Values: map[string]string{"email": fmt.Sprintf("user%d@example.com", i), "text": fmt.Sprintf("Message %d\r\nof many.", i)}}
@@ -170,11 +172,11 @@ func TestKilledFormsLoseNothing(t *testing.T) {
 					m.FileName, m.FileType, m.File = "leak.png", "image/png", fmt.Append(png, i)
 				}
 				want[m.Values["text"]] = string(m.File)
-				require.NoError(t, q.put(ctx, m))
-				require.NoError(t, q.put(ctx, m), "the form was sent twice")
+				require.NoError(t, s.put(t.Context(), m))
+				require.NoError(t, s.put(t.Context(), m), "the form was sent twice")
 			}
-			require.ErrorIs(t, q.run(ctx), context.Canceled)
-			require.NoError(t, q.db.Close())
+			require.NoError(t, s.queue.Run(ctx))
+			require.NoError(t, s.queue.Close())
 		}
 		chaos := desk.InjectChaos(0.1, 2)
 		unseen := desk.Inject(supportbeetest.Match{Op: "Tickets.Create", Probability: 0.2, Seed: 3},
@@ -215,24 +217,55 @@ func TestKilledFormsLoseNothing(t *testing.T) {
 func TestRejectedMessages(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.InMemory())
-	q, err := openQueue(filepath.Join(t.TempDir(), "queue.db"), desk.Client())
-	require.NoError(t, err)
-	defer q.db.Close()
 	var log bytes.Buffer
-	q.settle, q.log = time.Millisecond, slog.New(slog.NewTextHandler(&log, nil))
+	s := open(t, desk, func(opts *supportbeequeue.Options) { opts.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	desk.Inject(supportbeetest.Match{Op: "Tickets.Create", Times: 1}, supportbeetest.Status(http.StatusUnprocessableEntity))
 	for _, id := range []string{"a", "b"} {
-		require.NoError(t, q.put(t.Context(), message{ID: id, Values: map[string]string{"email": "ann@example.com", "text": "Secret " + id}}))
+		require.NoError(t, s.put(t.Context(), message{ID: id, Values: map[string]string{"email": "ann@example.com", "text": "Secret " + id}}))
 	}
-	require.NoError(t, q.next(t.Context()))
-	require.NoError(t, q.next(t.Context()))
-	waiting, rejected, err := q.count(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, [2]int{0, 1}, [2]int{waiting, rejected})
+	stop := start(t, s)
+	requireSent(t, s, 1)
+	stop()
 	desk.AssertMailed(t, "ann@example.com")
-	assert.Contains(t, log.String(), "message rejected")
+	assert.Contains(t, log.String(), "item rejected")
 	assert.NotContains(t, log.String(), "ann@")
 	assert.NotContains(t, log.String(), "Secret")
+}
+
+// open opens a queue of its own.
+func open(t *testing.T, desk *supportbeetest.Desk, change func(opts *supportbeequeue.Options)) *sender {
+	t.Helper()
+	opts := queueOptions
+	if change != nil {
+		change(&opts)
+	}
+	s, err := newSender(filepath.Join(t.TempDir(), "queue.db"), desk.Client(), opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.queue.Close() })
+	s.settle = time.Millisecond
+	return s
+}
+
+// start sends messages until stop is called.
+func start(t *testing.T, s *sender) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.queue.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		assert.NoError(t, <-ended)
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// requireSent waits until no message waits.
+func requireSent(t *testing.T, s *sender, wantRejected int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		waiting, rejected, err := s.queue.Count(t.Context())
+		return err == nil && waiting == 0 && rejected == wantRejected
+	}, time.Minute, 10*time.Millisecond)
 }
 
 // A form that is sent again, as with the browser's back button, is the same message only if nothing
@@ -240,10 +273,10 @@ func TestRejectedMessages(t *testing.T) {
 func TestFormsSentAgain(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithoutSeed())
-	q, err := openQueue(filepath.Join(t.TempDir(), "queue.db"), desk.Client())
+	path := filepath.Join(t.TempDir(), "queue.db")
+	s, err := newSender(path, desk.Client(), queueOptions)
 	require.NoError(t, err)
-	defer q.db.Close()
-	q.settle = time.Millisecond
+	s.settle = time.Millisecond
 	first := message{ID: "a", Values: map[string]string{"email": "ann@example.com", "text": "My kettle leaks.\r\nHelp!"}}
 	edited := message{ID: "a", Values: map[string]string{"email": "ann@example.com", "text": "Never mind, it was the cup."}}
 	withFile := first
@@ -251,19 +284,14 @@ func TestFormsSentAgain(t *testing.T) {
 	other := withFile
 	other.File = fmt.Append(png, "other")
 	for _, m := range []message{first, first, edited} {
-		require.NoError(t, q.put(t.Context(), m))
+		require.NoError(t, s.put(t.Context(), m))
 	}
-	sendAll := func() {
-		for err = error(nil); err == nil; {
-			err = q.next(t.Context())
-		}
-		require.ErrorIs(t, err, sql.ErrNoRows)
+	stop := start(t, s)
+	requireSent(t, s, 0)
+	for _, m := range []message{first, withFile, other} {
+		require.NoError(t, s.put(t.Context(), m))
 	}
-	sendAll()
-	require.NoError(t, q.put(t.Context(), first))
-	require.NoError(t, q.put(t.Context(), withFile))
-	require.NoError(t, q.put(t.Context(), other))
-	sendAll()
+	requireSent(t, s, 0)
 	var got []string
 	for _, ticket := range desk.Tickets() {
 		text := ticket.Content.Text
@@ -275,9 +303,11 @@ func TestFormsSentAgain(t *testing.T) {
 	want := first.Values["text"]
 	assert.ElementsMatch(t, []string{want, edited.Values["text"], want + string(withFile.File), want + string(other.File)}, got)
 	desk.AssertMailed(t, "ann@example.com", "ann@example.com", "ann@example.com", "ann@example.com")
-	var kept int
-	require.NoError(t, q.db.QueryRowContext(t.Context(), `SELECT count(*) FROM messages WHERE message <> ''`).Scan(&kept))
-	assert.Zero(t, kept, "no text is kept")
+	stop()
+	require.NoError(t, s.queue.Close())
+	stored, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.NotContains(t, string(stored), "ann@example.com", "no text is kept")
 }
 
 // A dry run neither sends nor forgets the messages of the queue that a running program has.
@@ -286,15 +316,15 @@ func TestDryRunLeavesTheQueueAlone(t *testing.T) {
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
 	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
 	path := filepath.Join(t.TempDir(), "queue.db")
-	q, err := openQueue(path, desk.Client())
+	s, err := newSender(path, desk.Client(), queueOptions)
 	require.NoError(t, err)
-	defer q.db.Close()
-	require.NoError(t, q.put(t.Context(), message{ID: "a", Values: map[string]string{"email": "ann@example.com", "text": "Hello"}}))
+	defer s.queue.Close()
+	require.NoError(t, s.put(t.Context(), message{ID: "a", Values: map[string]string{"email": "ann@example.com", "text": "Hello"}}))
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	require.NoError(t, run(stopped, []string{"-dry-run", "-queue", path, "-addr", "127.0.0.1:0"}, io.Discard))
-	require.Error(t, run(stopped, []string{"-queue", path, "-addr", "127.0.0.1:0"}, io.Discard), "the queue is in use")
-	waiting, _, err := q.count(t.Context())
+	require.ErrorContains(t, run(stopped, []string{"-queue", path, "-addr", "127.0.0.1:0"}, io.Discard), "locked", "the queue is in use")
+	waiting, _, err := s.queue.Count(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 1, waiting)
 }
@@ -303,12 +333,10 @@ func TestMonitoring(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
 	desk.Inject(supportbeetest.Match{}, supportbeetest.Status(http.StatusServiceUnavailable))
-	q, err := openQueue(filepath.Join(t.TempDir(), "queue.db"), desk.Client())
-	require.NoError(t, err)
-	q.log = slog.New(slog.DiscardHandler)
-	require.NoError(t, q.put(t.Context(), message{ID: "a", Values: map[string]string{"email": "ann@example.com", "text": "Hello"}}))
+	s := open(t, desk, func(opts *supportbeequeue.Options) { opts.Logger, opts.StopTimeout = slog.New(slog.DiscardHandler), -1 })
+	require.NoError(t, s.put(t.Context(), message{ID: "a", Values: map[string]string{"email": "ann@example.com", "text": "Hello"}}))
 	service := supportbeeservice.New(t.Context())
-	_, url := serve(service, q, "127.0.0.1:0", "127.0.0.1:0")
+	_, url := serve(service, s, "127.0.0.1:0", "127.0.0.1:0")
 	get := func(path string) (int, string) {
 		res, err := http.Get(url + path)
 		require.NoError(t, err)
@@ -322,7 +350,7 @@ func TestMonitoring(t *testing.T) {
 	_, body := get("/metrics")
 	assert.Contains(t, body, "\ncontactform_waiting 1\n")
 	assert.Contains(t, body, "\ncontactform_rejected 0\n")
-	require.NoError(t, q.db.Close())
+	require.NoError(t, s.queue.Close())
 	status, _ = get("/healthz")
 	assert.Equal(t, http.StatusServiceUnavailable, status)
 	require.NoError(t, service.Stop())
@@ -340,12 +368,10 @@ func TestBrowser(t *testing.T) {
 	ctx := chromium(t)
 	desk := supportbeetest.New(t)
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
-	q, err := openQueue(filepath.Join(t.TempDir(), "queue.db"), desk.Client())
-	require.NoError(t, err)
-	q.settle = time.Millisecond
+	s := open(t, desk, nil)
 	service := supportbeeservice.New(context.WithoutCancel(t.Context())) // until the browser has ended
-	url, _ := serve(service, q, "127.0.0.1:0", "127.0.0.1:0")
-	t.Cleanup(func() { assert.NoError(t, errors.Join(service.Stop(), q.db.Close())) })
+	url, _ := serve(service, s, "127.0.0.1:0", "127.0.0.1:0")
+	t.Cleanup(func() { assert.NoError(t, errors.Join(service.Stop(), s.queue.Close())) })
 	file := filepath.Join(t.TempDir(), "leak.png")
 	require.NoError(t, os.WriteFile(file, png, 0o600))
 	text := func(selector string) string {

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
@@ -19,15 +17,10 @@ func demo(ctx context.Context, cfg config, out io.Writer) error {
 	}
 	defer desk.Close()
 	fmt.Fprintf(out, "SUPPORTBEE_TOKEN is not set: using an embedded help desk at %s\n", desk.URL)
-	dir, err := os.MkdirTemp("", "webhooks")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	messages := make(chan string, 5) // all of them, so that no worker waits if ctx is done
-	cfg.addr, cfg.queue, cfg.secret, cfg.desk = "localhost:0", filepath.Join(dir, "webhooks.db"), rand.Text(), desk.Client()
+	cfg.addr, cfg.queue, cfg.secret, cfg.desk = "localhost:0", ":memory:", rand.Text(), desk.Client()
 	cfg.print = func(text string) { messages <- text }
 	return serve(ctx, cfg, func(ctx context.Context, url string) error {
 		defer stop()

@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -29,13 +28,15 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/supportbee-go/supportbee"
+	"github.com/supportbee-go/supportbee/supportbeequeue"
 	"github.com/supportbee-go/supportbee/supportbeeservice"
 )
 
 const (
 	storeTimeout = 8 * time.Second // of the 10 seconds that the sender waits
-	queryTimeout = 5 * time.Second
-	clockSkew    = 5 * time.Minute // between the clocks of this machine and of Slack
+	checkTimeout = 5 * time.Second
+	clockSkew    = 5 * time.Minute    // between the clocks of this machine and of Slack
+	mark         = "supportbee_event" // the type of the metadata by which messages are found
 )
 
 func main() { supportbeeservice.Main("webhooks", run) }
@@ -97,33 +98,29 @@ func serve(ctx context.Context, cfg config, ready func(ctx context.Context, url 
 	if err != nil {
 		return err
 	}
-	service.Register(r.events, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "webhooks_waiting", Help: "Events in the queue; -1 if it cannot be reached.",
-	}, r.waiting))
+	service.Register(append(r.queue.Metrics("webhooks"), r.events)...)
 	mux := http.NewServeMux()
 	mux.Handle("/webhook/{secret}", r.handler())
-	service.Go(r.queue.run)
-	service.Monitor(cfg.metrics, r.healthy)
+	service.Go(r.queue.Run)
+	service.Monitor(cfg.metrics, r.queue.Healthy)
 	if url := service.Listen(cfg.addr, mux); url != "" {
 		service.Go(func(ctx context.Context) error { return ready(ctx, url) })
 	}
-	return errors.Join(service.Wait(), r.queue.close())
+	return errors.Join(service.Wait(), r.queue.Close())
 }
 
 // event is what the queue stores: IDs only. The texts are fetched when they are posted, which also
 // proves that the event is not forged, and the queue holds no personal data.
 type event struct {
-	Key      string                   `json:"key" river:"unique"` // also the mark of the message in Slack
-	Action   supportbee.WebhookAction `json:"action"`
-	Ticket   supportbee.TicketID      `json:"ticket"`
-	Reply    supportbee.ReplyID       `json:"reply,omitzero"`
-	Comment  supportbee.CommentID     `json:"comment,omitzero"`
-	Received time.Time                `json:"received"`
+	Action  supportbee.WebhookAction
+	Ticket  supportbee.TicketID
+	Reply   supportbee.ReplyID   `json:",omitzero"`
+	Comment supportbee.CommentID `json:",omitzero"`
 }
 
 type receiver struct {
 	config
-	queue   queue
+	queue   *supportbeequeue.Queue[event]
 	limiter *rate.Limiter
 	events  *prometheus.CounterVec
 }
@@ -135,7 +132,7 @@ func newReceiver(ctx context.Context, cfg config) (*receiver, error) {
 	}, []string{"result"})}
 	if cfg.print == nil {
 		// If Slack is down, events can wait for it. What only a person can correct is an error now.
-		checkCtx, cancel := context.WithTimeout(ctx, queryTimeout)
+		checkCtx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		_, err := cfg.slack.GetConversationHistoryContext(checkCtx, &slack.GetConversationHistoryParameters{ChannelID: cfg.channel, Limit: 1})
 		rejected, _ := errors.AsType[slack.SlackErrorResponse](err)
@@ -143,41 +140,16 @@ func newReceiver(ctx context.Context, cfg config) (*receiver, error) {
 			return nil, fmt.Errorf("reading the Slack channel: %w", err)
 		}
 	}
-	open := openSQLite
-	if strings.Contains(cfg.queue, "://") {
-		open = openRiver
-	}
 	var err error
-	if r.queue, err = open(ctx, cfg, r.handle); err != nil {
-		return nil, fmt.Errorf("opening the queue: %w", err)
-	}
-	return r, nil
-}
-
-// waiting returns the number of events in the queue, or -1 if it cannot be reached.
-func (r *receiver) waiting() float64 {
-	ctx, cancel := context.WithTimeout(context.Background(), queryTimeout)
-	defer cancel()
-	n, err := r.queue.waiting(ctx)
-	if err != nil {
-		return -1
-	}
-	return float64(n)
-}
-
-func (r *receiver) healthy(context.Context) error {
-	if r.waiting() < 0 {
-		return errors.New("the queue cannot be reached")
-	}
-	return nil
+	r.queue, err = supportbeequeue.Open(ctx, cfg.queue, r.handle, supportbeequeue.Options{Timeout: cfg.timeout, MinPause: cfg.settle, Logger: cfg.log})
+	return r, err
 }
 
 // handler stores the events that name a new ticket, reply or comment, so that their keys are their
 // own. The queue drops repeated ones, for all machines.
 func (r *receiver) handler() http.Handler {
 	return &supportbee.WebhookHandler{Secret: r.secret, KeepKeys: -1, Logger: r.log, Handle: func(ctx context.Context, w *supportbee.Webhook) error {
-		key := sha256.Sum256([]byte(w.Key()))
-		e := event{Key: hex.EncodeToString(key[:]), Action: w.Action, Ticket: w.Ticket.ID, Received: time.Now().UTC()}
+		e := event{Action: w.Action, Ticket: w.Ticket.ID}
 		switch {
 		case w.Action == supportbee.WebhookTicketCreated:
 		case w.Action == supportbee.WebhookCommentCreated && w.Comment != nil:
@@ -190,7 +162,7 @@ func (r *receiver) handler() http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
-		added, err := r.queue.put(ctx, e)
+		added, err := r.queue.Put(ctx, fmt.Sprintf("%x", sha256.Sum256([]byte(w.Key()))), e)
 		result := "stored"
 		if err != nil {
 			result = "not_stored"
@@ -202,27 +174,22 @@ func (r *receiver) handler() http.Handler {
 	}}
 }
 
-// handle posts the message of an event. The attempt is 1 only if no earlier one can have posted.
-func (r *receiver) handle(ctx context.Context, e event, attempt int) error {
-	result, err := r.post(ctx, e, attempt)
-	log := r.log.With("action", e.Action, "ticket", e.Ticket, "attempt", attempt)
-	if err == nil {
-		r.events.WithLabelValues(result).Inc()
-		log.Info("event handled", "result", result)
-		return nil
+// handle posts the message of an event.
+func (r *receiver) handle(ctx context.Context, item *supportbeequeue.Item[event]) error {
+	result, err := r.post(ctx, item)
+	if err != nil {
+		r.events.WithLabelValues("failed").Inc()
+		return err // the queue logs it
 	}
-	if apiErr, ok := errors.AsType[*supportbee.Error](err); ok {
-		err = errors.New(apiErr.LogValue().String()) // without the server's message, which can have personal data
-	}
-	r.events.WithLabelValues("failed").Inc()
-	log.Warn("attempt failed", "error", err)
-	return err
+	r.events.WithLabelValues(result).Inc()
+	r.log.Info("event handled", "action", item.Value.Action, "ticket", item.Value.Ticket, "attempt", item.Attempt, "result", result)
+	return nil
 }
 
-func (r *receiver) post(ctx context.Context, e event, attempt int) (result string, err error) {
-	text, err := r.message(ctx, e)
+func (r *receiver) post(ctx context.Context, item *supportbeequeue.Item[event]) (result string, err error) {
+	text, err := r.message(ctx, item.Value)
 	switch {
-	case errors.Is(err, supportbee.ErrNotFound) && attempt >= 5: // not at once: a ticket that is new may not be visible yet
+	case errors.Is(err, supportbee.ErrNotFound) && item.Attempt >= 5: // not at once: a ticket that is new may not be visible yet
 		return "gone", nil
 	case err != nil:
 		return "", err
@@ -230,8 +197,8 @@ func (r *receiver) post(ctx context.Context, e event, attempt int) (result strin
 		r.print(text)
 		return "printed", nil
 	}
-	if attempt > 1 { // an earlier one can have posted without having learned so
-		if found, err := r.find(ctx, e); err != nil || found {
+	if item.Attempt > 1 { // an earlier one can have posted without having learned so
+		if found, err := r.find(ctx, item); err != nil || found {
 			return "found", err
 		}
 	}
@@ -239,14 +206,14 @@ func (r *receiver) post(ctx context.Context, e event, attempt int) (result strin
 		return "", err
 	}
 	_, _, err = r.slack.PostMessageContext(ctx, r.channel, slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl(),
-		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: e.Kind(), EventPayload: map[string]any{"key": e.Key}}))
+		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: mark, EventPayload: map[string]any{"key": item.Key}}))
 	return "posted", err
 }
 
-// find reports whether the message of the event is in the channel, by the key in its metadata.
-func (r *receiver) find(ctx context.Context, e event) (bool, error) {
+// find reports whether the message of an event is in the channel, by the key in its metadata.
+func (r *receiver) find(ctx context.Context, item *supportbeequeue.Item[event]) (bool, error) {
 	params := &slack.GetConversationHistoryParameters{
-		ChannelID: r.channel, IncludeAllMetadata: true, Limit: 200, Oldest: strconv.FormatInt(e.Received.Add(-clockSkew).Unix(), 10),
+		ChannelID: r.channel, IncludeAllMetadata: true, Limit: 200, Oldest: strconv.FormatInt(item.Added.Add(-clockSkew).Unix(), 10),
 	}
 	for {
 		page, err := r.slack.GetConversationHistoryContext(ctx, params)
@@ -254,7 +221,7 @@ func (r *receiver) find(ctx context.Context, e event) (bool, error) {
 			return false, err
 		}
 		for _, message := range page.Messages {
-			if message.Metadata.EventPayload["key"] == e.Key {
+			if message.Metadata.EventPayload["key"] == item.Key {
 				return true, nil
 			}
 		}

@@ -25,7 +25,7 @@ const (
 
 // published are the folders of the modules that users import. In the tree the nested ones use the
 // others through replace directives, which a release removes.
-var published = []string{".", "supportbeecheck", "supportbeeotel", "supportbeeredis", "supportbeeservice"}
+var published = []string{".", "supportbeecheck", "supportbeeotel", "supportbeequeue", "supportbeeredis", "supportbeeservice"}
 
 // publish adds a module of the tree to a module proxy, which is a folder.
 func publish(t *testing.T, proxy, folder string) {
