@@ -59,6 +59,11 @@ type Ticket struct {
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
+// HasLabel reports whether the ticket has the label with the name, which is case-sensitive.
+func (t *Ticket) HasLabel(name string) bool {
+	return t != nil && slices.ContainsFunc(t.Labels, func(l Label) bool { return l.Name == name })
+}
+
 func (t *Ticket) usable() bool { return t.ID > 0 }
 
 func (t *Ticket) readMember(r *reader, name []byte) error {

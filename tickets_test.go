@@ -306,3 +306,12 @@ func TestCallsWithoutAToken(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &supportbee.Ticket{ID: 7}, ticket)
 }
+
+func TestHasLabel(t *testing.T) {
+	t.Parallel()
+	ticket := &supportbee.Ticket{Labels: []supportbee.Label{{Name: "bug"}, {Name: "refund"}}}
+	assert.True(t, ticket.HasLabel("refund"))
+	assert.False(t, ticket.HasLabel("Refund"))
+	assert.False(t, new(supportbee.Ticket).HasLabel("refund"))
+	assert.False(t, (*supportbee.Ticket)(nil).HasLabel("refund"))
+}

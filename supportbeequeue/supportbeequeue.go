@@ -172,6 +172,23 @@ func Open[T any](ctx context.Context, source string, handle func(ctx context.Con
 	return q, nil
 }
 
+// open returns the engine, or one that only fails for a queue that was not made by Open.
+func (q *Queue[T]) open() engine {
+	if q == nil || q.engine == nil {
+		return unopened{}
+	}
+	return q.engine
+}
+
+var errUnopened = errors.New("the queue must be made by supportbeequeue.Open")
+
+type unopened struct{}
+
+func (unopened) put(context.Context, string, []byte) (bool, error) { return false, errUnopened }
+func (unopened) run(context.Context) error                         { return errUnopened }
+func (unopened) count(context.Context) (int, int, error)           { return 0, 0, errUnopened }
+func (unopened) close() error                                      { return nil }
+
 // attempt handles an item and logs what a person may need to know.
 func (q *Queue[T]) attempt(ctx context.Context, e entry) error {
 	item := &Item[T]{Key: e.key, Attempt: e.attempt, Added: e.added, save: e.save}
@@ -210,7 +227,7 @@ func (q *Queue[T]) Put(ctx context.Context, key string, value T) (added bool, er
 	if err != nil {
 		return false, err
 	}
-	return q.engine.put(ctx, key, data)
+	return q.open().put(ctx, key, data)
 }
 
 // Run handles items, those that have waited longest first, until ctx is done and the attempts in
@@ -219,11 +236,11 @@ func (q *Queue[T]) Put(ctx context.Context, key string, value T) (added bool, er
 // [Options.Timeout] and a minute if it is shared.
 //
 // The error is nil if ctx is done, and otherwise says why the queue cannot run.
-func (q *Queue[T]) Run(ctx context.Context) error { return q.engine.run(ctx) }
+func (q *Queue[T]) Run(ctx context.Context) error { return q.open().run(ctx) }
 
 // Count returns how many items are to be handled, and how many were rejected.
 func (q *Queue[T]) Count(ctx context.Context) (waiting, rejected int, err error) {
-	return q.engine.count(ctx)
+	return q.open().count(ctx)
 }
 
 // Healthy returns an error if the queue cannot be read within 5 seconds. It is a health check for
@@ -259,4 +276,4 @@ func (q *Queue[T]) Metrics(namespace string) []prometheus.Collector {
 }
 
 // Close closes the queue, once Run has returned.
-func (q *Queue[T]) Close() error { return q.engine.close() }
+func (q *Queue[T]) Close() error { return q.open().close() }

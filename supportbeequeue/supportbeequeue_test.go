@@ -380,3 +380,18 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buffer.String()
 }
+
+func TestZeroQueue(t *testing.T) {
+	t.Parallel()
+	const want = "the queue must be made by supportbeequeue.Open"
+	for _, queue := range []*supportbeequeue.Queue[int]{nil, {}} {
+		_, err := queue.Put(t.Context(), "a", 1)
+		require.EqualError(t, err, want)
+		require.EqualError(t, queue.Run(t.Context()), want)
+		_, _, err = queue.Count(t.Context())
+		require.EqualError(t, err, want)
+		require.Error(t, queue.Healthy(t.Context()))
+		require.Len(t, queue.Metrics("a"), 2)
+		require.NoError(t, queue.Close())
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeeservice"
@@ -51,4 +52,14 @@ func ExampleService() {
 	// Output:
 	// labels: 4
 	// error: <nil>
+}
+
+func ExampleBusinessHours_After() {
+	hours := supportbeeservice.BusinessHours{Holidays: []string{"2026-12-24", "2026-12-25"}}
+	for day := time.Monday; day <= time.Friday; day++ {
+		hours.Week[day] = supportbeeservice.Hours{From: 9 * time.Hour, To: 17 * time.Hour}
+	}
+	received := time.Date(2026, 12, 23, 16, 30, 0, 0, time.UTC)
+	fmt.Println("to be responded to by", hours.After(received, 4*time.Hour))
+	// Output: to be responded to by 2026-12-28 12:30:00 +0000 UTC
 }

@@ -1,6 +1,6 @@
 // Package supportbeeservice runs programs that use a client of package
 // [github.com/supportbee-go/supportbee]: it stops them cleanly on SIGTERM, calls them for new tickets or
-// at intervals, and serves HTTP, metrics for Prometheus, and a health check.
+// at intervals, serves HTTP, metrics for Prometheus and a health check, and computes business hours.
 //
 //	func main() { supportbeeservice.Main("triage", run) }
 //

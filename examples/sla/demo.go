@@ -28,7 +28,7 @@ func demo(ctx context.Context, out io.Writer) error {
 	}
 	desk.AddLabel("urgent", "#FF8800")
 	desk.AddLabel(cfg.Label, "#FF0000")
-	desk.Clock.Set(time.Date(2026, 11, 6, 15, 30, 0, 0, cfg.open.zone)) // a Friday
+	desk.Clock.Set(time.Date(2026, 11, 6, 15, 30, 0, 0, cfg.open.Zone)) // a Friday
 	refund := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Refund", Text: "Please."})
 	desk.AddTicket(supportbeetest.TicketSeed{Subject: "The kettle is on fire", Text: "Help!", Labels: []string{"urgent"}})
 	desk.AddTicket(supportbeetest.TicketSeed{Subject: "Wish list", Answered: true, SnoozedUntil: desk.Clock.Now().AddDate(0, 1, 0)})
@@ -44,7 +44,7 @@ func demo(ctx context.Context, out io.Writer) error {
 		{10, 9, false, "the refund has a response"},
 		{30, 9, false, "it is idle; the snoozed ticket and the unanswered one stay"},
 	} {
-		desk.Clock.Set(time.Date(2026, 11, step.day, step.hour, 0, 0, 0, cfg.open.zone))
+		desk.Clock.Set(time.Date(2026, 11, step.day, step.hour, 0, 0, 0, cfg.open.Zone))
 		fmt.Fprintf(out, "\n%s: %s\n", desk.Clock.Now().Format("Monday 2 January 15:04"), step.title)
 		if step.day == 10 {
 			desk.AddReply(refund, desk.User(supportbeetest.AdminEmail).ID, "It is on its way.")

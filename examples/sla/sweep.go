@@ -95,10 +95,6 @@ func (s *sweeper) did(action string, id supportbee.TicketID, err error) error {
 	return err
 }
 
-func (s *sweeper) isLabeled(t *supportbee.Ticket) bool {
-	return slices.ContainsFunc(t.Labels, func(l supportbee.Label) bool { return l.Name == s.cfg.Label })
-}
-
 // watch alerts if the response to a ticket is late, and removes the label if it no longer is.
 func (s *sweeper) watch(ctx context.Context, t *supportbee.Ticket) error {
 	since := t.CreatedAt
@@ -113,7 +109,7 @@ func (s *sweeper) watch(ctx context.Context, t *supportbee.Ticket) error {
 	if late {
 		s.late++
 	}
-	if late == s.isLabeled(t) || t.Archived && t.Unanswered || s.selected >= s.max {
+	if late == t.HasLabel(s.cfg.Label) || t.Archived && t.Unanswered || s.selected >= s.max {
 		return nil
 	}
 	s.selected++
@@ -131,7 +127,7 @@ func (s *sweeper) due(t *supportbee.Ticket, since time.Time) time.Time {
 			shortest = target
 		}
 	}
-	return s.cfg.open.after(since, cmp.Or(shortest, s.cfg.Target))
+	return s.cfg.open.After(since, cmp.Or(shortest, s.cfg.Target))
 }
 
 // waitingSince returns when the customer first wrote after the last reply of an agent. If there is
@@ -154,7 +150,7 @@ func (s *sweeper) breach(ctx context.Context, t *supportbee.Ticket, since time.T
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second) // a clean stop is not between the two
 	defer cancel()
 	key := fmt.Sprintf("%d@%s", t.ID, since.UTC().Format(time.RFC3339))
-	due := s.due(t, since).In(s.cfg.open.zone)
+	due := s.due(t, since).In(s.cfg.open.Zone)
 	if err := s.post(ctx, key, map[string]any{
 		"key": key, "ticket_id": t.ID, "waiting_since": since, "due": due,
 		"text": fmt.Sprintf("Ticket %d was to be responded to by %s.", t.ID, due.Format("Monday 2006-01-02 15:04 MST")),
@@ -205,7 +201,7 @@ func (s *sweeper) isIdle(since time.Time) bool {
 func (s *sweeper) archive(ctx context.Context, listed *supportbee.Ticket) error {
 	// A recent comment may be of a run that was killed before it archived.
 	isCandidate := s.isIdle(listed.LastActivityAt) || listed.CommentsCount > 0 && s.isIdle(listed.CreatedAt) && s.isIdle(listed.LastReplyAt)
-	if s.cfg.ArchiveAfterDays == 0 || !isCandidate || !s.mayArchive(listed) || s.isLabeled(listed) || s.selected >= s.max {
+	if s.cfg.ArchiveAfterDays == 0 || !isCandidate || !s.mayArchive(listed) || listed.HasLabel(s.cfg.Label) || s.selected >= s.max {
 		return nil
 	}
 	id := listed.ID

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,12 +45,12 @@ func (b *bot) triage(ctx context.Context, id supportbee.TicketID) (result string
 	if err != nil {
 		return "", err
 	}
-	if ticket.Spam || ticket.Trash || ticket.Archived || has(ticket, b.rules.Done) {
+	if ticket.Spam || ticket.Trash || ticket.Archived || ticket.HasLabel(b.rules.Done) {
 		return "left alone", nil
 	}
 	action := b.rules.apply(ticket)
 	for _, label := range action.Labels {
-		if !has(ticket, label) {
+		if !ticket.HasLabel(label) {
 			if _, err := b.client.Labels.Add(ctx, id, label); err != nil {
 				return "", err
 			}
@@ -79,8 +78,4 @@ func (b *bot) triage(ctx context.Context, id supportbee.TicketID) (result string
 	}
 	_, err = b.client.Labels.Add(ctx, id, b.rules.Done)
 	return result, err
-}
-
-func has(t *supportbee.Ticket, label string) bool {
-	return slices.ContainsFunc(t.Labels, func(l supportbee.Label) bool { return l.Name == label })
 }

@@ -1,41 +1,47 @@
-package main
+package supportbeeservice_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/supportbee-go/supportbee/supportbeeservice"
 )
 
-func TestAfter(t *testing.T) {
+// hours are from one minute of the day to another.
+func hours(from, to int) supportbeeservice.Hours {
+	return supportbeeservice.Hours{From: time.Duration(from) * time.Minute, To: time.Duration(to) * time.Minute}
+}
+
+func TestBusinessHours(t *testing.T) {
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
 	honolulu, err := time.LoadLocation("Pacific/Honolulu")
 	require.NoError(t, err)
-	office := hours{zone: berlin, holidays: []string{"2026-12-24", "2026-12-25"}}
-	around := hours{zone: berlin}
-	gap := hours{zone: berlin}
-	for day := range around.week {
-		around.week[day] = span{0, 24 * 60}
-		gap.week[day] = span{1*60 + 45, 2*60 + 30}
+	office := supportbeeservice.BusinessHours{Zone: berlin, Holidays: []string{"2026-12-24", "2026-12-25"}}
+	around := supportbeeservice.BusinessHours{Zone: berlin}
+	gap := supportbeeservice.BusinessHours{Zone: berlin}
+	for day := range around.Week {
+		around.Week[day] = hours(0, 24*60)
+		gap.Week[day] = hours(1*60+45, 2*60+30)
 	}
 	for day := time.Monday; day <= time.Friday; day++ {
-		office.week[day] = span{9 * 60, 17 * 60}
+		office.Week[day] = hours(9*60, 17*60)
 	}
-	sunday := hours{zone: berlin}
-	sunday.week[time.Sunday] = span{9 * 60, 17 * 60}
-	long := hours{zone: berlin}
-	for day := range long.week {
-		long.week[day] = span{0, 23*60 + 59}
+	sunday := supportbeeservice.BusinessHours{Zone: berlin}
+	sunday.Week[time.Sunday] = hours(9*60, 17*60)
+	long := supportbeeservice.BusinessHours{Zone: berlin}
+	for day := range long.Week {
+		long.Week[day] = hours(0, 23*60+59)
 	}
 	far := office
-	far.zone = honolulu
+	far.Zone = honolulu
 	for _, test := range []struct {
 		name    string
-		hours   hours
+		hours   supportbeeservice.BusinessHours
 		from    string
 		elapsed time.Duration
 		want    string
@@ -72,25 +78,25 @@ func TestAfter(t *testing.T) {
 			t.Parallel()
 			from, err := time.Parse(time.RFC3339, test.from)
 			require.NoError(t, err)
-			assert.Equal(t, test.want, test.hours.after(from, test.elapsed).In(berlin).Format(time.RFC3339))
+			assert.Equal(t, test.want, test.hours.After(from, test.elapsed).In(berlin).Format(time.RFC3339))
 		})
 	}
 }
 
 // The hours of a day can end in the hour that is left out. They are then as long as the time zone
 // says, but never negative: time goes on.
-func TestAfterNeverGoesBack(t *testing.T) {
+func TestBusinessHoursNeverGoBack(t *testing.T) {
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
 	for from := 0; from < 240; from += 15 {
 		for to := from + 15; to <= 240; to += 15 {
-			h := hours{zone: berlin}
-			h.week[time.Sunday], h.week[time.Monday] = span{from, to}, span{9 * 60, 10 * 60}
+			h := supportbeeservice.BusinessHours{Zone: berlin}
+			h.Week[time.Sunday], h.Week[time.Monday] = hours(from, to), hours(9*60, 10*60)
 			start := time.Date(2026, 3, 28, 12, 0, 0, 0, berlin)
 			last := start
 			for d := time.Duration(0); d <= 5*time.Hour; d += 5 * time.Minute {
-				at := h.after(start, d)
+				at := h.After(start, d)
 				require.False(t, at.Before(last), "%d-%d: %v is before %v", from, to, at, last)
 				last = at
 			}
@@ -98,53 +104,33 @@ func TestAfterNeverGoesBack(t *testing.T) {
 	}
 }
 
-func TestExampleConfig(t *testing.T) {
+func TestNoBusinessHours(t *testing.T) {
 	t.Parallel()
-	cfg, err := parseConfig(exampleConfig)
-
-	require.NoError(t, err)
-	office := span{9 * 60, 17 * 60}
-	holidays := []string{"2026-12-24", "2026-12-25", "2026-12-31", "2027-01-01"}
-	want := &config{
-		TimeZone: "Europe/Berlin", Hours: cfg.Hours, Holidays: holidays,
-		Target: 8 * time.Hour, Targets: map[string]time.Duration{"urgent": time.Hour}, Label: "overdue", ArchiveAfterDays: 14,
-		open: hours{zone: cfg.open.zone, week: [7]span{{}, office, office, office, office, {9 * 60, 16 * 60}, {}}, holidays: holidays},
-	}
-	assert.Equal(t, want, cfg)
-	assert.Equal(t, "Europe/Berlin", cfg.open.zone.String())
+	assert.Zero(t, supportbeeservice.BusinessHours{}.After(time.Now(), time.Hour))
+	never := supportbeeservice.BusinessHours{}
+	never.Week[time.Monday] = hours(10*60, 9*60)
+	assert.Zero(t, never.After(time.Now(), time.Hour))
+	inUTC := supportbeeservice.BusinessHours{}
+	inUTC.Week[time.Monday] = hours(9*60, 10*60)
+	start := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	assert.Equal(t, time.Date(2026, 11, 9, 9, 30, 0, 0, time.UTC), inUTC.After(start, 90*time.Minute))
 }
 
-func TestParseConfigRejects(t *testing.T) {
+func TestHoursText(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ name, old, changed, want string }{
-		{name: "an unknown key", old: "target: 8h", changed: "target: 8h\ntagret: 9h", want: "tagret"},
-		{name: "a repeated key", old: "target: 8h", changed: "target: 8h\ntarget: 9h", want: "already"},
-		{name: "an unknown zone", old: "Europe/Berlin", changed: "Europe/Bärlin", want: "time_zone"},
-		{name: "no zone", old: "time_zone: Europe/Berlin", changed: "", want: "time_zone"},
-		{name: "an unknown day", old: "monday:", changed: "mondag:", want: "mondag"},
-		{name: "a time that is not", old: "monday: 09:00", changed: "monday: 9:00", want: "hours: 9:00-17:00"},
-		{name: "a minute that is not", old: "monday: 09:00", changed: "monday: 08:60", want: "hours: 08:60-17:00"},
-		{name: "more than hours", old: "monday: 09:00-17:00", changed: "monday: 09:00-17:00h", want: "hours: 09:00-17:00h"},
-		{name: "hours after midnight", old: "monday: 09:00-17:00", changed: "monday: 09:00-24:30", want: "hours: 09:00-24:30"},
-		{name: "hours that end before they begin", old: "monday: 09:00", changed: "monday: 18:00", want: "hours: 18:00-17:00"},
-		{name: "a date that is not", old: "2026-12-24", changed: "2026-02-30", want: "2026-02-30"},
-		{name: "a target without a unit", old: "target: 8h", changed: "target: 8", want: "time.Duration"},
-		{name: "a short target", old: "target: 8h", changed: "target: 8s", want: "1m"},
-		{name: "no target", old: "target: 8h", changed: "", want: "1m"},
-		{name: "no label", old: "label: overdue", changed: "", want: "label"},
-		{name: "negative days", old: "days: 14", changed: "days: -1", want: "archive_after_days"},
+	for text, want := range map[string]supportbeeservice.Hours{
+		"09:00-17:00": hours(9*60, 17*60), "00:00-24:00": hours(0, 24*60), "08:05-08:06": hours(8*60+5, 8*60+6),
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			text := strings.Replace(string(exampleConfig), test.old, test.changed, 1)
-			require.NotEqual(t, string(exampleConfig), text)
-			cfg, err := parseConfig([]byte(text))
-			assert.ErrorContains(t, err, test.want)
-			assert.Nil(t, cfg)
-		})
+		var h supportbeeservice.Hours
+		require.NoError(t, h.UnmarshalText([]byte(text)))
+		assert.Equal(t, want, h)
+		again, err := h.MarshalText()
+		require.NoError(t, err)
+		assert.Equal(t, text, string(again))
 	}
-	_, err := parseConfig([]byte("time_zone: UTC\ntarget: 8h\nlabel: overdue\n"))
-	assert.EqualError(t, err, "hours: no day has hours")
-	_, err = parseConfig(nil)
-	assert.Error(t, err)
+	for _, text := range []string{"", "9:00-17:00", "08:60-17:00", "09:00-17:00h", "09:00-24:30", "18:00-17:00", "-1:00-17:00", "09:00"} {
+		h := hours(1, 2)
+		require.EqualError(t, h.UnmarshalText([]byte(text)), "hours: "+text+" is not in the form 09:00-17:00")
+		assert.Zero(t, h)
+	}
 }
