@@ -377,7 +377,7 @@ func TestAlertFails(t *testing.T) {
 		handler    http.HandlerFunc
 	}{
 		{name: "status", want: "status 503", handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }},
-		{name: "redirect", want: "status 302", handler: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, l.alertURL, http.StatusFound) }},
+		{name: "redirect", want: "auto redirect is disabled", handler: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, l.alertURL, http.StatusFound) }},
 		{name: "no response", want: "EOF", handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	} {
 		server := httptest.NewServer(test.handler)

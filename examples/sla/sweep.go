@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-resty/resty/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/supportbee-go/supportbee"
@@ -162,31 +161,22 @@ func (s *sweeper) breach(ctx context.Context, t *supportbee.Ticket, since time.T
 	return s.did("label added", t.ID, err)
 }
 
-var alertClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
+// post posts an alert. It follows no redirect, since the URL can hold a secret.
 func (s *sweeper) post(ctx context.Context, key string, alert map[string]any) error {
 	if s.alertURL == "" || s.dryRun {
 		return nil
 	}
-	body, err := json.Marshal(alert)
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.alertURL, bytes.NewReader(body))
-	if err != nil {
+	client := resty.New().SetRedirectPolicy(resty.NoRedirectPolicy())
+	response, err := client.R().SetContext(ctx).SetHeader("Idempotency-Key", key).SetBody(alert).Post(s.alertURL)
+	switch e, ok := errors.AsType[*url.Error](err); {
+	case ok && e.Op == "parse":
 		return errors.New("the URL is invalid")
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", key)
-	response, err := alertClient.Do(req)
-	if e, ok := errors.AsType[*url.Error](err); ok {
+	case ok:
 		return e.Err // without the URL
+	case err == nil && !response.IsSuccess():
+		return fmt.Errorf("status %d", response.StatusCode())
 	}
-	defer response.Body.Close()
-	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("status %d", response.StatusCode)
-	}
-	return nil
+	return err
 }
 
 func (s *sweeper) mayArchive(t *supportbee.Ticket) bool {
