@@ -43,9 +43,11 @@ func (t *Retry) send(req *http.Request, report *Report, again bool) (*http.Respo
 	}
 	bounded := t.bounds(ctx, report)
 	if bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, t.Timeout.After, &t.Timeout)
-		defer cancel()
+		var d deadline
+		ctx, d.end = context.WithCancelCause(ctx)
+		t.deadlines.start(&d, &t.Timeout)
+		defer d.end(nil)
+		defer t.deadlines.stop(&d)
 	}
 	if next = during(ctx, req); again && next == req {
 		next = req.WithContext(req.Context()) // its body changes

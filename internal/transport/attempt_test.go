@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,4 +226,63 @@ func TestTimeoutOverLoopback(t *testing.T) {
 		require.ErrorAs(t, err, new(*transport.TimeoutError), path)
 		require.NotErrorIs(t, err, context.Canceled)
 	}
+}
+
+// hangsOnGet responds at once to other methods.
+func hangsOnGet(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodGet {
+		return hang(req)
+	}
+	return response(req, 200), nil
+}
+
+func TestTimeoutsOfAttemptsThatOverlap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		ended := make([]time.Duration, 5)
+		rt := bounded(hangsOnGet)
+		var group sync.WaitGroup
+		for i := range ended {
+			group.Go(func() {
+				<-time.After(time.Duration(i*i) * time.Second)
+				method := http.MethodGet
+				if i == 2 {
+					method = http.MethodHead // ends between two others
+				}
+				resp, err := rt.RoundTrip(request(t, method, buffered(), ""))
+				if err == nil {
+					_ = resp.Body.Close()
+				}
+				assert.Equal(t, i != 2, errors.Is(err, os.ErrDeadlineExceeded), err)
+				ended[i] = time.Since(start)
+			})
+		}
+		group.Wait()
+		assert.Equal(t, []time.Duration{30 * time.Second, 31 * time.Second, 4 * time.Second, 39 * time.Second, 46 * time.Second}, ended)
+	})
+}
+
+// A client can be used in bubbles of testing/synctest, each with a clock of its own, and outside.
+func TestTimeoutsInSeveralBubbles(t *testing.T) {
+	t.Parallel()
+	rt := bounded(hangsOnGet)
+	respond := func(t *testing.T) {
+		t.Helper()
+		resp, err := rt.RoundTrip(request(t, http.MethodHead, buffered(), ""))
+		require.NoError(t, err)
+		_ = resp.Body.Close()
+	}
+	respond(t)
+	synctest.Test(t, respond)
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			_, err := rt.RoundTrip(request(t, http.MethodGet, buffered(), "")) //nolint:bodyclose // there is none
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			assert.Equal(t, 30*time.Second, time.Since(start))
+			respond(t)
+		})
+	}
+	respond(t)
 }

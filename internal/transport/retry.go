@@ -76,6 +76,8 @@ type Retry struct {
 
 	// Rand returns a random number from 0 to 1. If it is nil, rand.Float64 is used.
 	Rand func() float64
+
+	deadlines deadlines // of attempts in progress
 }
 
 // RoundTrip sends req until the result is final, and reports it in the request's Report.
@@ -117,9 +119,12 @@ func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err == nil {
 			r.status, r.header = resp.StatusCode, resp.Header
 		}
-		if r.status/100 != 2 { // a success needs neither
-			r.now, r.random = time.Now(), t.random()
+		if r.status/100 == 2 { // there is nothing to decide
+			gates.leave(true)
+			report.OutcomeUnknown, report.RetryAfter, report.waited = false, 0, 0
+			return resp, nil
 		}
+		r.now, r.random = time.Now(), t.random()
 		d := decide(r)
 		r.earlier = d.history
 		report.OutcomeUnknown, report.RetryAfter = d.outcomeUnknown, d.retryAfter
