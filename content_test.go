@@ -1,9 +1,13 @@
 package supportbee_test
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -46,4 +50,50 @@ func TestContentParamsValidate(t *testing.T) {
 			assert.Equal(t, tt.want, tt.params.Validate())
 		})
 	}
+}
+
+// Plain text is written without the JSON library: as that would write it, whatever else is set.
+func TestPlainTextBody(t *testing.T) {
+	t.Parallel()
+	check := func(key string, params any) {
+		t.Helper()
+		want, wantErr := jsonv2.Marshal(params)
+		got, err := supportbee.EncodeBody(key, params)
+		if wantErr != nil {
+			require.Error(t, err)
+			return
+		}
+		require.NoError(t, err)
+		assert.Equal(t, `{"`+key+`":`+string(want)+`}`, string(got))
+	}
+	for _, text := range []string{"Hello", "", " ", "a\"b\\c\n\t\x00\u2028</p>é😀", "\xff", strings.Repeat("long ", 1000)} {
+		check("reply", &supportbee.ReplyParams{Content: supportbee.Text(text)})
+		check("comment", &supportbee.CommentParams{Content: supportbee.Text(text)})
+	}
+	// Each field besides the text, so that none is forgotten when there are more.
+	var fill func(v reflect.Value, check func())
+	fill = func(v reflect.Value, check func()) {
+		for i := range v.NumField() {
+			switch field := v.Field(i); field.Kind() {
+			case reflect.Struct:
+				fill(field, check)
+			case reflect.Slice:
+				field.Set(reflect.MakeSlice(field.Type(), 1, 1))
+				check()
+				field.SetZero()
+			case reflect.String:
+				old := field.String()
+				field.SetString("other")
+				check()
+				field.SetString(old)
+			default:
+				field.SetInt(7)
+				check()
+				field.SetZero()
+			}
+		}
+	}
+	reply, comment := &supportbee.ReplyParams{Content: supportbee.Text("Hello")}, &supportbee.CommentParams{Content: supportbee.Text("Hello")}
+	fill(reflect.ValueOf(reply).Elem(), func() { check("reply", reply) })
+	fill(reflect.ValueOf(comment).Elem(), func() { check("comment", comment) })
 }

@@ -5,3 +5,6 @@ type RecordedKeys = recordedKeys
 
 // MaxRecordedKeys limits it.
 const MaxRecordedKeys = maxRecordedKeys
+
+// EncodeBody writes the body of a request.
+var EncodeBody = encodeBody
