@@ -137,9 +137,8 @@ func ExampleWithAllowedRecipients() {
 		log.Fatal(err)
 	}
 	defer desk.Close()
-	client, ctx := desk.Client(supportbee.WithAllowedRecipients(func(address string) bool {
-		return strings.HasSuffix(address, "@acme.example")
-	})), context.Background()
+	allow := supportbee.RecipientList("acme.example", "ann@example.org")
+	client, ctx := desk.Client(supportbee.WithAllowedRecipients(allow)), context.Background()
 
 	for ticket, err := range client.Tickets.All(ctx, &supportbee.TicketListOptions{RequesterEmails: []string{supportbeetest.CustomerEmail}}) {
 		if err != nil {

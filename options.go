@@ -186,8 +186,8 @@ func WithDryRun(report func(ctx context.Context, request PlannedRequest)) Option
 
 // WithAllowedRecipients rejects, before the write is sent, calls that could send mail to an
 // address for which allow returns false. Their error is an [*ArgumentError] that matches
-// [ErrRecipientNotAllowed] and has no address in its text. It is meant for test systems that use a
-// real help desk.
+// [ErrRecipientNotAllowed] and has no address in its text. [RecipientList] makes such a function. It
+// is meant for test systems that use a real help desk.
 //
 // Checked are the requester, CC and BCC of [TicketsService.Create], the address of
 // [UsersService.Create], [UsersService.Update] and [ForwardingAddressesService.Create], and for

@@ -8,6 +8,26 @@ import (
 	"strings"
 )
 
+// RecipientList returns a function for [WithAllowedRecipients] that allows the given addresses, such
+// as "ann@example.org", and all addresses of the given domains, such as "example.com". A domain does
+// not include its subdomains. A to Z are equal to a to z, and white space around an entry is ignored,
+// so that the list can come from a flag: RecipientList(strings.Split(list, ",")...).
+//
+// There are no patterns or display names: an entry that is neither an address nor a domain matches
+// nothing, and an empty list allows nobody. The function is safe for concurrent use.
+func RecipientList(addressesAndDomains ...string) func(address string) bool {
+	allowed := map[string]bool{}
+	for _, entry := range addressesAndDomains {
+		allowed[lowerASCII(strings.TrimSpace(entry))] = true
+	}
+	delete(allowed, "") // an empty entry is no domain
+	return func(address string) bool {
+		address = lowerASCII(address)
+		_, domain, isAddress := strings.Cut(address, "@") // what follows the first of two is no domain
+		return isAddress && (allowed[address] || allowed[domain])
+	}
+}
+
 // checkRecipients rejects a write that could send mail to an address that is not allowed, or whose
 // recipients cannot be found out. It goes by the parameters, whatever operation they are given to.
 func (c *Client) checkRecipients(ctx context.Context, rt *roundTrip) error {

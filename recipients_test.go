@@ -296,3 +296,46 @@ func TestAllowedRecipientsNeedAFunction(t *testing.T) {
 	_, err := supportbee.New("acme", "the-token", supportbee.WithAllowedRecipients(nil))
 	assert.Equal(t, &supportbee.ArgumentError{Op: "New", Field: "allow", Reason: "must not be nil"}, err)
 }
+
+func TestRecipientList(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		list, address string
+		want          bool
+	}{
+		{list: "example.com", address: "ann@example.com", want: true},
+		{list: "Example.com", address: "ann@example.com", want: true},
+		{list: "example.com", address: "Ann@Example.COM", want: true},
+		{list: "Ann@example.com", address: "ann@example.COM", want: true},
+		{list: "a@b.c, ann@example.com ", address: "ann@example.com", want: true},
+		{list: "example.org,example.com", address: "ann@example.com", want: true},
+		{list: "*", address: "ann@example.com"},
+		{list: "*.example.com", address: "ann@a.example.com"},
+		{list: "example.com", address: "ann@a.example.com"},
+		{list: "example.com", address: "ann@badexample.com"},
+		{list: "example.com", address: "ann@example.com.evil.example"},
+		{list: "ann@example.com", address: "joann@example.com"},
+		{list: "ann@example.com", address: "bo@example.com"},
+		{list: "@example.com", address: "ann@example.com"},
+		{list: "example.com", address: "eve@evil.example,ann@example.com"},
+		{list: "example.com", address: "eve@evil.example@example.com"},
+		{list: "example.com", address: `"eve@evil.example"@example.com`},
+		{list: "example.com", address: "eve,ann@example.com"},
+		{list: "kettle.example", address: "ann@\u212aettle.example"},
+		{list: "\u212aettle.example", address: "ann@kettle.example"},
+		{list: "example.com", address: "example.com"},
+		{list: "example.com", address: ""},
+		{list: "", address: "ann@example.com"},
+		{list: " , ,", address: "ann@example.com"},
+	} {
+		allow := supportbee.RecipientList(strings.Split(tt.list, ",")...)
+		client := offline(t, "the-token").With(supportbee.WithAllowedRecipients(allow), supportbee.WithDryRun(nil))
+		_, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{RequesterEmail: tt.address, Content: supportbee.Text("Hello")})
+		assert.Equal(t, tt.want, err == nil, "%q %q: %v", tt.list, tt.address, err)
+	}
+	// Without the checks of the client, too.
+	for _, address := range []string{"", "@", "ann@", "example.com", "eve@evil.example@example.com"} {
+		assert.False(t, supportbee.RecipientList("example.com", "", " ")(address), address)
+	}
+	assert.False(t, supportbee.RecipientList()("ann@example.com"))
+}
