@@ -6,12 +6,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
-	"log/slog"
-	"path/filepath"
+	"math"
+	"math/rand/v2"
 	"time"
 	_ "time/tzdata" // also where the system has no time zones, such as in a small container
 
@@ -19,6 +21,7 @@ import (
 
 	"github.com/supportbee-go/supportbee"
 	"github.com/supportbee-go/supportbee/supportbeeservice"
+	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
 func main() { supportbeeservice.Main("report", run) }
@@ -27,17 +30,20 @@ func main() { supportbeeservice.Main("report", run) }
 type job struct {
 	client          *supportbee.Client
 	now             time.Time // in the time zone of the report
-	week            string    // as of firstDay
+	first           time.Time // the start of the seven days to report
 	html, xlsx, eml string    // files to write; empty for none
 	from, to        string
 	out             io.Writer
 }
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
-	j := job{now: time.Now(), out: out}
+	j := job{now: time.Now(), first: lastMonday(time.Now()), out: out}
 	flags := flag.NewFlagSet("report", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.StringVar(&j.week, "week", "", "the first of seven `days`, such as 2026-11-16 (default the last full week)")
+	flags.Func("week", "the first of seven `days`, such as 2026-11-16 (default the last full week)", func(day string) (err error) {
+		j.first, err = time.ParseInLocation(time.DateOnly, day, time.Local)
+		return err
+	})
 	flags.StringVar(&j.html, "html", "", "write a page with charts to this `file`")
 	flags.StringVar(&j.xlsx, "xlsx", "", "write a workbook to this `file`")
 	flags.StringVar(&j.eml, "eml", "", "write a mail with text, page and workbook to this `file`, for sendmail -t; needs -from and -to")
@@ -52,54 +58,69 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if !supportbeeservice.HasAccount() {
 		return demo(ctx, j)
 	}
-	j.client, err = supportbee.FromEnv(
-		supportbee.WithDryRun(nil), supportbee.WithLogger(slog.Default()), supportbee.WithRetry(supportbee.RetryPolicy{MaxAttempts: 8}),
-	)
+	j.client, err = supportbee.FromEnv(supportbee.WithDryRun(nil), supportbee.WithRetry(supportbee.RetryPolicy{MaxAttempts: 8}))
 	if err != nil {
 		return err
 	}
 	return j.run(ctx)
 }
 
-// run makes the report, replaces its files once all of them are written, and prints its text.
+// lastMonday returns the start of the last week that has ended, in the time zone of now.
+func lastMonday(now time.Time) time.Time {
+	return time.Date(now.Year(), now.Month(), now.Day()-(int(now.Weekday())+6)%7-7, 0, 0, 0, 0, now.Location())
+}
+
+// run makes the report, replaces its files once all of them are complete in memory, and prints its text.
 func (j job) run(ctx context.Context) error {
 	r, err := j.collect(ctx)
 	if err != nil {
 		return err
 	}
+	page := func(w io.Writer) error { return htmlTemplate.Execute(w, r) }
 	mail := func(w io.Writer) error { return r.mail(w, j.from, j.to) }
-	var files []*renameio.PendingFile
-	for name, write := range map[string]func(io.Writer) error{j.html: r.page, j.xlsx: r.workbook, j.eml: mail} {
-		if name == "" {
-			continue
+	writers := map[string]func(io.Writer) error{j.html: page, j.xlsx: r.workbook, j.eml: mail}
+	delete(writers, "") // what is not wanted
+	files := map[string]*bytes.Buffer{}
+	for name, write := range writers {
+		files[name] = new(bytes.Buffer)
+		if err := write(files[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		file, err := renameio.NewPendingFile(name, renameio.WithTempDir(filepath.Dir(name)),
-			renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
-		if err != nil {
-			return err
-		}
-		defer func() { _ = file.Cleanup() }() // has no effect on a file that was renamed
-		if err := errors.Join(write(file), file.Sync()); err != nil {
-			return err
-		}
-		files = append(files, file)
 	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	for _, file := range files {
-		if err := file.CloseAtomicallyReplace(); err != nil {
+	for name, data := range files {
+		if err := renameio.WriteFile(name, data.Bytes(), 0o600, renameio.WithExistingPermissions()); err != nil {
 			return err
 		}
 	}
 	return r.text(j.out)
 }
 
-// firstDay returns the first of the seven days to report, in the time zone of now: the date of text,
-// or by default the Monday of the last week that has ended.
-func firstDay(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Date(now.Year(), now.Month(), now.Day()-(int(now.Weekday())+6)%7-7, 0, 0, 0, 0, now.Location()), nil
+// demo reports on an embedded help desk, which has had tickets since two weeks before the week.
+func demo(ctx context.Context, j job) error {
+	desk, err := supportbeetest.Start()
+	if err != nil {
+		return err
 	}
-	return time.ParseInLocation(time.DateOnly, text, now.Location())
+	defer desk.Close()
+	fmt.Fprintf(j.out, "SUPPORTBEE_TOKEN is not set: using an embedded help desk at %s\n\n", desk.URL)
+	labels := [][]string{nil, {"bug"}, {"bug"}, {"bug", "very important"}, {"refund"}, {"refund"}, {"refund"}, {"wish"}}
+	teams := []supportbee.TeamID{0, desk.AddTeam("Logistics"), desk.AddTeam("Web shop"), desk.AddTeam("Workshop")}
+	random := rand.New(rand.NewPCG(7, 8)) //nolint:gosec // not a secret
+	for at := j.first.AddDate(0, 0, -14); at.Before(j.now); at = at.Add(time.Duration(random.IntN(140)) * time.Minute) {
+		response := at.Add(time.Duration(math.Pow(random.ExpFloat64(), 3) * 5 * float64(time.Hour)))
+		ticket := desk.AddTicket(supportbeetest.TicketSeed{
+			Subject: "Kettle", Text: "Hello", CreatedAt: at, Archived: response.Before(j.now) && random.IntN(14) > 0,
+			Labels: labels[random.IntN(len(labels))], AssignedTeamID: teams[random.IntN(len(teams))],
+		})
+		if response.Before(j.now) {
+			desk.Clock.Set(response)
+			desk.AddReply(ticket, desk.User(supportbeetest.AdminEmail).ID, "It is on its way.")
+		}
+	}
+	desk.Clock.Set(j.now)
+	j.client = desk.Client()
+	return j.run(ctx)
 }

@@ -14,7 +14,9 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,7 +75,7 @@ func newDesk(t *testing.T, opts ...supportbeetest.Option) (*supportbeetest.Desk,
 	now := at(25, 9, 0)
 	desk.Clock.Set(now)
 	client := desk.Client(supportbee.WithDryRun(nil), supportbee.WithRetry(supportbee.RetryPolicy{MinBackoff: time.Millisecond}))
-	return desk, job{client: client, now: now, out: io.Discard}
+	return desk, job{client: client, now: now, first: at(16, 0, 0), out: io.Discard}
 }
 
 // golden is the report of newDesk. Its numbers were checked by hand.
@@ -105,29 +107,28 @@ func TestReport(t *testing.T) {
 	assert.Equal(t, [][]string{
 		{"Label", "Tickets", "Responded", "Median", "90th percentile"},
 		{"(none)", "2", "1", fmt.Sprint(50 / day), fmt.Sprint(50 / day)},
-		{"bug", "2", "2", fmt.Sprint(0.75 / day), fmt.Sprint(0.95 / day)},
+		{"bug", "2", "2", fmt.Sprint(0.5 / day), fmt.Sprint(1 / day)},
 		{"<b>&refund", "1", "1", fmt.Sprint(0.5 / day), fmt.Sprint(0.5 / day)},
 	}, rows)
 	rows, err = f.GetRows("By label")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"(none)", "2", "1", "50:00:00", "50:00:00"}, rows[1])
-	assert.Equal(t, []string{"bug", "2", "2", "00:45", "00:57"}, rows[2])
+	assert.Equal(t, []string{"bug", "2", "2", "00:30", "01:00"}, rows[2])
 
 	page, err := os.ReadFile(j.html)
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "&lt;b&gt;&amp;refund")
-	assert.Equal(t, 4, strings.Count(string(page), `src="data:image/png;base64,`))
-	assert.Equal(t, 4, strings.Count(string(page), "src="))
-	for _, external := range []string{"<script", "<b>", "ZgotmplZ", "url(", "href=\""} {
+	var bars []string
+	for _, bar := range regexp.MustCompile(`width="(\d+)%"`).FindAllSubmatch(page, -1) {
+		bars = append(bars, string(bar[1]))
+	}
+	assert.Equal(t, "100 100 50 100 100 0 100 50 0 50 50 100 50 0 0 0 100", strings.Join(bars, " "))
+	for _, external := range []string{"<script", "src=", "<b>", "ZgotmplZ", "url(", "href=\""} {
 		assert.NotContains(t, string(page), external)
 	}
 	parts := readMail(t, j.eml)
 	assert.Equal(t, out.String(), strings.ReplaceAll(string(parts["text/plain"]), "\r\n", "\n"))
-	assert.Equal(t, 4, strings.Count(string(parts["text/html"]), `src="cid:chart`))
-	for i := range 4 {
-		assert.Contains(t, string(parts["text/html"]), fmt.Sprintf(`"cid:chart%d@report"`, i))
-		assert.True(t, bytes.HasPrefix(parts[fmt.Sprintf("<chart%d@report>", i)], []byte("\x89PNG")), i)
-	}
+	assert.Equal(t, string(page), strings.ReplaceAll(string(parts["text/html"]), "\r\n", "\n"))
 	workbook, err := excelize.OpenReader(bytes.NewReader(parts["report.xlsx"]))
 	require.NoError(t, err)
 	assert.Equal(t, f.GetSheetList(), workbook.GetSheetList())
@@ -212,6 +213,26 @@ func TestReadsAreRetried(t *testing.T) {
 	}
 }
 
+func TestRepliesOfSeveralTicketsAreReadAtATime(t *testing.T) {
+	t.Parallel()
+	desk, j := newDesk(t)
+	var requests atomic.Int32
+	second := make(chan struct{})
+	desk.Inject(supportbeetest.Match{Op: "Replies.List"}, supportbeetest.Fault{Name: "wait", Wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if requests.Add(1) == 2 {
+				close(second)
+			}
+			select {
+			case <-second:
+				next.ServeHTTP(w, r)
+			case <-r.Context().Done():
+			}
+		})
+	}})
+	require.NoError(t, j.run(t.Context()))
+}
+
 // withOldFiles makes a job write to files that exist, and returns a function that checks that they
 // have not changed and that there are no others.
 func withOldFiles(t *testing.T, j *job) (check func()) {
@@ -252,13 +273,19 @@ func TestAnErrorLeavesTheFiles(t *testing.T) {
 			check()
 		})
 	}
-	t.Run("directory", func(t *testing.T) {
+	t.Run("address", func(t *testing.T) {
 		t.Parallel()
 		_, j := newDesk(t)
 		check := withOldFiles(t, &j)
+		j.to = "ada"
+		require.ErrorContains(t, j.run(t.Context()), "report.eml: ")
+		check()
+	})
+	t.Run("directory", func(t *testing.T) {
+		t.Parallel()
+		_, j := newDesk(t)
 		j.xlsx = filepath.Join(t.TempDir(), "none", "report.xlsx")
 		require.ErrorIs(t, j.run(t.Context()), os.ErrNotExist)
-		check()
 	})
 }
 
@@ -282,27 +309,17 @@ func TestAnInterruptLeavesTheFiles(t *testing.T) {
 		check()
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	files := 0
-	asked := func() { // interrupts once the new files are on the disk
-		entries, _ := os.ReadDir(filepath.Dir(j.html))
-		if files = len(entries); files == 6 {
-			cancel()
-		}
-	}
-	require.ErrorIs(t, j.run(watchedContext{ctx, asked}), context.Canceled)
-	require.Equal(t, 6, files)
+	defer cancel()
+	j.client = j.client.With(supportbee.WithObserver(supportbee.Observer{
+		End: func(_ context.Context, op supportbee.Operation, _ supportbee.Response, err error) {
+			if op.Name == "Reports.AvgFirstResponseTime" && err == nil { // which is the last
+				cancel()
+			}
+		},
+	}))
+	require.ErrorIs(t, j.run(ctx), context.Canceled)
+	require.Error(t, ctx.Err())
 	check()
-}
-
-// watchedContext is a context that calls a function before it says whether it has ended.
-type watchedContext struct {
-	context.Context
-	asked func()
-}
-
-func (c watchedContext) Err() error {
-	c.asked()
-	return c.Context.Err()
 }
 
 func TestWithoutAnAdminsToken(t *testing.T) {
@@ -322,37 +339,56 @@ func TestAnEmptyWeek(t *testing.T) {
 	_, j := newDesk(t)
 	dir := t.TempDir()
 	var out bytes.Buffer
-	j.out, j.week, j.html, j.xlsx = &out, "2026-05-05", filepath.Join(dir, "a.html"), filepath.Join(dir, "a.xlsx")
+	j.out, j.first, j.html, j.xlsx = &out, time.Date(2026, 5, 5, 0, 0, 0, 0, berlin(t)), filepath.Join(dir, "a.html"), filepath.Join(dir, "a.xlsx")
 	require.NoError(t, j.run(t.Context()))
 	assert.Contains(t, out.String(), "Help desk, 5 May to 11 May 2026")
 	assert.Regexp(t, `(?m)^  First response +– +median$`, out.String())
 }
 
-func TestFirstDay(t *testing.T) {
+func TestLastMonday(t *testing.T) {
 	t.Parallel()
 	zone := berlin(t)
 	day := func(year int, month time.Month, day int) time.Time {
 		return time.Date(year, month, day, 0, 0, 0, 0, zone)
 	}
-	now := time.Date(2026, 11, 25, 9, 0, 0, 0, zone)
-	for _, test := range []struct {
-		text string
-		now  time.Time
-		want time.Time
-	}{
-		{text: "", now: now, want: day(2026, 11, 16)},
-		{text: "", now: day(2026, 11, 23), want: day(2026, 11, 16)},
-		{text: "", now: day(2026, 11, 23).Add(-time.Second), want: day(2026, 11, 9)},
-		{text: "", now: day(2026, 4, 1), want: day(2026, 3, 23)}, // with the start of summer time
-		{text: "", now: day(2026, 1, 7), want: day(2025, 12, 29)},
-		{text: "2026-11-18", now: now, want: day(2026, 11, 18)},
+	for _, test := range []struct{ now, want time.Time }{
+		{now: day(2026, 11, 25).Add(9 * time.Hour), want: day(2026, 11, 16)},
+		{now: day(2026, 11, 23), want: day(2026, 11, 16)},
+		{now: day(2026, 11, 23).Add(-time.Second), want: day(2026, 11, 9)},
+		{now: day(2026, 4, 1), want: day(2026, 3, 23)}, // with the start of summer time
+		{now: day(2026, 1, 7), want: day(2025, 12, 29)},
 	} {
-		first, err := firstDay(test.text, test.now)
-		require.NoError(t, err)
-		assert.Equal(t, test.want, first, test.text)
+		assert.Equal(t, test.want, lastMonday(test.now), test.now)
 	}
-	_, err := firstDay("last", now)
-	require.ErrorContains(t, err, "last")
+}
+
+func TestSummarize(t *testing.T) {
+	t.Parallel()
+	hours := func(n int) (times []time.Duration) {
+		for i := range n {
+			times = append(times, time.Duration(n-i)*time.Hour)
+		}
+		return append(times, never)
+	}
+	for n, want := range map[int][]any{
+		0:  {"a", 1, 0, "–", "–"},
+		1:  {"a", 2, 1, time.Hour, time.Hour},
+		2:  {"a", 3, 2, time.Hour, 2 * time.Hour},
+		3:  {"a", 4, 3, 2 * time.Hour, 3 * time.Hour},
+		10: {"a", 11, 10, 5 * time.Hour, 9 * time.Hour},
+		11: {"a", 12, 11, 6 * time.Hour, 10 * time.Hour},
+	} {
+		assert.Equal(t, want, summarize("a", hours(n)))
+	}
+}
+
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0s", 29 * time.Second: "0s", 30 * time.Second: "1m", 10 * time.Minute: "10m", 50 * time.Hour: "50h0m",
+	} {
+		assert.Equal(t, want, format(d))
+	}
 }
 
 func TestFirstResponse(t *testing.T) {
@@ -362,9 +398,9 @@ func TestFirstResponse(t *testing.T) {
 		return &supportbee.Reply{CreatedAt: start.Add(after), Replier: supportbee.Person{Agent: agent}}
 	}
 	ticket := &supportbee.Ticket{CreatedAt: start}
-	assert.Nil(t, firstResponse(ticket, nil))
-	assert.Nil(t, firstResponse(ticket, []*supportbee.Reply{reply(false, time.Hour), reply(true, -time.Hour)}))
-	assert.Equal(t, new(2*time.Hour), firstResponse(ticket, []*supportbee.Reply{reply(true, 3*time.Hour), reply(false, time.Hour), reply(true, 2*time.Hour)}))
+	assert.Equal(t, never, firstResponse(ticket, nil))
+	assert.Equal(t, never, firstResponse(ticket, []*supportbee.Reply{reply(false, time.Hour), reply(true, -time.Hour)}))
+	assert.Equal(t, 2*time.Hour, firstResponse(ticket, []*supportbee.Reply{reply(true, 3*time.Hour), reply(false, time.Hour), reply(true, 2*time.Hour)}))
 }
 
 func TestFlags(t *testing.T) {
@@ -382,8 +418,9 @@ func TestFlags(t *testing.T) {
 	t.Setenv("SUPPORTBEE_TOKEN", desk.Token)
 	t.Setenv("SUPPORTBEE_BASE_URL", desk.URL)
 	out.Reset()
-	require.NoError(t, run(t.Context(), []string{"-week", "2026-11-16"}, &out))
-	assert.Regexp(t, `(?m)^  Tickets received +4 `, out.String())
+	require.NoError(t, run(t.Context(), []string{"-week", "2026-11-18"}, &out))
+	assert.Contains(t, out.String(), "Help desk, 18 November to 24 November 2026\n")
+	assert.Regexp(t, `(?m)^  Tickets received +3 `, out.String())
 	assert.NotContains(t, out.String(), desk.Token)
 	desk.AssertNoWrites(t)
 }
