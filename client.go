@@ -12,9 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
-
-	"github.com/go-resty/resty/v2"
 
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
@@ -66,9 +65,9 @@ type config struct {
 	token       transport.Token
 	httpClient  http.Client
 	insecure    bool
-	request     *resty.Request // never sent, but copied; nil after httpClient has changed
-	sent        http.Header    // of all requests; never changed
-	header      http.Header    // never changed in place
+	requests    *sync.Pool  // of *resty.Request; nil after httpClient has changed
+	sent        http.Header // of all requests; never changed
+	header      http.Header // never changed in place
 	maxResponse int64
 	prefetch    int
 	timeout     time.Duration
@@ -206,8 +205,8 @@ func newClient(cfg config) *Client {
 		cfg.observesEnd = cfg.observesEnd || o.End != nil
 	}
 	cfg.hearsDrift = cfg.listensToDrift()
-	if cfg.request == nil {
-		cfg.request = newEngine(cfg.httpClient).R().SetDoNotParseResponse(true)
+	if cfg.requests == nil {
+		cfg.requests = newRequests(cfg.httpClient)
 	}
 	c.config = cfg
 	c.chain = transport.Chain(cfg.httpClient.Transport, transport.Config{

@@ -75,7 +75,7 @@ func WithToken(token string) Option {
 // its Timeout limits a whole call, retries included. If client is nil, the default is used.
 func WithHTTPClient(client *http.Client) Option {
 	return func(cfg *config) error {
-		cfg.request = nil
+		cfg.requests = nil
 		if client == nil {
 			cfg.httpClient = http.Client{Transport: NewTransport()}
 			return nil

@@ -270,12 +270,11 @@ func (c *Client) send(ctx context.Context, rt *roundTrip, content requestContent
 		with = new(transport.Context)
 	}
 	with.Start(ctx, &rt.report)
-	request := requests.Get().(*resty.Request)
-	*request = *c.config.request
+	request := c.config.requests.Get().(*resty.Request)
 	request.Header = c.config.sent // resty sends a copy
 	response, err := request.SetContext(with).Execute(http.MethodGet, anyURL)
-	*request = resty.Request{}
-	requests.Put(request)
+	request.SetContext(context.Background()).RawRequest = nil
+	c.config.requests.Put(request)
 	if err == nil {
 		rt.res = response.RawResponse
 		rt.status, rt.header = rt.res.StatusCode, rt.res.Header
@@ -301,15 +300,17 @@ func roundTripOf(req *http.Request) *roundTrip {
 	return transport.ReportFrom(req.Context()).Reader.(*roundTrip)
 }
 
-// newEngine returns a resty client that clients with the same http.Client share. What else differs
-// between them is in the context of a request.
-func newEngine(client http.Client) *resty.Client {
+// newRequests returns the requests of a resty client, which clients with the same http.Client share:
+// what else differs between them is in the context of a request. The requests are used again, since
+// resty makes five maps for a new one that no request of this package needs.
+func newRequests(client http.Client) *sync.Pool {
 	client.Jar = nil
 	client.Transport = dispatcher{}
 	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		return roundTripOf(req).client.config.checkRedirect(req, via)
 	}
-	return resty.NewWithClient(&client).SetLogger(silent{}).SetPreRequestHook(prepare)
+	engine := resty.NewWithClient(&client).SetLogger(silent{}).SetPreRequestHook(prepare)
+	return &sync.Pool{New: func() any { return engine.R().SetDoNotParseResponse(true) }}
 }
 
 // dispatcher sends a request through the chain of its client.
@@ -324,10 +325,6 @@ func (dispatcher) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return rt.client.chain.RoundTrip(req)
 }
-
-// requests holds memory for requests of resty. They are copies of a client's one that is never sent,
-// since resty makes five maps for a new one that no request of this package uses.
-var requests = sync.Pool{New: func() any { return new(resty.Request) }}
 
 // To resty, all requests are GETs of one URL: of a method that can have a body it would make a body,
 // and it parses a URL twice.
