@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -131,17 +132,29 @@ func (b *backup) watch(ctx context.Context, checkpoint *supportbee.Checkpoint) e
 		OnError: func(err error) { slog.Warn("poll failed", "error", err) },
 	}
 	for ticket, err := range b.client.Tickets.Watch(ctx, checkpoint, opts) {
-		if err == nil {
+		if err != nil {
+			return err // without the checkpoint, which may be that of an export that is not complete
+		}
+		has, err := b.has(ticket) // as after an export that was late enough to see its activity
+		if err == nil && !has {
 			err = b.ticket(ctx, ticket)
 		}
 		if err != nil {
-			return err // without the checkpoint, which may be that of an export that is not complete
+			return err
 		}
 		if err := b.save("watch", checkpoint); err != nil {
 			return err
 		}
 	}
 	return b.save("watch", checkpoint)
+}
+
+// has reports whether the stored state of a ticket is of the same activity.
+func (b *backup) has(t *supportbee.Ticket) (has bool, err error) {
+	const query = `SELECT EXISTS (SELECT 1 FROM tickets WHERE id = ? AND line->>'$.ticket.last_activity_at' = ?
+		AND line->>'$.ticket.replies_count' = ? AND line->>'$.ticket.comments_count' = ?)`
+	err = b.db.QueryRow(query, t.ID, t.LastActivityAt.Format(time.RFC3339Nano), t.RepliesCount, t.CommentsCount).Scan(&has)
+	return has, err
 }
 
 // ticket fetches what belongs to a ticket, and stores it in place of its earlier state. What was not

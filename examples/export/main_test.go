@@ -493,6 +493,24 @@ func TestDemo(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(out.String(), ": 1010 tickets, 50 files\n"))
 }
 
+func TestTicketsAreReadOnce(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
+	for range 20 {
+		id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Kettle", Text: "Hello"})
+		desk.AddCustomerReply(id, "One more thing.")
+	}
+	dir := t.TempDir()
+	for range 2 {
+		require.NoError(t, backUp(t.Context(), desk.Client(), dir, supportbee.ExportOptions{}, io.Discard))
+		desk.AssertRequests(t, "Replies.List", 20) // although the tickets have activity since the export began
+	}
+	desk.AddComment(desk.Tickets()[0].ID, desk.Users()[0].ID, "The third this week.")
+	require.NoError(t, backUp(t.Context(), desk.Client(), dir, supportbee.ExportOptions{}, io.Discard))
+	desk.AssertRequests(t, "Replies.List", 21)
+	assertBackup(t, desk, dir)
+}
+
 func TestWrongUse(t *testing.T) {
 	clearEnv(t)
 	dir := filepath.Join(t.TempDir(), "absent")
