@@ -73,8 +73,8 @@ func TestPlainTextBody(t *testing.T) {
 	// Each field besides the text, so that none is forgotten when there are more.
 	var fill func(v reflect.Value, check func())
 	fill = func(v reflect.Value, check func()) {
-		for i := range v.NumField() {
-			switch field := v.Field(i); field.Kind() {
+		for _, field := range v.Fields() {
+			switch field.Kind() {
 			case reflect.Struct:
 				fill(field, check)
 			case reflect.Slice:
