@@ -10,6 +10,7 @@ import (
 	html "html/template"
 	"io"
 	"iter"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/wneessen/go-mail"
 	"github.com/xuri/excelize/v2"
+	"golang.org/x/time/rate"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -58,8 +60,13 @@ func (j job) collect(ctx context.Context) (*report, error) {
 		Date:  "As of " + j.now.Format("Monday, 2 January 2006, 15:04 MST"),
 	}
 	var responses sync.Map // the first response to each ticket
+	sometimes := rate.Sometimes{Interval: 10 * time.Second}
+	sometimes.Do(func() {}) // a report of few tickets needs no progress
 	tickets, err := r.read("The tickets of the week", j.client.Tickets.Export(ctx, nil, &supportbee.ExportOptions{
 		Since: j.first, Until: end,
+		Progress: func(done, total int) {
+			sometimes.Do(func() { slog.Info("reading tickets", "done", done, "total", total) })
+		},
 		Prepare: func(ctx context.Context, ticket *supportbee.Ticket) (err error) {
 			var replies []*supportbee.Reply
 			if ticket.RepliesCount > 0 {
