@@ -55,9 +55,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *dryRun {
 		return w.plan(ctx, out)
 	}
+	w.log.Info("working", "desk", w.desk)
 	service := supportbeeservice.New(ctx)
 	w.serve(service, *metrics)
-	w.log.Info("working", "desk", w.desk)
 	return service.Wait()
 }
 
