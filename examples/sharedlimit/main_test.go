@@ -191,7 +191,7 @@ func TestAStoppedWorkerGivesItsMessageBack(t *testing.T) {
 		slow, _ := newWorker(t, desk, url)
 		addOrders(t, slow.redis, 2)
 		slow.limit.Requests, slow.limit.Per, slow.timeout = 1, time.Hour, 2*time.Hour // the second message waits
-		pending := func() bool { // the second message: the first is removed
+		pending := func() bool {                                                      // the second message: the first is removed
 			n, err := slow.redis.XLen(t.Context(), queue).Result()
 			p, err2 := slow.redis.XPending(t.Context(), queue, group).Result()
 			return err == nil && err2 == nil && n == 1 && p.Count == 1 && len(desk.Tickets()) == 1
