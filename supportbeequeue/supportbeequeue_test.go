@@ -52,10 +52,18 @@ func sources(t *testing.T, test func(t *testing.T, source string)) {
 // start opens and runs a queue until stop is called.
 func start(t *testing.T, source string, handle handler, opts supportbeequeue.Options) (q *supportbeequeue.Queue[note], stop func()) {
 	t.Helper()
+	return startUntil(t.Context(), t, source, handle, opts)
+}
+
+// startUntil is start for a queue that stops when parent is done, too.
+func startUntil(
+	parent context.Context, t *testing.T, source string, handle handler, opts supportbeequeue.Options,
+) (q *supportbeequeue.Queue[note], stop func()) {
+	t.Helper()
 	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	q, err := supportbeequeue.Open(t.Context(), source, handle, opts)
 	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(parent)
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
@@ -175,7 +183,9 @@ func TestStop(t *testing.T) {
 	t.Parallel()
 	sources(t, func(t *testing.T, source string) {
 		began, finish := make(chan string), make(chan struct{})
-		q, stop := start(t, source, func(ctx context.Context, i *item) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		q, stop := startUntil(ctx, t, source, func(ctx context.Context, i *item) error {
 			began <- i.Key
 			select {
 			case <-finish:
@@ -188,6 +198,7 @@ func TestStop(t *testing.T) {
 		put(t, q, "first", "")
 		assert.Equal(t, "first", <-began)
 		put(t, q, "second", "")
+		cancel() // before the attempt ends, so that no other one begins
 		stopped := make(chan struct{})
 		go func() { stop(); close(stopped) }()
 		select {
