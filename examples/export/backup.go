@@ -135,8 +135,10 @@ func (b *backup) watch(ctx context.Context, checkpoint *supportbee.Checkpoint) e
 		if err != nil {
 			return err // without the checkpoint, which may be that of an export that is not complete
 		}
-		has, err := b.has(ticket) // as after an export that was late enough to see its activity
-		if err == nil && !has {
+		has, err := b.has(ticket)
+		if err == nil && has {
+			continue // the export was late enough to see its activity
+		} else if err == nil {
 			err = b.ticket(ctx, ticket)
 		}
 		if err != nil {
