@@ -180,7 +180,7 @@ func (w *walk) reports(ctx context.Context) {
 	_, _ = w.Reports.RepliesCount(ctx, nil)
 }
 
-// settle answers what the bodies of responses say. It is called last, when all that must be hidden is
+// settle adds the rows that show the bodies of responses. It is called last, when all that must be hidden is
 // known.
 func (w *walk) settle(responses []supportbeecheck.Responses) {
 	for _, q := range []struct {
