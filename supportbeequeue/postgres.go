@@ -126,7 +126,9 @@ func (q *postgres) NextRetry(j *river.Job[job]) time.Time {
 }
 
 func (q *postgres) run(ctx context.Context) error {
-	if err := q.client.Start(ctx); err != nil {
+	if err := q.client.Start(ctx); ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // it has not begun
+	} else if err != nil {
 		return err
 	}
 	<-q.client.Stopped() // once ctx is done and the attempts in progress have ended

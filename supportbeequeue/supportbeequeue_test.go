@@ -406,3 +406,14 @@ func TestZeroQueue(t *testing.T) {
 		require.NoError(t, queue.Close())
 	}
 }
+
+func TestRunAfterAStop(t *testing.T) {
+	t.Parallel()
+	sources(t, func(t *testing.T, source string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		handled := func(context.Context, *item) error { return errors.New("not to be handled") }
+		_, stop := startUntil(ctx, t, source, handled, supportbeequeue.Options{})
+		stop() // checks that Run returns nil
+	})
+}
