@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"mime"
 	"net/http"
@@ -23,6 +24,7 @@ const defaultMaxDownload = 1 << 30
 type DownloadOptions struct {
 	MaxSize  int64                   // in bytes; default 1 GiB. A larger file is [ErrResponseTooLarge]
 	Progress func(done, total int64) // called as bytes are received; total is -1 if unknown. A retry may start again at 0
+	Hash     hash.Hash               // if not nil, it has the sum of the content if the download succeeds
 }
 
 // Download writes the content of an attachment to w. If it fails, w may have received a part. If
@@ -62,7 +64,8 @@ func (s *AttachmentsService) Download(ctx context.Context, attachment Attachment
 // A download that is cut is retried, from where it ended if the server can do that. DownloadFile
 // writes to a temporary file in the same directory and renames it. If the program is killed, the
 // temporary file remains; the next download to the same path deletes it, unless another download
-// still uses it, which is known where the system locks files.
+// still uses it, which is known where the system locks files. When DownloadFile returns, the file and,
+// where the system can do that, its name are on the disk.
 func (s *AttachmentsService) DownloadFile(ctx context.Context, attachment Attachment, path string, opts *DownloadOptions) (err error) {
 	d := newDownload("Attachments.DownloadFile", attachment, valueOf(opts))
 	if err := checkTarget(path); err != nil {
@@ -121,6 +124,7 @@ type download struct {
 	attachment Attachment
 	limit      int64
 	progress   func(done, total int64)
+	hash       hash.Hash // nil if none is wanted
 	w          io.Writer
 	file       *os.File // w, if what was written to it can be taken back
 
@@ -133,7 +137,7 @@ type download struct {
 func newDownload(name string, attachment Attachment, opts DownloadOptions) *download {
 	d := &download{
 		roundTrip:  roundTrip{operation: operation{name: name, route: attachmentPath, stream: true}, path: attachmentPath},
-		attachment: attachment, limit: opts.MaxSize, progress: opts.Progress,
+		attachment: attachment, limit: opts.MaxSize, progress: opts.Progress, hash: opts.Hash,
 	}
 	if d.limit == 0 {
 		d.limit = defaultMaxDownload
@@ -302,6 +306,12 @@ func (d *download) receive() (err error, again bool) {
 		if err := d.file.Truncate(d.done); err != nil {
 			return d.failed(err), false
 		}
+	}
+	if d.hash != nil {
+		if d.done == 0 {
+			d.hash.Reset()
+		}
+		to.Writer = io.MultiWriter(d.w, d.hash)
 	}
 	body := io.Reader(d.res.Body)
 	if d.status == http.StatusOK && strings.HasSuffix(strings.ToLower(d.header.Get("Content-Encoding")), "gzip") {

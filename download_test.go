@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -235,11 +236,14 @@ func TestDownloadFileContinues(t *testing.T) {
 			})))
 			dir := t.TempDir()
 			var last int64
+			sum := sha256.New()
+			_, _ = sum.Write([]byte("of something else"))
 			err := client.Attachments.DownloadFile(t.Context(), untyped, filepath.Join(dir, "file"), &supportbee.DownloadOptions{
-				Progress: func(done, _ int64) { last = done },
+				Progress: func(done, _ int64) { last = done }, Hash: sum,
 			})
 			require.NoError(t, err)
 			assertFiles(t, dir, "file="+tt.want)
+			assert.Equal(t, sha256.Sum256([]byte(tt.want)), [sha256.Size]byte(sum.Sum(nil)))
 			assert.Equal(t, tt.ranges, ranges)
 			assert.EqualValues(t, len(tt.want), last)
 		})

@@ -3,9 +3,11 @@ package supportbee
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/supportbee-go/supportbee/internal/transport"
 )
@@ -16,6 +18,21 @@ type PlannedRequest struct {
 	Method string          // such as "POST"
 	Path   string          // such as "/tickets/7/replies"; for [Client.Do] with the query
 	Body   json.RawMessage // nil if the request has no JSON body
+}
+
+// PrintPlanned returns a function for [WithDryRun] that writes a line for each request to w, such as
+// "not sent: Replies.Create, POST /tickets/7/replies". It leaves out the body, which can have personal
+// data. The function is safe for concurrent use.
+func PrintPlanned(w io.Writer) func(ctx context.Context, request PlannedRequest) {
+	if w == nil {
+		w = io.Discard
+	}
+	var mu sync.Mutex
+	return func(_ context.Context, request PlannedRequest) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = fmt.Fprintf(w, "not sent: %s, %s %s\n", request.Op, request.Method, request.Path)
+	}
 }
 
 // acceptZeroIDs makes a path with IDs of 0, which are those of resources that were not created.

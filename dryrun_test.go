@@ -1,11 +1,13 @@
 package supportbee_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -298,6 +300,24 @@ func TestADryRunReads(t *testing.T) {
 		assert.ErrorIs(t, call(), supportbee.ErrNotFound)
 	}
 	assert.Empty(t, desk.Requests())
+}
+
+func TestPrintPlanned(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	client := offline(t, "the-token").With(supportbee.WithDryRun(supportbee.PrintPlanned(&out)))
+	require.NoError(t, client.Tickets.Archive(t.Context(), 7))
+	require.NoError(t, errorOf(client.Comments.Create(t.Context(), 7, supportbee.CommentParams{Content: supportbee.Text("Ann said so.")})))
+	assert.Equal(t, "not sent: Tickets.Archive, POST /tickets/7/archive\nnot sent: Comments.Create, POST /tickets/7/comments\n", out.String())
+
+	out.Reset()
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() { assert.NoError(t, client.Tickets.Archive(t.Context(), 7)) })
+	}
+	group.Wait()
+	assert.Equal(t, strings.Repeat("not sent: Tickets.Archive, POST /tickets/7/archive\n", 20), out.String())
+	supportbee.PrintPlanned(nil)(t.Context(), supportbee.PlannedRequest{}) // does not panic
 }
 
 // The same arguments are rejected as without, and nothing is reported then.

@@ -2,6 +2,7 @@ package supportbee
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -71,6 +72,16 @@ type Response struct {
 	RequestID  string
 	Attempts   int
 	Duration   time.Duration // of the whole operation, waits included
+}
+
+// Date returns the time of the response by the clock of the server, to the second. It is an error if
+// the response has no such time.
+func (r Response) Date() (time.Time, error) {
+	at, err := http.ParseTime(r.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}, errors.New("supportbee: the response has no Date header, or one that cannot be read")
+	}
+	return at, nil
 }
 
 type responseKey struct{}

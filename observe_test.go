@@ -316,6 +316,23 @@ func TestWithResponse(t *testing.T) {
 	})
 }
 
+func TestResponseDate(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t)
+	desk.Clock.Set(time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC))
+	var response supportbee.Response
+	_, err := desk.Client().Labels.List(supportbee.WithResponse(t.Context(), &response))
+	require.NoError(t, err)
+	at, err := response.Date()
+	require.NoError(t, err)
+	assert.Equal(t, time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), at)
+	for _, response := range []supportbee.Response{{}, {Header: http.Header{"Date": {"yesterday"}}}} {
+		at, err := response.Date()
+		require.EqualError(t, err, "supportbee: the response has no Date header, or one that cannot be read")
+		assert.Zero(t, at)
+	}
+}
+
 // Headers of the user are sent to the base URL's origin only.
 func TestWithHeader(t *testing.T) {
 	t.Parallel()

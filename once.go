@@ -356,7 +356,7 @@ func (o *onceCall[T]) look(ctx context.Context) (*T, error) {
 	}
 	since := o.since
 	if since.IsZero() {
-		date, err := http.ParseTime(response.Header.Get("Date"))
+		date, err := response.Date()
 		if err != nil {
 			return nil, errNoDate
 		}

@@ -169,7 +169,7 @@ func WithLimiter(limiter Limiter) Option {
 
 // WithDryRun makes the client send reads only, which are GET and HEAD. Each write is passed to
 // report, which may be nil and may be called concurrently, and succeeds without being sent. It
-// waits for no limiter and no rate limit.
+// waits for no limiter and no rate limit. [PrintPlanned] makes such a function.
 //
 // The result of a write holds the given parameters and zero IDs. Calls that use such an ID are
 // accepted: writes are planned, and reads return [ErrNotFound]. All other arguments are checked as

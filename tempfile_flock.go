@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -54,12 +55,24 @@ func removeUnused(path string) error {
 	return nil
 }
 
-// commitFile renames the file before it is closed, which ends the lock.
+// commitFile renames the file before it is closed, which ends the lock, and syncs the directory, so
+// that the name is on the disk.
 func commitFile(file *os.File, path, target string) error {
 	if err := os.Rename(path, target); err != nil {
 		return err
 	}
-	return file.Close()
+	if err := file.Close(); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(target))
+	if err != nil {
+		return nil //nolint:nilerr // a directory that can be written to but not read
+	}
+	defer dir.Close()
+	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // of a file system that cannot do that
+		return err
+	}
+	return nil
 }
 
 // discardFile deletes the file before it is closed, which ends the lock.

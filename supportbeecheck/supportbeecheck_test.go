@@ -3,10 +3,8 @@ package supportbeecheck_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -59,35 +57,6 @@ func rows(t *testing.T, checker *supportbeecheck.Checker) []string {
 	return rows
 }
 
-// edit is a fault that changes the JSON of responses.
-func edit(change func(map[string]any)) supportbeetest.Fault {
-	return supportbeetest.Fault{Name: "edit", Wrap: func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Header.Del("Accept-Encoding")
-			res := httptest.NewRecorder()
-			next.ServeHTTP(res, r)
-			var value map[string]any
-			decoder := json.NewDecoder(res.Body)
-			decoder.UseNumber()
-			if err := decoder.Decode(&value); err != nil {
-				panic(err)
-			}
-			change(value)
-			body, err := json.Marshal(value)
-			if err != nil {
-				panic(err)
-			}
-			for name, values := range res.Header() {
-				if name != "Content-Length" {
-					w.Header()[name] = values
-				}
-			}
-			w.WriteHeader(res.Code)
-			w.Write(body)
-		})
-	}}
-}
-
 func first(value map[string]any, list string) map[string]any {
 	return value[list].([]any)[0].(map[string]any)
 }
@@ -112,7 +81,7 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 		}{
 			{
 				name: "unknown member", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) {
+				fault: supportbeetest.EditJSON(func(v map[string]any) {
 					for _, ticket := range v["tickets"].([]any) { // one response, however many tickets
 						ticket.(map[string]any)["priority"] = "high"
 					}
@@ -121,7 +90,7 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 			},
 			{
 				name: "unknown member of the envelope", match: supportbeetest.Match{Op: "Labels.List", Times: 1},
-				fault: edit(func(v map[string]any) { v["total"], v["next_page"] = 4, nil }),
+				fault: supportbeetest.EditJSON(func(v map[string]any) { v["total"], v["next_page"] = 4, nil }),
 				want: []string{
 					"Labels.List | `/next_page` | unknown member, null | 1 | both",
 					"Labels.List | `/total` | unknown member, number | 1 | both",
@@ -129,17 +98,17 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 			},
 			{
 				name: "missing member", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) { delete(first(v, "tickets"), "requester") }),
+				fault: supportbeetest.EditJSON(func(v map[string]any) { delete(first(v, "tickets"), "requester") }),
 				want:  []string{"Tickets.Search | `/tickets/*/requester` | missing | 1 | description"},
 			},
 			{
 				name: "null for what is required", match: supportbeetest.Match{Op: "Snippets.List"},
-				fault: edit(func(v map[string]any) { first(v, "snippets")["id"] = nil }),
+				fault: supportbeetest.EditJSON(func(v map[string]any) { first(v, "snippets")["id"] = nil }),
 				want:  []string{"Snippets.List | `/snippets/*/id` | missing | 1 | both"},
 			},
 			{
 				name: "other kinds", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) {
+				fault: supportbeetest.EditJSON(func(v map[string]any) {
 					ticket := first(v, "tickets")
 					ticket["replies_count"], ticket["subject"], ticket["labels"] = "3", []any{}, map[string]any{}
 					ticket["created_at"], ticket["archived"] = "yesterday", "no"
@@ -154,7 +123,7 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 			},
 			{
 				name: "in an assignee", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) {
+				fault: supportbeetest.EditJSON(func(v map[string]any) {
 					first(v, "tickets")["current_user_assignee"] = map[string]any{"user": map[string]any{"id": 1, "name": "Bo", "locale": 1, "phone": 2, "time_zone": 3}}
 				}),
 				want: []string{
@@ -165,7 +134,7 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 			},
 			{
 				name: "the best of several forms", match: supportbeetest.Match{Op: "Tickets.Search"},
-				fault: edit(func(v map[string]any) { first(v, "tickets")["requester"].(map[string]any)["picture"] = "me.png" }),
+				fault: supportbeetest.EditJSON(func(v map[string]any) { first(v, "tickets")["requester"].(map[string]any)["picture"] = "me.png" }),
 				want:  []string{"Tickets.Search | `/tickets/*/requester/picture` | string longer than 0 | 1 | description"},
 			},
 			{
@@ -230,10 +199,10 @@ func TestPlantedDifferencesOfWritesAreFound(t *testing.T) {
 	desk := supportbeetest.New(t)
 	desk.Inject(supportbeetest.Match{Op: "Tickets.MarkAnswered"}, respond(200, "application/json", `{}`))
 	desk.Inject(supportbeetest.Match{Op: "Tickets.MarkUnanswered"}, respond(204, "", ``))
-	desk.Inject(supportbeetest.Match{Op: "Tickets.AssignUser"}, edit(func(v map[string]any) { v["user_assignment"].(map[string]any)["reason"] = "x" }))
-	desk.Inject(supportbeetest.Match{Op: "Drafts.Create"}, edit(func(v map[string]any) { v["draft"].(map[string]any)["version"] = 1 }))
+	desk.Inject(supportbeetest.Match{Op: "Tickets.AssignUser"}, supportbeetest.EditJSON(func(v map[string]any) { v["user_assignment"].(map[string]any)["reason"] = "x" }))
+	desk.Inject(supportbeetest.Match{Op: "Drafts.Create"}, supportbeetest.EditJSON(func(v map[string]any) { v["draft"].(map[string]any)["version"] = 1 }))
 	desk.Inject(supportbeetest.Match{Op: "Filters.Create"}, respond(201, "", ``)) // as described
-	desk.Inject(supportbeetest.Match{Op: "Tickets.Create"}, edit(func(v map[string]any) { v["ticket"].(map[string]any)["summary"] = []any{} }))
+	desk.Inject(supportbeetest.Match{Op: "Tickets.Create"}, supportbeetest.EditJSON(func(v map[string]any) { v["ticket"].(map[string]any)["summary"] = []any{} }))
 	checker, client := newChecker(desk)
 	ticket := desk.AddTicket(supportbeetest.TicketSeed{Subject: "Heron"})
 	_, _ = client.Filters.Create(t.Context(), supportbee.FilterParams{RuleID: "1", ConsequenceID: "2"})
@@ -309,14 +278,14 @@ func TestNamesThatMayBeValuesAreHidden(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.WithToken("abcdefghijklmnop"))
 	personal := []string{"Eve", "evans_score", "eve", "eve@example.com", "abcdefghijklmnop", "id1234567", "127.0.0.1", "acme"}
-	desk.Inject(supportbeetest.Match{Op: "Labels.List"}, supportbeetest.Header("X-Evans-Agent", "1"), edit(func(v map[string]any) {
+	desk.Inject(supportbeetest.Match{Op: "Labels.List"}, supportbeetest.Header("X-Evans-Agent", "1"), supportbeetest.EditJSON(func(v map[string]any) {
 		for _, name := range personal {
 			v[name] = name
 			first(v, "labels")[name] = map[string]any{name: name}
 		}
 		v["next_page"] = 2
 	}))
-	desk.Inject(supportbeetest.Match{Op: "Teams.List"}, edit(func(v map[string]any) { first(v, "teams")["name"] = "Eve Evans of acme" }))
+	desk.Inject(supportbeetest.Match{Op: "Teams.List"}, supportbeetest.EditJSON(func(v map[string]any) { first(v, "teams")["name"] = "Eve Evans of acme" }))
 	checker, client := newChecker(desk)
 	_, err := client.Labels.List(t.Context())
 	require.NoError(t, err)

@@ -18,6 +18,7 @@ package supportbeequeue
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -219,13 +220,17 @@ func public(err error) error {
 }
 
 // Put stores an item before it returns, unless there is one with its key, or there was one that was
-// handled within the time of [Options.Keep]. Then added is false and the error nil.
+// handled within the time of [Options.Keep]. Then added is false and the error nil. If key is empty, it
+// is a hash of the value, so that equal values are one item.
 //
 // PostgreSQL stores no texts with the character NUL: the error of Put says so.
 func (q *Queue[T]) Put(ctx context.Context, key string, value T) (added bool, err error) {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return false, err
+	}
+	if key == "" {
+		key = fmt.Sprintf("%x", sha256.Sum256(data))
 	}
 	return q.open().put(ctx, key, data)
 }

@@ -163,6 +163,21 @@ func TestItems(t *testing.T) {
 	})
 }
 
+func TestPutWithoutAKey(t *testing.T) {
+	t.Parallel()
+	sources(t, func(t *testing.T, source string) {
+		keys := make(chan string, 3)
+		q, _ := start(t, source, func(_ context.Context, i *item) error { keys <- i.Key; return nil }, supportbeequeue.Options{})
+		assert.True(t, put(t, q, "", "one"))
+		assert.True(t, put(t, q, "", "two"))
+		assert.False(t, put(t, q, "", "one"), "equal values are one item")
+		requireCount(t, q, 0, 0)
+		assert.False(t, put(t, q, "", "two"), "handled")
+		require.Len(t, keys, 2)
+		assert.Len(t, <-keys, 64, "a hash")
+	})
+}
+
 // dump returns what the tables of a queue hold.
 func dump(t *testing.T, source string) string {
 	if strings.Contains(source, "://") {

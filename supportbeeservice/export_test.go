@@ -1,4 +1,7 @@
 package supportbeeservice
 
-// Responds is the health check by default.
-var Responds = (*Service).responds
+// Responds is the health check by default, MonitorHandler the handler of Monitor.
+var (
+	Responds       = (*Service).responds
+	MonitorHandler = (*Service).monitor
+)

@@ -1,8 +1,10 @@
 package supportbeeservice
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,23 +20,46 @@ type Hours struct {
 	From, To time.Duration // since midnight, in minutes; To is at most 24 hours
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. The form is that of MarshalText.
-func (h *Hours) UnmarshalText(text []byte) error {
-	var from, fromMinute, to, toMinute time.Duration
-	_, err := fmt.Sscanf(string(text), "%d:%d-%d:%d", &from, &fromMinute, &to, &toMinute)
-	*h = Hours{from*time.Hour + fromMinute*time.Minute, to*time.Hour + toMinute*time.Minute}
-	canonical, _ := h.MarshalText()
-	if err != nil || string(text) != string(canonical) || h.From < 0 || h.From >= h.To || h.To > 24*time.Hour {
-		*h = Hours{}
-		return fmt.Errorf("hours: %s is not in the form 09:00-17:00", text)
+// ParseBusinessHours returns the business hours of a configuration file: a time zone such as
+// "Europe/Berlin", the hours of days, such as "09:00-17:00" for "monday", and dates without hours, such
+// as "2026-12-25". It is an error if no day has hours.
+func ParseBusinessHours(zone string, week map[string]string, holidays []string) (BusinessHours, error) {
+	h := BusinessHours{Holidays: holidays}
+	var err error
+	if h.Zone, err = time.LoadLocation(zone); err != nil || zone == "" {
+		return BusinessHours{}, fmt.Errorf("%q is not a time zone such as Europe/Berlin", zone)
 	}
-	return nil
+	for name, text := range week {
+		day := time.Sunday
+		for ; day <= time.Saturday && !strings.EqualFold(name, day.String()); day++ {
+		}
+		if day > time.Saturday {
+			return BusinessHours{}, fmt.Errorf("hours: %q is not a day such as monday", name)
+		}
+		if h.Week[day], err = parseHours(text); err != nil {
+			return BusinessHours{}, err
+		}
+	}
+	if h.Week == [7]Hours{} {
+		return BusinessHours{}, errors.New("hours: no day has hours")
+	}
+	for _, date := range holidays {
+		if _, err := time.Parse(time.DateOnly, date); err != nil {
+			return BusinessHours{}, fmt.Errorf("holidays: %q is not a date such as 2026-12-25", date)
+		}
+	}
+	return h, nil
 }
 
-// MarshalText implements [encoding.TextMarshaler]. The form is "09:00-17:00".
-func (h Hours) MarshalText() ([]byte, error) {
-	from, to := h.From/time.Minute, h.To/time.Minute
-	return fmt.Appendf(nil, "%02d:%02d-%02d:%02d", from/60, from%60, to/60, to%60), nil
+func parseHours(text string) (Hours, error) {
+	var from, fromMinute, to, toMinute int
+	_, err := fmt.Sscanf(text, "%d:%d-%d:%d", &from, &fromMinute, &to, &toMinute)
+	canonical := fmt.Sprintf("%02d:%02d-%02d:%02d", from, fromMinute, to, toMinute)
+	start, end := 60*from+fromMinute, 60*to+toMinute
+	if err != nil || text != canonical || max(fromMinute, toMinute) >= 60 || start < 0 || start >= end || end > 24*60 {
+		return Hours{}, fmt.Errorf("hours: %q is not of the form 09:00-17:00", text)
+	}
+	return Hours{time.Duration(start) * time.Minute, time.Duration(end) * time.Minute}, nil
 }
 
 // After returns when d of business time has passed since t, in the time zone of h. If that is at the

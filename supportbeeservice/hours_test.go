@@ -116,21 +116,39 @@ func TestNoBusinessHours(t *testing.T) {
 	assert.Equal(t, time.Date(2026, 11, 9, 9, 30, 0, 0, time.UTC), inUTC.After(start, 90*time.Minute))
 }
 
-func TestHoursText(t *testing.T) {
+func TestParseBusinessHours(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]supportbeeservice.Hours{
-		"09:00-17:00": hours(9*60, 17*60), "00:00-24:00": hours(0, 24*60), "08:05-08:06": hours(8*60+5, 8*60+6),
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	holidays := []string{"2026-12-25"}
+	week := map[string]string{"monday": "09:00-17:00", "Tuesday": "00:00-24:00", "SUNDAY": "08:05-08:06"}
+	got, err := supportbeeservice.ParseBusinessHours("Europe/Berlin", week, holidays)
+	require.NoError(t, err)
+	want := supportbeeservice.BusinessHours{Zone: berlin, Holidays: holidays}
+	want.Week[time.Monday], want.Week[time.Tuesday], want.Week[time.Sunday] = hours(9*60, 17*60), hours(0, 24*60), hours(8*60+5, 8*60+6)
+	assert.Equal(t, want, got)
+
+	for _, tt := range []struct {
+		name, zone string
+		week       map[string]string
+		holidays   []string
+		want       string
+	}{
+		{name: "no zone", week: week, want: `"" is not a time zone such as Europe/Berlin`},
+		{name: "an unknown zone", zone: "Europe/Bärlin", week: week, want: `"Europe/Bärlin" is not a time zone such as Europe/Berlin`},
+		{name: "no hours", zone: "UTC", want: "hours: no day has hours"},
+		{name: "an unknown day", zone: "UTC", week: map[string]string{"mondag": "09:00-17:00"}, want: `hours: "mondag" is not a day such as monday`},
+		{name: "an unknown date", zone: "UTC", week: week, holidays: []string{"2026-02-30"}, want: `holidays: "2026-02-30" is not a date such as 2026-12-25`},
 	} {
-		var h supportbeeservice.Hours
-		require.NoError(t, h.UnmarshalText([]byte(text)))
-		assert.Equal(t, want, h)
-		again, err := h.MarshalText()
-		require.NoError(t, err)
-		assert.Equal(t, text, string(again))
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := supportbeeservice.ParseBusinessHours(tt.zone, tt.week, tt.holidays)
+			require.EqualError(t, err, tt.want)
+			assert.Zero(t, got)
+		})
 	}
-	for _, text := range []string{"", "9:00-17:00", "08:60-17:00", "09:00-17:00h", "09:00-24:30", "18:00-17:00", "-1:00-17:00", "09:00"} {
-		h := hours(1, 2)
-		require.EqualError(t, h.UnmarshalText([]byte(text)), "hours: "+text+" is not in the form 09:00-17:00")
-		assert.Zero(t, h)
+	for _, text := range []string{"", "9:00-17:00", "08:60-17:00", "09:00-17:00h", "09:00-24:30", "18:00-17:00", "-1:00-17:00", "09:00", "09:00-16:60", "09:00-09:00"} {
+		_, err := supportbeeservice.ParseBusinessHours("UTC", map[string]string{"friday": text}, nil)
+		require.EqualError(t, err, "hours: \""+text+"\" is not of the form 09:00-17:00")
 	}
 }

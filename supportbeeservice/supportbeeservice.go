@@ -76,20 +76,23 @@ func HasAccount() bool {
 // Service is a program whose parts run until its context is done or one of them fails. It must be
 // made by [New]. Its methods are safe for concurrent use.
 type Service struct {
-	ctx      context.Context
-	cancel   context.CancelFunc
-	parts    sync.WaitGroup
-	failing  sync.Once
-	failure  error // of the first part that failed
-	registry *prometheus.Registry
-	meters   *metric.MeterProvider
-	heard    atomic.Int64 // when the help desk last responded, in Unix time
-	pauses   atomic.Int64 // the sum of the intervals of Every
+	ctx       context.Context
+	cancel    context.CancelFunc
+	parts     sync.WaitGroup
+	failing   sync.Once
+	failure   error // of the first part that failed
+	registry  *prometheus.Registry
+	succeeded prometheus.Gauge
+	meters    *metric.MeterProvider
+	heard     atomic.Int64 // when the help desk last responded, in Unix time
+	pauses    atomic.Int64 // the sum of the intervals of Every
 }
 
 // New returns a service that ends when ctx is done.
 func New(ctx context.Context) *Service {
-	s := &Service{registry: prometheus.NewRegistry()}
+	s := &Service{registry: prometheus.NewRegistry(), succeeded: prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "service_last_success_timestamp_seconds", Help: "When a run of Every last ended without an error, in Unix time; 0 if none has.",
+	})}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(s.registry))
 	if err != nil { // cannot happen: the registry is empty, and there are no options that can be wrong
@@ -133,19 +136,23 @@ func (s *Service) Go(part func(ctx context.Context) error) {
 }
 
 // Every calls run at once and then at intervals, which must be positive, until the service ends. A call
-// that is due while the one before goes on is made when that has returned.
+// that is due while the one before goes on is made when that has returned. The metric
+// service_last_success_timestamp_seconds says when run last returned without an error.
 //
 // An error of run is logged by [slog.Error], and does not end the service. If it is or wraps a
 // [*supportbee.Error], that is logged, without the message of the help desk, which can have personal
 // data.
 func (s *Service) Every(interval time.Duration, run func(ctx context.Context) error) {
+	_ = s.registry.Register(s.succeeded) // which fails if there is another Every
 	s.Go(func(ctx context.Context) error {
 		if interval <= 0 {
 			return fmt.Errorf("the interval is %v, but must be positive", interval)
 		}
 		s.pauses.Add(int64(interval))
 		for ticker := time.NewTicker(interval); ctx.Err() == nil; {
-			if err := run(ctx); err != nil && ctx.Err() == nil {
+			if err := run(ctx); err == nil {
+				s.succeeded.SetToCurrentTime()
+			} else if ctx.Err() == nil {
 				slog.Error("run failed", "err", withoutMessage(err))
 			}
 			select {

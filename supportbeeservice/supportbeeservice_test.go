@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -205,6 +207,10 @@ func TestEvery(t *testing.T) { //nolint:paralleltest // it sets the default logg
 		<-time.After(2 * time.Second)
 		require.Error(t, supportbeeservice.Responds(service, t.Context()))
 		<-time.After(3 * time.Hour)
+		metrics := httptest.NewRecorder()
+		supportbeeservice.MonitorHandler(service, nil).ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		success := float64(start.Add(150 * time.Minute).Unix())
+		assert.Contains(t, metrics.Body.String(), fmt.Sprintf("\nservice_last_success_timestamp_seconds %s\n", strconv.FormatFloat(success, 'g', -1, 64)))
 		require.NoError(t, service.Stop())
 		assert.Equal(t, []time.Duration{0, time.Hour, 150 * time.Minute, 3 * time.Hour}, called)
 	})

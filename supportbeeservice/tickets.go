@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/http"
 	"os"
 	"time"
 
@@ -168,8 +167,8 @@ func loadPosition(ctx context.Context, client *supportbee.Client, opts TicketOpt
 		if _, err := client.Labels.List(supportbee.WithResponse(ctx, &response)); err != nil {
 			return p, err
 		}
-		if p.Since, err = http.ParseTime(response.Header.Get("Date")); err != nil {
-			return p, fmt.Errorf("the time of the help desk is not known: %w", err)
+		if p.Since, err = response.Date(); err != nil {
+			return p, err
 		}
 	}
 	return p, nil

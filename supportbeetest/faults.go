@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -417,6 +418,30 @@ func truncateJSON() Fault {
 func Corrupt() Fault {
 	return bodyFault("corrupt", func(w http.ResponseWriter, _ *http.Request, res *recording) {
 		res.body[len(res.body)/2] = 0 // no JSON text has this byte, inside a string or outside
+		res.send(w)
+	})
+}
+
+// EditJSON changes the JSON objects of responses, also those of errors, such as to see what a client does with what a server
+// may send in a later version. Change gets an object as [encoding/json] decodes it, with numbers as
+// [json.Number]. It may be called concurrently. Other responses stay as they are.
+func EditJSON(change func(object map[string]any)) Fault {
+	return bodyFault("edit JSON", func(w http.ResponseWriter, r *http.Request, res *recording) {
+		var object map[string]any
+		decoder := json.NewDecoder(bytes.NewReader(res.body))
+		decoder.UseNumber()
+		if decoder.Decode(&object) != nil || object == nil {
+			miss(r)
+			res.send(w)
+			return
+		}
+		foreign(r.Context(), func() { change(object) })
+		body, err := json.Marshal(object)
+		if err != nil {
+			panic(fmt.Errorf("supportbeetest: EditJSON: %w", err))
+		}
+		res.body = body
+		res.setLength(len(body))
 		res.send(w)
 	})
 }

@@ -308,6 +308,35 @@ func TestFaultsWorkWithoutADesk(t *testing.T) {
 	assert.Equal(t, "abcd", strings.TrimRight(w.Body.String(), " "))
 }
 
+func TestEditJSON(t *testing.T) {
+	t.Parallel()
+	for transport, opts := range transports {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			desk := supportbeetest.New(t, opts...)
+			client := desk.Client(supportbee.WithoutRetry())
+			file := desk.AddFile("list.json", "application/json", []byte("[1]"))
+			id := desk.AddTicket(supportbeetest.TicketSeed{AttachmentIDs: []supportbee.AttachmentID{file}})
+			edit := desk.Inject(supportbeetest.Match{}, supportbeetest.EditJSON(func(object map[string]any) {
+				ticket := object["ticket"].(map[string]any)
+				assert.IsType(t, json.Number(""), ticket["id"])
+				ticket["priority"] = strings.Repeat("high", 1000)
+			}))
+			ticket, err := client.Tickets.Get(t.Context(), id)
+			require.NoError(t, err)
+			assert.Equal(t, map[string]json.RawMessage{"priority": json.RawMessage(`"` + strings.Repeat("high", 1000) + `"`)}, ticket.Extra)
+			assert.Equal(t, "edit JSON", desk.Requests()[0].Fault)
+			assert.Equal(t, 1, edit.Hits())
+
+			var content bytes.Buffer
+			require.NoError(t, client.Attachments.Download(t.Context(), ticket.Content.Attachments[0], &content, nil))
+			require.NoError(t, client.Tickets.Archive(t.Context(), id))
+			assert.Equal(t, "[1]", content.String())
+			assert.Equal(t, 1, edit.Hits(), "these responses are no objects")
+		})
+	}
+}
+
 // A fault that had nothing to do is not used up.
 func TestFaultsOfBodiesMissResponsesWithoutOne(t *testing.T) {
 	t.Parallel()

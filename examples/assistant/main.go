@@ -87,9 +87,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if *dryRun {
 		a.note = "This is a dry run, nothing was written. Tell the user. Otherwise: "
-		client = client.With(supportbee.WithDryRun(func(_ context.Context, r supportbee.PlannedRequest) {
-			a.log.Info("dry run: not sent", "op", r.Op, "method", r.Method, "bytes", len(r.Body))
-		}))
+		client = client.With(supportbee.WithDryRun(supportbee.PrintPlanned(os.Stderr)))
 	}
 
 	ctx, cancel := context.WithCancel(ctx)

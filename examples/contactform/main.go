@@ -9,11 +9,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -43,7 +40,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var opts []supportbee.Option
 	if *dryRun {
 		*database = ":memory:" // nothing is taken from the messages that are to be sent
-		opts = append(opts, supportbee.WithDryRun(func(_ context.Context, r supportbee.PlannedRequest) { fmt.Fprintln(out, "would send", r.Op) }))
+		opts = append(opts, supportbee.WithDryRun(supportbee.PrintPlanned(out)))
 	}
 	client, err := supportbee.FromEnv(opts...)
 	if err != nil {
@@ -92,14 +89,11 @@ func newSender(database string, client *supportbee.Client, opts supportbeequeue.
 	return s, err
 }
 
-// put stores a message before it returns. It ignores one that was stored before.
+// put stores a message before it returns. It ignores one that was stored before. The ID of the form is
+// not its key: a form that was changed before it was sent again is another message.
 func (s *sender) put(ctx context.Context, m message) error {
-	data, err := json.Marshal(m)
+	_, err := s.queue.Put(ctx, "", m)
 	if err != nil {
-		return err
-	}
-	// A form that was changed before it was sent again has the same ID and is another message.
-	if _, err = s.queue.Put(ctx, fmt.Sprintf("%x", sha256.Sum256(data)), m); err != nil {
 		slog.Error("message not stored", "error", err)
 	}
 	return err

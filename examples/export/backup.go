@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -28,10 +27,8 @@ CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL);
 
 // record is a line of tickets.jsonl.
 type record struct {
-	Ticket   *supportbee.Ticket    `json:"ticket"`
-	Replies  []*supportbee.Reply   `json:"replies"`
-	Comments []*supportbee.Comment `json:"comments"`
-	Deleted  bool                  `json:"deleted,omitzero"` // while it was read: something may be absent
+	*supportbee.Thread
+	Deleted bool `json:"deleted,omitzero"` // while it was read: something may be absent
 }
 
 // backup copies a help desk into a directory. The database has everything but the content of files,
@@ -161,33 +158,20 @@ func (b *backup) has(t *supportbee.Ticket) (has bool, err error) {
 
 // ticket fetches what belongs to a ticket, and stores it in place of its earlier state. What was not
 // there when the ticket was listed is activity that watch sees.
-func (b *backup) ticket(ctx context.Context, ticket *supportbee.Ticket) (err error) {
-	r := record{Ticket: ticket, Replies: []*supportbee.Reply{}, Comments: []*supportbee.Comment{}}
-	if ticket.RepliesCount > 0 {
-		r.Replies, err = b.client.Replies.List(ctx, ticket.ID)
-	}
-	if ticket.CommentsCount > 0 && err == nil {
-		r.Comments, err = b.client.Comments.List(ctx, ticket.ID)
-	}
-	insert := "INSERT OR REPLACE INTO tickets VALUES (?, ?)"
+func (b *backup) ticket(ctx context.Context, ticket *supportbee.Ticket) error {
+	thread, err := b.client.Tickets.Thread(ctx, ticket)
+	deleted, insert := false, "INSERT OR REPLACE INTO tickets VALUES (?, ?)"
 	if errors.Is(err, supportbee.ErrNotFound) {
-		r.Deleted, insert = true, "INSERT OR IGNORE INTO tickets VALUES (?, ?)" // an earlier state has more
+		deleted, insert = true, "INSERT OR IGNORE INTO tickets VALUES (?, ?)" // an earlier state has more
 	} else if err != nil {
 		return err
 	}
-	attachments := slices.Clone(ticket.Content.Attachments)
-	for _, reply := range r.Replies {
-		attachments = append(attachments, reply.Content.Attachments...)
-	}
-	for _, comment := range r.Comments {
-		attachments = append(attachments, comment.Content.Attachments...)
-	}
-	for _, attachment := range attachments {
+	for _, attachment := range thread.Attachments() {
 		if err := b.file(ctx, attachment); err != nil {
 			return err
 		}
 	}
-	line, err := json.Marshal(r)
+	line, err := json.Marshal(record{thread, deleted})
 	if err != nil {
 		return err
 	}
@@ -201,30 +185,15 @@ func (b *backup) file(ctx context.Context, attachment supportbee.Attachment) err
 	if err := b.db.QueryRow("SELECT EXISTS (SELECT 1 FROM files WHERE id = ?)", attachment.ID).Scan(&has); err != nil || has {
 		return err
 	}
-	path := filepath.Join(b.dir, "files", fmt.Sprint(attachment.ID))
-	err := b.client.Attachments.DownloadFile(ctx, attachment, path, &supportbee.DownloadOptions{MaxSize: 1 << 40})
+	path, sum := filepath.Join(b.dir, "files", fmt.Sprint(attachment.ID)), sha256.New()
+	err := b.client.Attachments.DownloadFile(ctx, attachment, path, &supportbee.DownloadOptions{MaxSize: 1 << 40, Hash: sum})
 	if errors.Is(err, supportbee.ErrNotFound) {
 		slog.Warn("the help desk does not have the file", "attachment", attachment.ID)
 		return nil
 	} else if err != nil {
 		return err
 	}
-	content, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = content.Close() }()
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dir.Close() }()
-	hash := sha256.New()
-	_, err = io.Copy(hash, content)
-	if err := errors.Join(err, dir.Sync()); err != nil { // the directory must have the file before the database does
-		return err
-	}
-	_, err = b.db.Exec("INSERT OR REPLACE INTO files VALUES (?, ?)", attachment.ID, fmt.Sprintf("%x", hash.Sum(nil)))
+	_, err = b.db.Exec("INSERT OR REPLACE INTO files VALUES (?, ?)", attachment.ID, fmt.Sprintf("%x", sum.Sum(nil)))
 	return err
 }
 

@@ -391,18 +391,6 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-func TestFirstResponse(t *testing.T) {
-	t.Parallel()
-	start := time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC)
-	reply := func(agent bool, after time.Duration) *supportbee.Reply {
-		return &supportbee.Reply{CreatedAt: start.Add(after), Replier: supportbee.Person{Agent: agent}}
-	}
-	ticket := &supportbee.Ticket{CreatedAt: start}
-	assert.Equal(t, never, firstResponse(ticket, nil))
-	assert.Equal(t, never, firstResponse(ticket, []*supportbee.Reply{reply(false, time.Hour), reply(true, -time.Hour)}))
-	assert.Equal(t, 2*time.Hour, firstResponse(ticket, []*supportbee.Reply{reply(true, 3*time.Hour), reply(false, time.Hour), reply(true, 2*time.Hour)}))
-}
-
 func TestFlags(t *testing.T) {
 	for _, name := range []string{"SUPPORTBEE_COMPANY", "SUPPORTBEE_TOKEN", "SUPPORTBEE_BASE_URL"} {
 		t.Setenv(name, "")

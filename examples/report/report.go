@@ -67,12 +67,11 @@ func (j job) collect(ctx context.Context) (*report, error) {
 		Progress: func(done, total int) {
 			sometimes.Do(func() { slog.Info("reading tickets", "done", done, "total", total) })
 		},
-		Prepare: func(ctx context.Context, ticket *supportbee.Ticket) (err error) {
-			var replies []*supportbee.Reply
-			if ticket.RepliesCount > 0 {
-				replies, err = j.client.Replies.List(ctx, ticket.ID)
+		Prepare: func(ctx context.Context, ticket *supportbee.Ticket) error {
+			thread, err := j.client.Tickets.Thread(ctx, ticket)
+			if first := thread.FirstResponse(); first != nil {
+				responses.Store(ticket.ID, first.CreatedAt.Sub(ticket.CreatedAt))
 			}
-			responses.Store(ticket.ID, firstResponse(ticket, replies))
 			if errors.Is(err, supportbee.ErrNotFound) { // it was deleted since it was listed
 				return nil
 			}
@@ -89,8 +88,10 @@ func (j job) collect(ctx context.Context) (*report, error) {
 	}
 	all, labels, teams := []time.Duration{}, map[string][]time.Duration{}, map[string][]time.Duration{}
 	for _, ticket := range tickets {
-		value, _ := responses.Load(ticket.ID)
-		response := value.(time.Duration)
+		response := never
+		if value, ok := responses.Load(ticket.ID); ok {
+			response = value.(time.Duration)
+		}
 		all = append(all, response)
 		if len(ticket.Labels) == 0 {
 			ticket.Labels = []supportbee.Label{{Name: "(none)"}}
@@ -124,18 +125,6 @@ func (r *report) read(what string, seq iter.Seq2[*supportbee.Ticket, error]) ([]
 		err = nil
 	}
 	return slices.DeleteFunc(tickets, func(t *supportbee.Ticket) bool { return t.Spam || t.Trash || t.Draft }), err
-}
-
-// firstResponse returns the time to the first reply of somebody who works in the help desk. A reply
-// that is older than the ticket was merged into it.
-func firstResponse(ticket *supportbee.Ticket, replies []*supportbee.Reply) time.Duration {
-	first := never
-	for _, reply := range replies {
-		if d := reply.CreatedAt.Sub(ticket.CreatedAt); reply.Replier.Agent && d >= 0 {
-			first = min(first, d)
-		}
-	}
-	return first
 }
 
 // by returns a table with a row for each name, the most frequent first. It gets the first responses to

@@ -22,7 +22,10 @@ func TestExampleConfig(t *testing.T) {
 	office := day(9, 17)
 	holidays := []string{"2026-12-24", "2026-12-25", "2026-12-31", "2027-01-01"}
 	want := &config{
-		TimeZone: "Europe/Berlin", Hours: cfg.Hours, Holidays: holidays,
+		TimeZone: "Europe/Berlin", Holidays: holidays,
+		Hours: map[string]string{
+			"monday": "09:00-17:00", "tuesday": "09:00-17:00", "wednesday": "09:00-17:00", "thursday": "09:00-17:00", "friday": "09:00-16:00",
+		},
 		Target: 8 * time.Hour, Targets: map[string]time.Duration{"urgent": time.Hour}, Label: "overdue", ArchiveAfterDays: 14,
 		open: supportbeeservice.BusinessHours{
 			Zone: cfg.open.Zone, Week: [7]supportbeeservice.Hours{{}, office, office, office, office, day(9, 16), {}}, Holidays: holidays,
@@ -37,14 +40,10 @@ func TestParseConfigRejects(t *testing.T) {
 	for _, test := range []struct{ name, old, changed, want string }{
 		{name: "an unknown key", old: "target: 8h", changed: "target: 8h\ntagret: 9h", want: "tagret"},
 		{name: "a repeated key", old: "target: 8h", changed: "target: 8h\ntarget: 9h", want: "already"},
-		{name: "an unknown zone", old: "Europe/Berlin", changed: "Europe/Bärlin", want: "time_zone"},
-		{name: "no zone", old: "time_zone: Europe/Berlin", changed: "", want: "time_zone"},
+		{name: "an unknown zone", old: "Europe/Berlin", changed: "Europe/Bärlin", want: "not a time zone"},
 		{name: "an unknown day", old: "monday:", changed: "mondag:", want: "mondag"},
-		{name: "a time that is not", old: "monday: 09:00", changed: "monday: 9:00", want: "hours: 9:00-17:00"},
-		{name: "a minute that is not", old: "monday: 09:00", changed: "monday: 08:60", want: "hours: 08:60-17:00"},
-		{name: "more than hours", old: "monday: 09:00-17:00", changed: "monday: 09:00-17:00h", want: "hours: 09:00-17:00h"},
-		{name: "hours after midnight", old: "monday: 09:00-17:00", changed: "monday: 09:00-24:30", want: "hours: 09:00-24:30"},
-		{name: "hours that end before they begin", old: "monday: 09:00", changed: "monday: 18:00", want: "hours: 18:00-17:00"},
+		{name: "a repeated day", old: "monday:", changed: "tuesday:", want: "already"},
+		{name: "a time that is not", old: "monday: 09:00", changed: "monday: 9:00", want: `hours: "9:00-17:00"`},
 		{name: "a date that is not", old: "2026-12-24", changed: "2026-02-30", want: "2026-02-30"},
 		{name: "a target without a unit", old: "target: 8h", changed: "target: 8", want: "time.Duration"},
 		{name: "a short target", old: "target: 8h", changed: "target: 8s", want: "1m"},
@@ -56,9 +55,8 @@ func TestParseConfigRejects(t *testing.T) {
 			t.Parallel()
 			text := strings.Replace(string(exampleConfig), test.old, test.changed, 1)
 			require.NotEqual(t, string(exampleConfig), text)
-			cfg, err := parseConfig([]byte(text))
+			_, err := parseConfig([]byte(text))
 			assert.ErrorContains(t, err, test.want)
-			assert.Nil(t, cfg)
 		})
 	}
 	_, err := parseConfig([]byte("time_zone: UTC\ntarget: 8h\nlabel: overdue\n"))

@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	service := supportbeeservice.New(ctx)
 	s := newSweeper(service.Instrument(client), cfg)
-	service.Register(s.overdue, s.succeeded)
+	service.Register(s.overdue)
 	s.max, s.settle, s.alertURL = *limit, *settle, *alertURL
 	if !*apply {
 		s.onlyPrint(out)

@@ -388,7 +388,6 @@ func TestAlertFails(t *testing.T) {
 		require.ErrorContains(t, err, test.want, test.name)
 		assert.NotContains(t, err.Error(), "secret")
 		l.desk.AssertLabels(t, id)
-		assert.Zero(t, testutil.ToFloat64(s.succeeded))
 	}
 	s := l.sweeper(t)
 	s.alertURL = "http://secret:a b/"
@@ -599,8 +598,8 @@ func TestProgram(t *testing.T) {
 	require.NoError(t, cmd.Run(), out)
 	l.desk.AssertNoWrites(t)
 	l.requireAlerts(t)
-	for _, line := range []string{fmt.Sprintf("POST /tickets/%d/labels/overdue", late), fmt.Sprintf("POST /tickets/%d/comments", idle), fmt.Sprintf("POST /tickets/%d/archive", idle)} {
-		assert.Contains(t, out.String(), "not sent without -apply: "+line+"\n")
+	for _, line := range []string{fmt.Sprintf("Labels.Add, POST /tickets/%d/labels/overdue", late), fmt.Sprintf("Comments.Create, POST /tickets/%d/comments", idle), fmt.Sprintf("Tickets.Archive, POST /tickets/%d/archive", idle)} {
+		assert.Contains(t, out.String(), "not sent: "+line+"\n")
 	}
 	assert.NotContains(t, out.String(), "label added")
 	assert.NotContains(t, out.String(), "archived")
@@ -633,7 +632,7 @@ func TestProgram(t *testing.T) {
 	require.Eventually(t, func() bool {
 		metrics, err := get("/metrics")
 		return err == nil && strings.Contains(metrics, "Tickets.Archive") &&
-			strings.Contains(metrics, "sla_overdue_tickets 1\n") && strings.Contains(metrics, "http_client_request_duration")
+			strings.Contains(metrics, "sla_overdue_tickets 1\n") && strings.Contains(metrics, "\nservice_last_success_timestamp_seconds ") && strings.Contains(metrics, "http_client_request_duration")
 	}, time.Minute, 50*time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait(), out)
@@ -651,7 +650,7 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	require.NoError(t, demo(t.Context(), &out))
-	assert.Equal(t, 1, strings.Count(out.String(), "not sent without -apply: POST"))
+	assert.Equal(t, 1, strings.Count(out.String(), "not sent: Labels.Add, POST"))
 	assert.Equal(t, 5, strings.Count(out.String(), "\nsent: "))
 	assert.Contains(t, out.String(), "/archive\n")
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,13 +19,13 @@ import (
 )
 
 type sweeper struct {
-	client             *supportbee.Client
-	cfg                *config
-	max                int           // tickets to change in a run
-	settle             time.Duration // see [supportbee.OnceOptions]
-	alertURL           string        // can hold a secret
-	dryRun             bool
-	overdue, succeeded prometheus.Gauge
+	client   *supportbee.Client
+	cfg      *config
+	max      int           // tickets to change in a run
+	settle   time.Duration // see [supportbee.OnceOptions]
+	alertURL string        // can hold a secret
+	dryRun   bool
+	overdue  prometheus.Gauge
 
 	// Of the current run.
 	now            time.Time // by the clock of the help desk
@@ -36,17 +35,14 @@ type sweeper struct {
 func newSweeper(client *supportbee.Client, cfg *config) *sweeper {
 	return &sweeper{
 		client: client, cfg: cfg, max: 50, settle: 30 * time.Second,
-		overdue:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "sla_overdue_tickets", Help: "Tickets whose response is late."}),
-		succeeded: prometheus.NewGauge(prometheus.GaugeOpts{Name: "sla_last_success_timestamp_seconds", Help: "When the last run without an error ended."}),
+		overdue: prometheus.NewGauge(prometheus.GaugeOpts{Name: "sla_overdue_tickets", Help: "Tickets whose response is late."}),
 	}
 }
 
 // onlyPrint makes s print what it would write, and neither write nor alert.
 func (s *sweeper) onlyPrint(out io.Writer) {
 	s.dryRun = true
-	s.client = s.client.With(supportbee.WithDryRun(func(_ context.Context, request supportbee.PlannedRequest) {
-		fmt.Fprintln(out, "not sent without -apply:", request.Method, request.Path)
-	}))
+	s.client = s.client.With(supportbee.WithDryRun(supportbee.PrintPlanned(out)))
 }
 
 // run handles one ticket after the other: a kill interrupts one alert at most.
@@ -59,8 +55,8 @@ func (s *sweeper) run(ctx context.Context) error {
 	if !slices.ContainsFunc(labels, func(l *supportbee.Label) bool { return l.Name == s.cfg.Label }) {
 		return fmt.Errorf("the help desk has no label %q", s.cfg.Label)
 	}
-	if s.now, err = http.ParseTime(response.Header.Get("Date")); err != nil {
-		return fmt.Errorf("the time of the help desk is not known: %w", err)
+	if s.now, err = response.Date(); err != nil {
+		return err
 	}
 	s.late, s.selected = 0, 0
 	open, err := supportbee.Collect(s.client.Tickets.All(ctx, nil))
@@ -79,11 +75,8 @@ func (s *sweeper) run(ctx context.Context) error {
 		}
 	}
 	s.overdue.Set(float64(s.late))
-	if err = errors.Join(err, ctx.Err()); err == nil {
-		s.succeeded.SetToCurrentTime()
-	}
 	slog.Info("run ended", "dry run", s.dryRun, "overdue", s.late, "selected", s.selected, "max", s.max)
-	return err
+	return errors.Join(err, ctx.Err())
 }
 
 // did logs what was done, unless it failed or was not sent.
@@ -99,10 +92,11 @@ func (s *sweeper) watch(ctx context.Context, t *supportbee.Ticket) error {
 	since := t.CreatedAt
 	late := t.Unanswered && !t.Archived && s.now.After(s.due(t, since))
 	if late { // unless it has been responded to
-		var err error
-		if since, err = s.waitingSince(ctx, t); err != nil {
+		thread, err := s.client.Tickets.Thread(ctx, t)
+		if err != nil {
 			return err
 		}
+		since = thread.WaitingSince()
 		late = s.now.After(s.due(t, since))
 	}
 	if late {
@@ -127,20 +121,6 @@ func (s *sweeper) due(t *supportbee.Ticket, since time.Time) time.Time {
 		}
 	}
 	return s.cfg.open.After(since, cmp.Or(shortest, s.cfg.Target))
-}
-
-// waitingSince returns when the customer first wrote after the last reply of an agent. If there is
-// no such message, as after a reply that left the ticket unanswered, it returns the time of that reply.
-func (s *sweeper) waitingSince(ctx context.Context, t *supportbee.Ticket) (time.Time, error) {
-	replies, err := s.client.Replies.List(ctx, t.ID)
-	slices.SortFunc(replies, func(a, b *supportbee.Reply) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	since, responded := t.CreatedAt, false
-	for _, reply := range replies {
-		if reply.Replier.Agent || responded {
-			since, responded = reply.CreatedAt, reply.Replier.Agent
-		}
-	}
-	return since, err
 }
 
 // breach alerts and then labels: if the program is killed between the two, the next run repeats the

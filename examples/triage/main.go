@@ -43,9 +43,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	var opts []supportbee.Option
 	if *dryRun {
-		opts = append(opts, supportbee.WithDryRun(func(_ context.Context, r supportbee.PlannedRequest) {
-			fmt.Fprintln(out, "would send", r.Op, r.Path)
-		}))
+		opts = append(opts, supportbee.WithDryRun(supportbee.PrintPlanned(out)))
 	}
 	client, err := supportbee.FromEnv(opts...)
 	if err != nil {

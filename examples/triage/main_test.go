@@ -274,7 +274,7 @@ func TestProgram(t *testing.T) {
 	line := make([]byte, 100)
 	n, err := printed.Read(line)
 	require.NoError(t, err)
-	assert.Equal(t, fmt.Sprintf("would send Labels.Add /tickets/%d/labels/refund\n", id), string(line[:n]))
+	assert.Equal(t, fmt.Sprintf("not sent: Labels.Add, POST /tickets/%d/labels/refund\n", id), string(line[:n]))
 	go func() { _, _ = io.Copy(io.Discard, printed) }()
 	for path, want := range map[string]string{"/healthz": "", "/metrics": "Labels.List"} {
 		response, err := http.Get("http://" + address + path)

@@ -14,10 +14,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"net/http"
-	"net/http/httptest"
-	"strconv"
 	"strings"
 
 	"github.com/supportbee-go/supportbee"
@@ -39,9 +35,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	checker := supportbeecheck.New(nil)
-	opts := append(checker.Options(), supportbee.WithUserAgent("wirecheck"), supportbee.WithAllowedRecipients(func(address string) bool {
-		return strings.EqualFold(address, *requester)
-	}), supportbee.WithObserver(supportbee.Observer{
+	isOwn := func(address string) bool { return strings.EqualFold(address, *requester) }
+	opts := append(checker.Options(), supportbee.WithUserAgent("wirecheck"), supportbee.WithAllowedRecipients(isOwn), supportbee.WithObserver(supportbee.Observer{
 		End: func(_ context.Context, _ supportbee.Operation, response supportbee.Response, err error) {
 			if err != nil && (response.StatusCode == 0 || errors.Is(err, supportbee.ErrRateLimited)) {
 				stop(err) // the next operations would fail, too
@@ -100,25 +95,21 @@ func embedded() (*supportbeetest.Desk, error) {
 	desk.AddTickets(120)
 	file := desk.AddFile("kettle.txt", "text/plain", []byte("A picture of a kettle."))
 	desk.AddTicket(supportbeetest.TicketSeed{Subject: "Kettle", Text: "See the file.", AttachmentIDs: []supportbee.AttachmentID{file}})
-	desk.Inject(supportbeetest.Match{Op: "Tickets.Get"}, replace(`"subject":`, `"priority":"high","subject":`))
-	desk.Inject(supportbeetest.Match{Op: "Comments.List"}, replace(`"commenter":`, `"author":`))
-	desk.Inject(supportbeetest.Match{Op: "Snippets.List"}, replace(`"tags":`, `"tags":7,"old_tags":`))
+	desk.Inject(supportbeetest.Match{Op: "Tickets.Get"}, each("ticket", func(t map[string]any) { t["priority"] = "high" }))
+	desk.Inject(supportbeetest.Match{Op: "Comments.List"}, each("comments", func(c map[string]any) { c["author"] = c["commenter"]; delete(c, "commenter") }))
+	desk.Inject(supportbeetest.Match{Op: "Snippets.List"}, each("snippets", func(s map[string]any) { s["tags"], s["old_tags"] = 7, s["tags"] }))
 	desk.Inject(supportbeetest.Match{Op: "Users.Members", Times: 1}, supportbeetest.RateLimited("1"))
 	return desk, nil
 }
 
-// replace is a fault that replaces a text in responses.
-func replace(old, by string) supportbeetest.Fault {
-	return supportbeetest.Fault{Name: "replace", Wrap: func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Header.Del("Accept-Encoding")
-			res := httptest.NewRecorder()
-			next.ServeHTTP(res, r)
-			body := bytes.ReplaceAll(res.Body.Bytes(), []byte(old), []byte(by))
-			maps.Copy(w.Header(), res.Header())
-			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-			w.WriteHeader(res.Code)
-			_, _ = w.Write(body)
-		})
-	}}
+// each is a fault that changes the resource or the resources below a key of responses.
+func each(key string, change func(resource map[string]any)) supportbeetest.Fault {
+	return supportbeetest.EditJSON(func(response map[string]any) {
+		resources, _ := response[key].([]any)
+		for _, r := range append(resources, response[key]) {
+			if resource, ok := r.(map[string]any); ok {
+				change(resource)
+			}
+		}
+	})
 }

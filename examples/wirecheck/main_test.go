@@ -85,35 +85,6 @@ func TestNothingDiffersOnTheDesk(t *testing.T) {
 	}
 }
 
-// edit is a fault that changes the JSON of responses.
-func edit(change func(map[string]any)) supportbeetest.Fault {
-	return supportbeetest.Fault{Name: "edit", Wrap: func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Header.Del("Accept-Encoding")
-			res := httptest.NewRecorder()
-			next.ServeHTTP(res, r)
-			var value map[string]any
-			decoder := json.NewDecoder(res.Body)
-			decoder.UseNumber()
-			if err := decoder.Decode(&value); err != nil {
-				panic(err)
-			}
-			change(value)
-			body, err := json.Marshal(value)
-			if err != nil {
-				panic(err)
-			}
-			for name, values := range res.Header() {
-				if name != "Content-Length" {
-					w.Header()[name] = values
-				}
-			}
-			w.WriteHeader(res.Code)
-			w.Write(body)
-		})
-	}}
-}
-
 func first(value map[string]any, list string) map[string]any {
 	return value[list].([]any)[0].(map[string]any)
 }
@@ -222,7 +193,7 @@ func TestQuestionsAreSettled(t *testing.T) {
 		{
 			name: "minutes",
 			plant: func(desk *supportbeetest.Desk) {
-				desk.Inject(supportbeetest.Match{Op: "Reports.AvgFirstResponseTime"}, edit(func(v map[string]any) {
+				desk.Inject(supportbeetest.Match{Op: "Reports.AvgFirstResponseTime"}, supportbeetest.EditJSON(func(v map[string]any) {
 					for _, point := range v["data_points"].([]any) {
 						point := point.(map[string]any)
 						value, err := json.Number(point["value"].(string)).Float64()
@@ -292,7 +263,7 @@ func TestTheReportHoldsNoPersonalData(t *testing.T) {
 				"Eve", "evans_score", "eve", "eve@example.com", "Priority of Ann", "acme", "abcdefghijklmnop", "id1234567",
 				"127.0.0.1", "heron", "Heron", "wirecheck-has-no-token", "Dismissed",
 			}
-			desk.Inject(supportbeetest.Match{Op: "Tickets.Audit"}, edit(func(v map[string]any) { first(v, "audit")["action"] = "Dismissed by Eve Evans" }))
+			desk.Inject(supportbeetest.Match{Op: "Tickets.Audit"}, supportbeetest.EditJSON(func(v map[string]any) { first(v, "audit")["action"] = "Dismissed by Eve Evans" }))
 			desk.Inject(supportbeetest.Match{Op: "Snippets.List"}, respond(500, "application/json", `{"error":"no such user eve@example.com","eve":"Eve"}`))
 			desk.Inject(supportbeetest.Match{Op: "Teams.List", Times: 1}, supportbeetest.Header("X-Acme-Agent", "Ada Adams"),
 				supportbeetest.Header("Retry-After", "for Eve Evans"), supportbeetest.Status(http.StatusServiceUnavailable))

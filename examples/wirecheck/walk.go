@@ -19,6 +19,8 @@ import (
 
 const unsettled = "not settled by this help desk"
 
+var yes = map[bool]string{true: "yes", false: "no"}
+
 // walk calls the operations. It ignores their errors: the checker counts those with a status, and the
 // walk ends at the others.
 type walk struct {
@@ -78,9 +80,8 @@ func (w *walk) lists(ctx context.Context) []*supportbee.Ticket {
 	w.answer(ctx, "what per_page=100 gives", "%s", text)
 
 	_, _ = w.Tickets.Count(ctx, nil)
-	for _, order := range []supportbee.TicketSort{supportbee.SortByLastActivity, supportbee.SortByCreationTime} {
-		w.bounds(ctx, order)
-	}
+	w.bounds(ctx, supportbee.SortByLastActivity, func(t *supportbee.Ticket) time.Time { return t.LastActivityAt })
+	w.bounds(ctx, supportbee.SortByCreationTime, func(t *supportbee.Ticket) time.Time { return t.CreatedAt })
 
 	one := w.list(ctx, supportbee.TicketListOptions{MaxReplies: new(1)}).Tickets
 	none := func(t *supportbee.Ticket) bool { return t.RepliesCount == 0 }
@@ -100,14 +101,9 @@ func (w *walk) lists(ctx context.Context) []*supportbee.Ticket {
 	return page.Tickets
 }
 
-// bounds settles whether since and until include their time.
-func (w *walk) bounds(ctx context.Context, order supportbee.TicketSort) {
-	at := func(t *supportbee.Ticket) time.Time {
-		if order == supportbee.SortByCreationTime {
-			return t.CreatedAt
-		}
-		return t.LastActivityAt
-	}
+// bounds settles whether since and until include their time, by an order of tickets and the time that
+// it goes by.
+func (w *walk) bounds(ctx context.Context, order supportbee.TicketSort, at func(*supportbee.Ticket) time.Time) {
 	for _, bound := range []string{"since", "until"} {
 		text := unsettled
 		if newest := w.list(ctx, supportbee.TicketListOptions{SortBy: order, PerPage: 1}).Tickets; len(newest) > 0 {
@@ -119,7 +115,7 @@ func (w *walk) bounds(ctx context.Context, order supportbee.TicketSort) {
 			found := w.list(ctx, opts)
 			again, err := w.Tickets.Get(ctx, newest[0].ID)
 			if err == nil && at(again).Equal(limit) { // else it has changed
-				text = yes(slices.ContainsFunc(found.Tickets, func(t *supportbee.Ticket) bool { return t.ID == again.ID }))
+				text = yes[slices.ContainsFunc(found.Tickets, func(t *supportbee.Ticket) bool { return t.ID == again.ID })]
 			}
 		}
 		w.answer(ctx, fmt.Sprintf("whether %s includes its time, by %s", bound, order), "%s", text)
@@ -128,14 +124,13 @@ func (w *walk) bounds(ctx context.Context, order supportbee.TicketSort) {
 
 // ticket reads all of a ticket.
 func (w *walk) ticket(ctx context.Context, id supportbee.TicketID) {
-	ticket, err := w.Tickets.Get(ctx, id)
+	ticket, _ := w.Tickets.Get(ctx, id)
 	replies, _ := w.Replies.List(ctx, id)
 	if len(replies) > 0 {
 		_, _ = w.Replies.Get(ctx, id, replies[0].ID)
 	}
-	first := slices.IndexFunc(replies, func(r *supportbee.Reply) bool { return r.Replier.Agent })
-	if err == nil && first >= 0 {
-		w.seconds += replies[first].CreatedAt.Sub(ticket.CreatedAt).Seconds()
+	if first := (&supportbee.Thread{Ticket: ticket, Replies: replies}).FirstResponse(); first != nil {
+		w.seconds += first.CreatedAt.Sub(ticket.CreatedAt).Seconds()
 		w.timed++
 	}
 	_, _ = w.Comments.List(ctx, id)
@@ -161,7 +156,7 @@ func (w *walk) people(ctx context.Context) {
 	filled, err2 := w.Teams.List(ctx, &supportbee.TeamListOptions{WithUsers: true})
 	if err == nil && err2 == nil {
 		users := slices.ContainsFunc(filled, func(t *supportbee.Team) bool { return len(t.Users) > 0 })
-		w.answer(ctx, "what with_users=true gives", "fewer teams: %s; users in the teams: %s", yes(len(filled) < len(teams)), yes(users))
+		w.answer(ctx, "what with_users=true gives", "fewer teams: %s; users in the teams: %s", yes[len(filled) < len(teams)], yes[users])
 	}
 }
 
@@ -235,7 +230,7 @@ func (w *walk) write(ctx context.Context, requester string) (err error) {
 	}
 	if fileErr == nil {
 		_, err := w.Comments.Create(ctx, id, supportbee.CommentParams{Content: supportbee.ContentParams{}.Attach(file.ID)})
-		w.answer(ctx, "whether attachments alone are a content", "%s, status %d", yes(err == nil), w.last.StatusCode)
+		w.answer(ctx, "whether attachments alone are a content", "%s, status %d", yes[err == nil], w.last.StatusCode)
 	}
 	w.labels(ctx, id)
 	_, _ = w.Drafts.Create(ctx, id, supportbee.DraftParams{Content: content})
@@ -262,15 +257,8 @@ func (w *walk) labels(ctx context.Context, id supportbee.TicketID) {
 		matches := regexp.MustCompile(kind.pattern).MatchString
 		if i := slices.IndexFunc(all, func(l *supportbee.Label) bool { return matches(l.Name) }); i >= 0 {
 			_, err := w.Labels.Add(ctx, id, all[i].Name)
-			w.answer(ctx, fmt.Sprintf("whether a label with %s can be added", kind.name), "%s, status %d", yes(err == nil), w.last.StatusCode)
+			w.answer(ctx, fmt.Sprintf("whether a label with %s can be added", kind.name), "%s, status %d", yes[err == nil], w.last.StatusCode)
 			_ = w.Labels.Remove(ctx, id, all[i].Name)
 		}
 	}
-}
-
-func yes(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }

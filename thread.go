@@ -1,0 +1,88 @@
+package supportbee
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Thread is a ticket with its messages. See [TicketsService.Thread].
+type Thread struct {
+	Ticket   *Ticket    `json:"ticket"`
+	Replies  []*Reply   `json:"replies"`  // oldest first
+	Comments []*Comment `json:"comments"` // oldest first
+}
+
+// Thread returns a ticket with its replies and comments. It fetches them with at most two requests:
+// there is none for what the ticket has none of, by RepliesCount and CommentsCount. The counts of a
+// ticket that came in a webhook are not relied on.
+//
+// If a request fails, the Thread has what was read before. If the error is [ErrNotFound], the ticket
+// was deleted.
+func (s *TicketsService) Thread(ctx context.Context, ticket *Ticket) (*Thread, error) {
+	t := &Thread{Ticket: ticket, Replies: []*Reply{}, Comments: []*Comment{}}
+	if ticket == nil {
+		return t, rejected("Tickets.Thread", invalid("ticket", "must not be nil"))
+	}
+	var replies []*Reply
+	var comments []*Comment
+	var err error
+	fromWebhook := ticket.URL != ""
+	if ticket.RepliesCount > 0 || fromWebhook {
+		replies, err = (&RepliesService{s.service}).List(ctx, ticket.ID)
+	}
+	if (ticket.CommentsCount > 0 || fromWebhook) && err == nil {
+		comments, err = (&CommentsService{s.service}).List(ctx, ticket.ID)
+	}
+	t.Replies, t.Comments = append(t.Replies, replies...), append(t.Comments, comments...)
+	slices.SortStableFunc(t.Replies, func(a, b *Reply) int { return a.CreatedAt.Compare(b.CreatedAt) }) // the order is not documented
+	slices.SortStableFunc(t.Comments, func(a, b *Comment) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return t, err
+}
+
+// Attachments returns the attachments of the ticket, its replies and its comments.
+func (t *Thread) Attachments() []Attachment {
+	var all []Attachment
+	if t != nil && t.Ticket != nil {
+		all = append(all, t.Ticket.Content.Attachments...)
+	}
+	if t != nil {
+		for _, reply := range t.Replies {
+			all = append(all, reply.Content.Attachments...)
+		}
+		for _, comment := range t.Comments {
+			all = append(all, comment.Content.Attachments...)
+		}
+	}
+	return all
+}
+
+// FirstResponse returns the first reply of an agent, or nil if there is none. A reply that is older
+// than the ticket does not count: it was merged into it.
+func (t *Thread) FirstResponse() *Reply {
+	if t == nil || t.Ticket == nil {
+		return nil
+	}
+	for _, reply := range t.Replies {
+		if reply.Replier.Agent && !reply.CreatedAt.Before(t.Ticket.CreatedAt) {
+			return reply
+		}
+	}
+	return nil
+}
+
+// WaitingSince returns when the customer wrote first after the last reply of an agent: the creation
+// time of the ticket if no agent has replied. If the last reply is an agent's, it is the time of that
+// reply.
+func (t *Thread) WaitingSince() time.Time {
+	if t == nil || t.Ticket == nil {
+		return time.Time{}
+	}
+	since, responded := t.Ticket.CreatedAt, false
+	for _, reply := range t.Replies {
+		if reply.Replier.Agent || responded {
+			since, responded = reply.CreatedAt, reply.Replier.Agent
+		}
+	}
+	return since
+}
