@@ -92,6 +92,7 @@ func (c *Client) run(ctx context.Context, rt *roundTrip, content requestContent)
 	if err != nil {
 		return err
 	}
+	growStack(false)
 	defer rt.report.Release()
 	switch {
 	case rt.body != nil:
@@ -105,6 +106,21 @@ func (c *Client) run(ctx context.Context, rt *roundTrip, content requestContent)
 	}
 	return c.end(ctx, rt, err)
 }
+
+// growStack makes the stack of a new goroutine as large as a request needs, some 6 KiB, in one step.
+// Otherwise it would be copied twice on the way, with more frames each time, which takes 2 % of a call
+// over loopback. The size of its frame is what counts: use is false, so that the frame is not cleared.
+//
+//go:noinline
+func growStack(use bool) {
+	if use {
+		var room [5 << 10]byte
+		touch(&room)
+	}
+}
+
+//go:noinline
+func touch(room *[5 << 10]byte) { room[0]++ }
 
 // requestContent is what a request has besides its method and its URL. Hooks of resty add it.
 type requestContent interface {

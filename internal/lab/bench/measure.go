@@ -21,11 +21,15 @@ type Work struct {
 	// that is.
 	Start func(s *Server, c Contestant) func(context.Context) error
 	Calls int
+
+	// Weight is how many times as long it is measured as others: its contestants are close to each
+	// other, or to a target. 0 is 1.
+	Weight int
 }
 
 // Works is everything that is measured in time.
 var Works = []Work{
-	{Name: "get", Title: "Get one ticket", Calls: 1, Start: plain(func(c Contestant) func(context.Context) error { return c.Get })},
+	{Name: "get", Title: "Get one ticket", Calls: 1, Weight: 8, Start: plain(func(c Contestant) func(context.Context) error { return c.Get })},
 	{Name: "list", Title: "List of 100 tickets", Calls: 1, Start: plain(listOnce)},
 	{Name: "list-gzip", Title: "List of 100 tickets, gzip", Calls: 1, Start: func(s *Server, c Contestant) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -34,8 +38,8 @@ var Works = []Work{
 			return listOnce(c)(ctx)
 		}
 	}},
-	{Name: "reply", Title: "Create a reply", Calls: 1, Start: plain(func(c Contestant) func(context.Context) error { return c.Reply })},
-	{Name: "goroutines", Title: "64 goroutines, one ticket each", Calls: 64, Start: plain(func(c Contestant) func(context.Context) error {
+	{Name: "reply", Title: "Create a reply", Calls: 1, Weight: 8, Start: plain(func(c Contestant) func(context.Context) error { return c.Reply })},
+	{Name: "goroutines", Title: "64 goroutines, one ticket each", Calls: 64, Weight: 8, Start: plain(func(c Contestant) func(context.Context) error {
 		return func(ctx context.Context) error { return Together(64, func() error { return c.Get(ctx) }) }
 	})},
 	{Name: "upload", Title: "Upload of 64 MiB", Calls: 1, Start: plain(func(c Contestant) func(context.Context) error {

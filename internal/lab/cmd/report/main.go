@@ -74,7 +74,9 @@ var targets = []target{
 	}, most: 10, unit: " points"},
 }
 
+// met reports whether a value, to the two places that the report shows, is what is aimed for.
 func (t target) met(v float64) bool {
+	v = math.Round(100*v) / 100
 	if t.least > 0 {
 		return v >= t.least
 	}
@@ -217,7 +219,7 @@ func measure(ctx context.Context, rounds int, each time.Duration) (*results, err
 	return r, nil
 }
 
-// takeTurns lets each contestant do a work for so long, in short turns: the machine's pace changes
+// takeTurns lets each contestant do a work for so long, times its weight, in short turns: the machine's pace changes
 // by the second, and is to be the same for all. The collector is left to run when it will, since
 // what it costs belongs to those who allocate. First says who begins.
 func takeTurns(ctx context.Context, server *bench.Server, work bench.Work, contestants []bench.Contestant, first int, each time.Duration) ([]bench.Sample, error) {
@@ -228,7 +230,7 @@ func takeTurns(ctx context.Context, server *bench.Server, work bench.Work, conte
 		busy = false
 		for i := range contestants {
 			at := (first + i) % len(contestants)
-			if samples[at].Took() >= each {
+			if samples[at].Took() >= each*time.Duration(max(work.Weight, 1)) {
 				continue
 			}
 			busy = true
