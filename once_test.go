@@ -733,7 +733,7 @@ func TestFindTickets(t *testing.T) {
 func TestCreateOnceUnderFaultsAndKills(t *testing.T) {
 	t.Parallel()
 	desks := 4
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		desks = 1
 	}
 	for seed := range desks {
