@@ -25,6 +25,9 @@ func BenchmarkDesk100000(b *testing.B) {
 	b.Run("report label", func(b *testing.B) { serve(b, desk, "/reports/tickets_count?label=bug") })
 	b.Run("list", func(b *testing.B) { serve(b, desk, "/tickets?per_page=100&page=500") })
 	b.Run("list selected", func(b *testing.B) { serve(b, desk, "/tickets?per_page=100&label=bug&assigned_user=any&replies=true") })
+	b.Run("list until", func(b *testing.B) {
+		serve(b, desk, "/tickets?per_page=100&sort_by=creation_time&archived=any&spam=true&trash=true&until=2026-03-10")
+	})
 	b.Run("Users", func(b *testing.B) {
 		for b.Loop() {
 			desk.Users()

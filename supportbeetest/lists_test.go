@@ -130,6 +130,12 @@ func TestPagesTellTheirTotals(t *testing.T) {
 	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets?per_page=2&page=2", nil, &raw))
 	delete(raw, "tickets")
 	assert.Equal(t, map[string]any{"total": 5.0, "current_page": 2.0, "per_page": 2.0, "total_pages": 3.0}, raw)
+	for page, subjects := range map[string]int{"1": 3, "2": 3, "3": 2, "4": 0} { // of all that there are, which are not looked at
+		raw = nil
+		require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets?per_page=3&archived=any&spam=true&trash=true&page="+page, nil, &raw))
+		assert.Len(t, raw["tickets"], subjects, page)
+		assert.Equal(t, []any{8.0, 3.0}, []any{raw["total"], raw["total_pages"]}, page)
+	}
 	raw = nil
 	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets?archived=any&total_only=true", nil, &raw))
 	assert.Equal(t, map[string]any{"total": 6.0}, raw)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -20,11 +21,11 @@ const (
 )
 
 func listTickets(s *Desk, c *call) response {
-	keep, order, bad := c.selection()
+	selected, bad := c.selection()
 	if bad.status != 0 {
 		return bad
 	}
-	return c.page(order, keep)
+	return c.page(selected)
 }
 
 func searchTickets(s *Desk, c *call) response {
@@ -51,29 +52,62 @@ func searchTickets(s *Desk, c *call) response {
 		}
 	}
 	withSpam, withTrash := c.flag("spam"), c.flag("trash")
-	return c.page(&c.desk.byActivity, func(t *ticket) bool {
+	selected := selection{index: c.desk.byActivity}
+	selected.test(func(t *ticket) bool {
 		if t.Spam && !withSpam || t.Trash && !withTrash {
 			return false
 		}
 		return find.in(t.Subject) || find.in(t.Content.Text) || len(requesters) > 0 && requesters[t.Requester] || len(replied) > 0 && replied[t]
 	})
+	return c.page(selected)
 }
 
-// selection reads the query of a list: a function that reports whether the list has a ticket, and
-// the order.
-func (c *call) selection() (func(*ticket) bool, *index, response) {
-	q := c.query
-	order := &c.desk.byActivity
-	if q.Get("sort_by") == "creation_time" {
-		order = &c.desk.byCreation
+// selection is what a list has: those tickets of an index that pass all tests.
+type selection struct {
+	index
+	tests []func(*ticket) bool
+}
+
+func (s *selection) test(f func(*ticket) bool) { s.tests = append(s.tests, f) }
+
+func (s *selection) has(t *ticket) bool {
+	for _, passes := range s.tests {
+		if !passes(t) {
+			return false
+		}
 	}
-	key := order.key
+	return true
+}
+
+// within leaves out the tickets before the time of since, or after that of until. To look for the first
+// of them is faster than to test all.
+func (c *call) within(s *selection, bound string, limit time.Time) {
+	key, since := s.key, bound == "since"
 	if c.quirks.UntilByActivity {
 		key = c.desk.byActivity.key
 	}
-	at := func(t *ticket) time.Time { return key(t).time() }
-	var tests []func(*ticket) bool
-	test := func(f func(*ticket) bool) { tests = append(tests, f) }
+	beyond := func(t *ticket) bool {
+		at := key(t).time()
+		return at.After(limit) || at.Equal(limit) && since != c.quirks.ExclusiveEnds
+	}
+	switch first := sort.Search(len(s.tickets), func(i int) bool { return beyond(s.tickets[i]) }); {
+	case c.quirks.UntilByActivity: // which the order may not be
+		s.test(func(t *ticket) bool { return beyond(t) == since })
+	case since:
+		s.tickets = s.tickets[first:]
+	default:
+		s.tickets = s.tickets[:first]
+	}
+}
+
+// selection reads the query of a list.
+func (c *call) selection() (selection, response) {
+	q := c.query
+	selected := selection{index: c.desk.byActivity}
+	if q.Get("sort_by") == "creation_time" {
+		selected.index = c.desk.byCreation
+	}
+	test := selected.test
 
 	switch q.Get("archived") {
 	case "any":
@@ -136,13 +170,10 @@ func (c *call) selection() (func(*ticket) bool, *index, response) {
 		}
 		limit, err := parseDate(text)
 		if err != nil {
-			return nil, nil, fail(http.StatusInternalServerError, "Sorry. Something seems to have gone wrong. argument out of range")
+			return selection{}, fail(http.StatusInternalServerError, "Sorry. Something seems to have gone wrong. argument out of range")
 		}
-		switch bound, exclusive := bound, c.quirks.ExclusiveEnds; {
-		case bound == "since":
-			test(func(t *ticket) bool { return at(t).After(limit) || !exclusive && at(t).Equal(limit) })
-		case !c.quirks.IgnoreUntil:
-			test(func(t *ticket) bool { return at(t).Before(limit) || !exclusive && at(t).Equal(limit) })
+		if bound == "since" || !c.quirks.IgnoreUntil {
+			c.within(&selected, bound, limit)
 		}
 	}
 	if list := q.Get("requester_emails"); list != "" {
@@ -154,14 +185,7 @@ func (c *call) selection() (func(*ticket) bool, *index, response) {
 		}
 		test(func(t *ticket) bool { return wanted[t.Requester] })
 	}
-	return func(t *ticket) bool {
-		for _, keep := range tests {
-			if !keep(t) {
-				return false
-			}
-		}
-		return true
-	}, order, response{}
+	return selected, response{}
 }
 
 // listJSON is a page of a list.
@@ -173,8 +197,8 @@ type listJSON struct {
 	Tickets     []ticketJSON `json:"tickets"`
 }
 
-// page returns a page of the tickets for which keep returns true, newest first.
-func (c *call) page(order *index, keep func(*ticket) bool) response {
+// page returns a page of the selected tickets, newest first.
+func (c *call) page(s selection) response {
 	number, _ := strconv.Atoi(c.query.Get("page"))
 	number = max(number, 1)
 	perPage, _ := strconv.Atoi(c.query.Get("per_page"))
@@ -185,13 +209,19 @@ func (c *call) page(order *index, keep func(*ticket) bool) response {
 	number = min(number, math.MaxInt/maxPerPage)
 	first := (number - 1) * perPage
 	total, list, totalOnly := 0, []ticketJSON{}, c.flag("total_only")
-	tickets := order.tickets
-	if c.quirks.UnstableOrder {
-		tickets = slices.Clone(tickets)
-		c.quirks.shuffle(tickets, order.key)
+	if c.user != nil && !c.user.agent() {
+		s.test(c.visible)
 	}
-	for _, t := range slices.Backward(tickets) {
-		if !keep(t) || !c.visible(t) {
+	if c.quirks.UnstableOrder {
+		s.tickets = slices.Clone(s.tickets)
+		c.quirks.shuffle(s.tickets, s.key)
+	}
+	for _, t := range slices.Backward(s.tickets) {
+		if len(s.tests) == 0 && (totalOnly || len(list) == perPage) {
+			total = len(s.tickets)
+			break
+		}
+		if !s.has(t) {
 			continue
 		}
 		if total >= first && len(list) < perPage && !totalOnly {
