@@ -38,7 +38,7 @@ var parts = []part{
 		"runtime.schedule", "runtime.findRunnable", "runtime.mcall", "runtime.mstart", "runtime.ready", "runtime.wakep", "runtime.sysmon", "runtime.goexit0",
 	)},
 	{"the server", false, holds("net/http.(*conn).serve", "net/http.(*connReader).backgroundRead")},
-	{"the SDK's JSON", true, holds("github.com/supportbee-go/supportbee.decode", "github.com/supportbee-go/supportbee.encodeBody")},
+	{"the SDK's JSON", true, holds("github.com/supportbee-go/supportbee.(*roundTrip).Read", "github.com/supportbee-go/supportbee.encodeBody")},
 	{"the rest of the SDK, and resty", true, func(frames []string) bool {
 		owner := slices.IndexFunc(frames, func(f string) bool {
 			return strings.HasPrefix(f, "net/http.") || strings.HasPrefix(f, "github.com/supportbee-go/supportbee") || strings.HasPrefix(f, "github.com/go-resty/")
