@@ -40,19 +40,37 @@ func (s *TicketsService) Thread(ctx context.Context, ticket *Ticket) (*Thread, e
 	return t, err
 }
 
-// Attachments returns the attachments of the ticket, its replies and its comments.
+// Message is a message of a [Thread].
+type Message struct {
+	From      Person // the requester, the replier or the commenter
+	CreatedAt time.Time
+	Content   Content
+	Reply     *Reply   // nil if it is not a reply
+	Comment   *Comment // nil if it is not a comment
+}
+
+// Messages returns the message that opened the ticket, which is neither a reply nor a comment, and then
+// the replies and comments, oldest first.
+func (t *Thread) Messages() []Message {
+	if t == nil || t.Ticket == nil {
+		return nil
+	}
+	messages := []Message{{From: t.Ticket.Requester, CreatedAt: t.Ticket.CreatedAt, Content: t.Ticket.Content}}
+	for _, r := range t.Replies {
+		messages = append(messages, Message{From: r.Replier, CreatedAt: r.CreatedAt, Content: r.Content, Reply: r})
+	}
+	for _, c := range t.Comments {
+		messages = append(messages, Message{From: c.Commenter, CreatedAt: c.CreatedAt, Content: c.Content, Comment: c})
+	}
+	slices.SortStableFunc(messages[1:], func(a, b Message) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return messages
+}
+
+// Attachments returns the attachments of all messages.
 func (t *Thread) Attachments() []Attachment {
 	var all []Attachment
-	if t != nil && t.Ticket != nil {
-		all = append(all, t.Ticket.Content.Attachments...)
-	}
-	if t != nil {
-		for _, reply := range t.Replies {
-			all = append(all, reply.Content.Attachments...)
-		}
-		for _, comment := range t.Comments {
-			all = append(all, comment.Content.Attachments...)
-		}
+	for _, message := range t.Messages() {
+		all = append(all, message.Content.Attachments...)
 	}
 	return all
 }

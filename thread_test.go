@@ -126,7 +126,18 @@ func TestThreadResponses(t *testing.T) {
 			assert.Equal(t, at(tt.waiting), thread.WaitingSince())
 		})
 	}
+	between := &supportbee.Comment{ID: 5, CreatedAt: at(11)}
+	first, second := reply(10, true), reply(12, false)
+	ticket := &supportbee.Ticket{CreatedAt: at(13), Content: supportbee.Content{Text: "Hello"}, Requester: supportbee.Person{Name: "Ann"}}
+	thread := &supportbee.Thread{Ticket: ticket, Replies: []*supportbee.Reply{first, second}, Comments: []*supportbee.Comment{between}}
+	assert.Equal(t, []supportbee.Message{
+		{From: ticket.Requester, CreatedAt: at(13), Content: ticket.Content},
+		{From: first.Replier, CreatedAt: at(10), Reply: first},
+		{CreatedAt: at(11), Comment: between},
+		{From: second.Replier, CreatedAt: at(12), Reply: second},
+	}, thread.Messages(), "what opened the ticket is the first, also of a ticket that replies were merged into")
 	for _, empty := range []*supportbee.Thread{nil, {}} {
+		assert.Empty(t, empty.Messages())
 		assert.Nil(t, empty.FirstResponse())
 		assert.Zero(t, empty.WaitingSince())
 		assert.Empty(t, empty.Attachments())

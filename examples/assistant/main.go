@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("assistant", flag.ContinueOnError) // writes to standard error: standard output carries the protocol
 	httpAddr := flags.String("http", "", "serve streamable HTTP at http://`ADDR`/mcp, to clients that have ASSISTANT_TOKEN; default standard I/O")
 	flags.StringVar(&a.recipients, "allow-replies", "", "offer send_reply, which mails these `recipients`: addresses and domains with commas")
-	dryRun := flags.Bool("dry-run", false, "log writes instead of sending them")
+	dryRun := flags.Bool("dry-run", false, "print writes instead of sending them")
 	flags.DurationVar(&a.settle, "settle", 20*time.Second, "how long a request without a response may still take effect")
 	metrics := flags.String("metrics", "", "serve /metrics and /healthz at `ADDR`")
 	if err := flags.Parse(args); err != nil {

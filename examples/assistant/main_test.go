@@ -303,6 +303,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			t.Parallel()
 			desk := supportbeetest.New(t)
 			id := desk.AddTicket(supportbeetest.TicketSeed{Subject: "S", Text: "T"})
+			desk.AddCustomerReply(id, "R")
 			desk.Inject(supportbeetest.Match{Op: c.op}, c.fault)
 			a := args{"TicketID": id}
 			if c.tool != "get_ticket" {

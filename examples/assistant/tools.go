@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -79,44 +78,43 @@ func (a *assistant) get(ctx context.Context, in arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	replies, repliesErr := a.client.Replies.List(ctx, in.TicketID)
-	comments, commentsErr := a.client.Comments.List(ctx, in.TicketID)
+	thread, threadErr := a.client.Tickets.Thread(ctx, ticket)
 	draft, draftErr := a.client.Drafts.Get(ctx, in.TicketID, &supportbee.DraftGetOptions{OmitQuote: true})
-	if err := errors.Join(repliesErr, commentsErr, draftErr); err != nil {
+	if err := errors.Join(threadErr, draftErr); err != nil {
 		return nil, err
 	}
-	var messages []message
-	add := func(kind string, from supportbee.Person, at time.Time, content supportbee.Content) {
-		m := message{Kind: kind, From: fmt.Sprintf("%s <%s>", from.Name, from.Email), At: at, Text: textOf(content)}
-		if runes := []rune(m.Text); len(runes) > maxChars {
-			m.Text = fmt.Sprintf("%s… [cut after %d of %d characters]", string(runes[:maxChars]), maxChars, len(runes))
-		}
-		for _, file := range content.Attachments {
-			m.Files = append(m.Files, file.Filename)
-		}
-		messages = append(messages, m)
-	}
-	add("request", ticket.Requester, ticket.CreatedAt, ticket.Content)
-	for _, r := range replies {
-		add(map[bool]string{true: "reply of an agent", false: "reply of a customer"}[r.Replier.Agent], r.Replier, r.CreatedAt, r.Content)
-	}
-	for _, c := range comments {
-		add("internal comment", c.Commenter, c.CreatedAt, c.Content)
-	}
-	slices.SortStableFunc(messages[1:], func(a, b message) int { return a.At.Compare(b.At) })
+	messages := thread.Messages()
 	outline(ticket)
 	result := conversation{Ticket: ticket, Draft: textOf(draft.Content), Messages: []message{}}
 	chars := 0
 	for i := max(in.From, 1) - 1; i < len(messages); i++ {
-		chars += len([]rune(messages[i].Text))
-		if chars > maxChars && len(result.Messages) > 0 {
-			result.NextFrom = i + 1
+		m := newMessage(i+1, messages[i])
+		if chars += len([]rune(m.Text)); chars > maxChars && len(result.Messages) > 0 {
+			result.NextFrom = m.Number
 			break
 		}
-		messages[i].Number = i + 1
-		result.Messages = append(result.Messages, messages[i])
+		result.Messages = append(result.Messages, m)
 	}
 	return result, nil
+}
+
+func newMessage(number int, of supportbee.Message) message {
+	m := message{Number: number, Kind: "request", From: fmt.Sprintf("%s <%s>", of.From.Name, of.From.Email), At: of.CreatedAt, Text: textOf(of.Content)}
+	switch {
+	case of.Comment != nil:
+		m.Kind = "internal comment"
+	case of.Reply != nil && of.From.Agent:
+		m.Kind = "reply of an agent"
+	case of.Reply != nil:
+		m.Kind = "reply of a customer"
+	}
+	if runes := []rune(m.Text); len(runes) > maxChars {
+		m.Text = fmt.Sprintf("%s… [cut after %d of %d characters]", string(runes[:maxChars]), maxChars, len(runes))
+	}
+	for _, file := range of.Content.Attachments {
+		m.Files = append(m.Files, file.Filename)
+	}
+	return m
 }
 
 var errOtherDraft = errors.New("other draft")

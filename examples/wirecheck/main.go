@@ -77,7 +77,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		mode += ", incomplete"
 	}
-	w.settle(checker.Responses())
 	var report bytes.Buffer
 	fmt.Fprintf(&report, "# Report of wirecheck\n\n- Walk: %s\n", mode)
 	reportErr := checker.Report(&report)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/supportbee-go/supportbee"
-	"github.com/supportbee-go/supportbee/supportbeecheck"
 )
 
 const unsettled = "not settled by this help desk"
@@ -173,28 +172,6 @@ func (w *walk) reports(ctx context.Context) {
 	w.answer(ctx, "the unit of avg_first_response_time", "%s", text)
 	_, _ = w.Reports.TicketsCount(ctx, nil)
 	_, _ = w.Reports.RepliesCount(ctx, nil)
-}
-
-// settle adds the rows that show the bodies of responses. It is called last, when all that must be hidden is
-// known.
-func (w *walk) settle(responses []supportbeecheck.Responses) {
-	for _, q := range []struct {
-		question, op string
-		failed       bool
-	}{
-		{"the response to a download", "Attachments.Download", false},
-		{"the key of GET /emails", "ForwardingAddresses.List", false},
-		{"members with total_only=true", "Tickets.Count", false},
-		{"the response to an unknown ticket", "Tickets.Get", true},
-		{"the response to a malformed since", "Do", true},
-		{"the response to a bad token", "Labels.List", true},
-	} {
-		for _, r := range responses {
-			if r.Op == q.op && (r.Status >= 400) == q.failed {
-				w.answer(context.Background(), q.question, "status %d, %s", r.Status, r.Body)
-			}
-		}
-	}
 }
 
 // write makes a ticket of its own, does to it what can be undone, and deletes it, also if ctx ends
