@@ -69,10 +69,11 @@ func commitFile(file *os.File, path, target string) error {
 		return nil //nolint:nilerr // a directory that can be written to but not read
 	}
 	defer dir.Close()
-	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // of a file system that cannot do that
-		return err
+	err = dir.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) { // of a file system that cannot do that
+		return nil
 	}
-	return nil
+	return err
 }
 
 // discardFile deletes the file before it is closed, which ends the lock.

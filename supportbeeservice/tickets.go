@@ -168,7 +168,7 @@ func loadPosition(ctx context.Context, client *supportbee.Client, opts TicketOpt
 			return p, err
 		}
 		if p.Since, err = response.Date(); err != nil {
-			return p, err
+			return p, fmt.Errorf("the time of the help desk is not known: %w", err)
 		}
 	}
 	return p, nil

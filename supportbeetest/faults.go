@@ -422,9 +422,9 @@ func Corrupt() Fault {
 	})
 }
 
-// EditJSON changes the JSON objects of responses, also those of errors, such as to see what a client does with what a server
-// may send in a later version. Change gets an object as [encoding/json] decodes it, with numbers as
-// [json.Number]. It may be called concurrently. Other responses stay as they are.
+// EditJSON changes the JSON objects of responses, those of errors too, such as to see what a client does
+// with what a server may send in a later version. Change gets an object as [encoding/json] decodes it,
+// with numbers as [json.Number]. It may be called concurrently. Other responses stay as they are.
 func EditJSON(change func(object map[string]any)) Fault {
 	return bodyFault("edit JSON", func(w http.ResponseWriter, r *http.Request, res *recording) {
 		var object map[string]any
