@@ -35,8 +35,8 @@ func (s *TicketsService) Thread(ctx context.Context, ticket *Ticket) (*Thread, e
 		comments, err = (&CommentsService{s.service}).List(ctx, ticket.ID)
 	}
 	t.Replies, t.Comments = append(t.Replies, replies...), append(t.Comments, comments...)
-	slices.SortStableFunc(t.Replies, func(a, b *Reply) int { return a.CreatedAt.Compare(b.CreatedAt) }) // the order is not documented
-	slices.SortStableFunc(t.Comments, func(a, b *Comment) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	// The order of replies is not documented; that of comments is.
+	slices.SortStableFunc(t.Replies, func(a, b *Reply) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return t, err
 }
 

@@ -333,6 +333,11 @@ func TestEditJSON(t *testing.T) {
 			require.NoError(t, client.Tickets.Archive(t.Context(), id))
 			assert.Equal(t, "[1]", content.String())
 			assert.Equal(t, 1, edit.Hits(), "these responses are no objects")
+
+			edit.Remove()
+			desk.Inject(supportbeetest.Match{}, supportbeetest.EditJSON(func(map[string]any) {}), supportbeetest.Pad(10_000))
+			_, err = client.Tickets.Get(t.Context(), id)
+			require.NoError(t, err, "the Content-Length of another fault is replaced")
 		})
 	}
 }
