@@ -1,7 +1,9 @@
 package bench_test
 
 import (
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -14,9 +16,8 @@ func TestContestantsDoTheSameWork(t *testing.T) {
 	t.Parallel()
 	server := bench.NewServer()
 	defer server.Close()
-	for _, zipped := range []bool{false, true} {
-		server.Gzip.Store(zipped)
-		for _, c := range bench.Contestants(server.URL, nil) {
+	for _, path := range []string{"", bench.Slow, bench.Zipped} {
+		for _, c := range bench.Contestants(server.URL+path, nil) {
 			require.NoError(t, c.Get(t.Context()), c.Name)
 			tickets, pages, err := c.List(t.Context(), 3)
 			require.NoError(t, err, c.Name)
@@ -38,21 +39,38 @@ func TestContestantsDoTheSameWork(t *testing.T) {
 	}
 }
 
+func TestTheServerIsSlowAndCompressesWhereAsked(t *testing.T) {
+	t.Parallel()
+	server := bench.NewServer()
+	defer server.Close()
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	for _, tt := range []struct {
+		path, encoding string
+		atLeast        time.Duration
+	}{
+		{path: "/tickets"},
+		{path: bench.Slow + "/tickets", atLeast: 5 * time.Millisecond},
+		{path: bench.Zipped + "/tickets", encoding: "gzip"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+tt.path, nil)
+		require.NoError(t, err)
+		req.Header.Set("Accept-Encoding", "gzip")
+		start := time.Now()
+		res, err := client.Do(req)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, time.Since(start), tt.atLeast, tt.path)
+		assert.Equal(t, tt.encoding, res.Header.Get("Content-Encoding"), tt.path)
+		require.NoError(t, res.Body.Close())
+	}
+}
+
 func Benchmark(b *testing.B) {
 	server := bench.NewServer()
 	defer server.Close()
 	for _, work := range bench.Works {
-		for _, c := range bench.Contestants(server.URL, nil) {
+		for _, c := range work.Contestants(server.URL) {
 			b.Run(work.Name+"/"+c.Name, func(b *testing.B) {
-				canned := c
-				if work.Canned {
-					for _, other := range bench.Contestants(server.URL, bench.Canned{}) {
-						if other.Name == c.Name {
-							canned = other
-						}
-					}
-				}
-				once := work.Start(server, canned)
+				once := work.Of(c)
 				b.ReportAllocs()
 				for b.Loop() {
 					if err := once(b.Context()); err != nil {

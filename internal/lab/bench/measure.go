@@ -15,11 +15,11 @@ import (
 type Work struct {
 	Name   string
 	Title  string
-	Canned bool // without a network
+	Canned bool   // without a network
+	Path   string // Slow or Zipped
 
-	// Start prepares the server and returns what does the work once. Calls is how many API calls
-	// that is.
-	Start func(s *Server, c Contestant) func(context.Context) error
+	// Of returns what does the work once. Calls is how many API calls that is.
+	Of    func(c Contestant) func(context.Context) error
 	Calls int
 
 	// Weight is how many times as long it is measured as others: its contestants are close to each
@@ -27,35 +27,36 @@ type Work struct {
 	Weight int
 }
 
+// Contestants are all clients, for this work alone.
+func (w Work) Contestants(url string) []Contestant {
+	if w.Canned {
+		return Contestants(url, Canned{})
+	}
+	return Contestants(url+w.Path, nil)
+}
+
 // Works is everything that is measured in time.
 var Works = []Work{
-	{Name: "get", Title: "Get one ticket", Calls: 1, Weight: 8, Start: plain(func(c Contestant) func(context.Context) error { return c.Get })},
-	{Name: "list", Title: "List of 100 tickets", Calls: 1, Start: plain(listOnce)},
-	{Name: "list-gzip", Title: "List of 100 tickets, gzip", Calls: 1, Start: func(s *Server, c Contestant) func(context.Context) error {
-		return func(ctx context.Context) error {
-			s.Gzip.Store(true)
-			defer s.Gzip.Store(false)
-			return listOnce(c)(ctx)
-		}
-	}},
-	{Name: "reply", Title: "Create a reply", Calls: 1, Weight: 8, Start: plain(func(c Contestant) func(context.Context) error { return c.Reply })},
-	{Name: "goroutines", Title: "64 goroutines, one ticket each", Calls: 64, Weight: 8, Start: plain(func(c Contestant) func(context.Context) error {
+	{Name: "get", Title: "Get one ticket", Calls: 1, Weight: 8, Of: get},
+	{Name: "list", Title: "List of 100 tickets", Calls: 1, Of: list},
+	{Name: "list-gzip", Title: "List of 100 tickets, gzip", Path: Zipped, Calls: 1, Of: list},
+	{Name: "reply", Title: "Create a reply", Calls: 1, Weight: 8, Of: reply},
+	{Name: "goroutines", Title: "64 goroutines, one ticket each", Calls: 64, Weight: 8, Of: func(c Contestant) func(context.Context) error {
 		return func(ctx context.Context) error { return Together(64, func() error { return c.Get(ctx) }) }
-	})},
-	{Name: "upload", Title: "Upload of 64 MiB", Calls: 1, Start: plain(func(c Contestant) func(context.Context) error {
+	}},
+	{Name: "upload", Title: "Upload of 64 MiB", Calls: 1, Of: func(c Contestant) func(context.Context) error {
 		return func(ctx context.Context) error { return c.Upload(ctx, File(FileSize)) }
-	})},
-	walkWork(0), walkWork(20 * time.Microsecond), walkWork(50 * time.Microsecond),
-	{Name: "canned-get", Title: "Get one ticket, no network", Canned: true, Calls: 1, Start: plain(func(c Contestant) func(context.Context) error { return c.Get })},
-	{Name: "canned-list", Title: "List of 100 tickets, no network", Canned: true, Calls: 1, Start: plain(listOnce)},
-	{Name: "canned-reply", Title: "Create a reply, no network", Canned: true, Calls: 1, Start: plain(func(c Contestant) func(context.Context) error { return c.Reply })},
+	}},
+	walk(0), walk(20 * time.Microsecond), walk(50 * time.Microsecond),
+	{Name: "canned-get", Title: "Get one ticket, no network", Canned: true, Calls: 1, Of: get},
+	{Name: "canned-list", Title: "List of 100 tickets, no network", Canned: true, Calls: 1, Of: list},
+	{Name: "canned-reply", Title: "Create a reply, no network", Canned: true, Calls: 1, Of: reply},
 }
 
-func plain(what func(Contestant) func(context.Context) error) func(*Server, Contestant) func(context.Context) error {
-	return func(_ *Server, c Contestant) func(context.Context) error { return what(c) }
-}
+func get(c Contestant) func(context.Context) error   { return c.Get }
+func reply(c Contestant) func(context.Context) error { return c.Reply }
 
-func listOnce(c Contestant) func(context.Context) error {
+func list(c Contestant) func(context.Context) error {
 	return func(ctx context.Context) error {
 		tickets, _, err := c.List(ctx, 1)
 		if err == nil && tickets != 100 {
@@ -65,17 +66,13 @@ func listOnce(c Contestant) func(context.Context) error {
 	}
 }
 
-// walkWork is a walk over all pages at 5 ms of latency each, with the caller working on each
-// ticket for so long.
-func walkWork(each time.Duration) Work {
+// walk is a walk over all pages at 5 ms of latency each, with the caller working on each ticket for
+// so long.
+func walk(each time.Duration) Work {
 	return Work{
-		Name: fmt.Sprintf("walk-%dus", each.Microseconds()), Title: fmt.Sprintf("Walk 100 pages at 5 ms, %v of work a ticket", each), Calls: Pages,
-		Start: func(s *Server, c Contestant) func(context.Context) error {
-			return func(ctx context.Context) error {
-				s.Latency.Store(int64(5 * time.Millisecond))
-				defer s.Latency.Store(0)
-				return c.Walk(ctx, func() { spin(each) })
-			}
+		Name: fmt.Sprintf("walk-%dus", each.Microseconds()), Title: fmt.Sprintf("Walk 100 pages at 5 ms, %v of work a ticket", each), Path: Slow, Calls: Pages,
+		Of: func(c Contestant) func(context.Context) error {
+			return func(ctx context.Context) error { return c.Walk(ctx, func() { spin(each) }) }
 		},
 	}
 }
@@ -111,7 +108,7 @@ func Together(n int, do func() error) error {
 type Sample struct {
 	Runs        int
 	Nanoseconds float64
-	Bytes       float64 // allocated, by the client and the server
+	Bytes       float64 // allocated, by the server too if it is in the same process
 	Allocs      float64
 }
 

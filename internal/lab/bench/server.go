@@ -54,11 +54,15 @@ var oneReply = []byte(`{"reply":{"id":41,"created_at":"2026-03-01T10:30:00Z","su
 
 var oneAttachment = []byte(`{"id":31,"created_at":"2026-03-01T10:00:01Z","filename":"a.bin","content_type":"application/octet-stream","url":{"original":"https://acme.supportbee.com/attachments/31"}}`)
 
+// What the path of a client's base URL begins with, where the server is to respond differently.
+const (
+	Slow   = "/slow" // lists take 5 ms
+	Zipped = "/gzip" // lists are compressed for clients that ask for it
+)
+
 // Server is the loopback server that all contestants talk to.
 type Server struct {
 	*httptest.Server
-	Latency     atomic.Int64 // of lists, in nanoseconds
-	Gzip        atomic.Bool  // for clients that ask for it
 	Connections atomic.Int64 // opened so far
 	Uploaded    atomic.Int64 // bytes of the last upload's body
 	Length      atomic.Int64 // its Content-Length
@@ -92,8 +96,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "application/json; charset=utf-8")
 	header.Set("X-Request-Id", "the-request")
+	path, slow := strings.CutPrefix(r.URL.Path, Slow)
+	path, zipped := strings.CutPrefix(path, Zipped)
 	switch {
-	case r.Method == http.MethodPost && r.URL.Path == "/attachments":
+	case r.Method == http.MethodPost && path == "/attachments":
 		n, _ := io.Copy(io.Discard, r.Body)
 		s.Uploaded.Store(n)
 		s.Length.Store(r.ContentLength)
@@ -103,16 +109,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write(oneReply)
-	case r.URL.Path == "/tickets":
+	case path == "/tickets":
 		number, _ := strconv.Atoi(r.URL.Query().Get("page"))
 		number = min(max(number, 1), Pages+1) - 1
 		page := s.pages[number]
-		if s.Gzip.Load() && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if zipped && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 			header.Set("Content-Encoding", "gzip")
 			page = s.zipped[number]
 		}
-		if latency := s.Latency.Load(); latency > 0 {
-			if err := sleep(time.Duration(latency)); err != nil {
+		if slow {
+			if err := sleep(5 * time.Millisecond); err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}

@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -27,7 +28,15 @@ func main() {
 	rounds := flag.Int("rounds", 8, "interleaved rounds, at least 8")
 	each := flag.Duration("each", 150*time.Millisecond, "time for each contestant, work and round")
 	folder := flag.String("out", ".", "`folder` of REPORT.md and its charts")
+	server := flag.Bool("serve", false, "run the server of another process of this command")
 	flag.Parse()
+	if *server {
+		if err := serve(os.Stdout, os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, "report:", err)
+			os.Exit(2)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	missed, err := run(ctx, max(*rounds, 8), *each, *folder)
 	stop()
@@ -175,25 +184,29 @@ func run(ctx context.Context, rounds int, each time.Duration, folder string) (mi
 }
 
 // measure lets every contestant do every work, in so many rounds.
-func measure(ctx context.Context, rounds int, each time.Duration) (*results, error) {
-	server := bench.NewServer()
-	defer server.Close()
-	contestants, canned := bench.Contestants(server.URL, nil), bench.Contestants(server.URL, bench.Canned{})
-	r := &results{samples: map[string]map[string][]bench.Sample{}, uploads: map[string]float64{}, known: map[string]bool{}}
-	for _, c := range contestants {
+func measure(ctx context.Context, rounds int, each time.Duration) (r *results, err error) {
+	url, stop, err := startServer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	r = &results{samples: map[string]map[string][]bench.Sample{}, uploads: map[string]float64{}}
+	if r.known, err = knownLengths(ctx); err != nil {
+		return nil, err
+	}
+	contestants := map[string][]bench.Contestant{} // by work
+	for _, work := range bench.Works {
+		contestants[work.Name], r.samples[work.Name] = work.Contestants(url), map[string][]bench.Sample{}
+	}
+	uploaders := contestants["upload"]
+	for _, c := range uploaders {
 		r.names = append(r.names, c.Name)
 	}
 	peaks := map[string][]float64{}
 	for round := -1; round < rounds; round++ { // the first is for warming up
 		for _, work := range bench.Works {
-			if r.samples[work.Name] == nil {
-				r.samples[work.Name] = map[string][]bench.Sample{}
-			}
-			who := contestants
-			if work.Canned {
-				who = canned
-			}
-			taken, err := takeTurns(ctx, server, work, who, round+1, each)
+			who := contestants[work.Name]
+			taken, err := takeTurns(ctx, work, who, round+1, each)
 			if err != nil {
 				return nil, err
 			}
@@ -203,13 +216,12 @@ func measure(ctx context.Context, rounds int, each time.Duration) (*results, err
 				}
 			}
 		}
-		for _, c := range contestants {
+		for _, c := range uploaders {
 			peak, err := bench.PeakHeap(func() error { return c.Upload(ctx, bench.File(bench.FileSize)) })
 			if err != nil {
 				return nil, fmt.Errorf("upload: %s: %w", c.Name, err)
 			}
 			peaks[c.Name] = append(peaks[c.Name], float64(peak)/(1<<20))
-			r.known[c.Name] = server.Length.Load() > 0
 		}
 		fmt.Printf("round %d of %d\n", round+1, rounds)
 	}
@@ -219,10 +231,24 @@ func measure(ctx context.Context, rounds int, each time.Duration) (*results, err
 	return r, nil
 }
 
+// knownLengths tells which contestants upload a file with its Content-Length.
+func knownLengths(ctx context.Context) (map[string]bool, error) {
+	server := bench.NewServer()
+	defer server.Close()
+	known := map[string]bool{}
+	for _, c := range bench.Contestants(server.URL, nil) {
+		if err := c.Upload(ctx, bench.File(1<<20)); err != nil {
+			return nil, fmt.Errorf("upload: %s: %w", c.Name, err)
+		}
+		known[c.Name] = server.Length.Load() > 0
+	}
+	return known, nil
+}
+
 // takeTurns lets each contestant do a work for so long, times its weight, in short turns: the machine's pace changes
 // by the second, and is to be the same for all. The collector is left to run when it will, since
 // what it costs belongs to those who allocate. First says who begins.
-func takeTurns(ctx context.Context, server *bench.Server, work bench.Work, contestants []bench.Contestant, first int, each time.Duration) ([]bench.Sample, error) {
+func takeTurns(ctx context.Context, work bench.Work, contestants []bench.Contestant, first int, each time.Duration) ([]bench.Sample, error) {
 	const turns = 6
 	runtime.GC()
 	samples := make([]bench.Sample, len(contestants))
@@ -234,7 +260,7 @@ func takeTurns(ctx context.Context, server *bench.Server, work bench.Work, conte
 				continue
 			}
 			busy = true
-			sample, err := bench.Measure(ctx, each/turns, work.Start(server, contestants[at]))
+			sample, err := bench.Measure(ctx, each/turns, work.Of(contestants[at]))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", work.Name, contestants[at].Name, err)
 			}
@@ -251,7 +277,7 @@ func (r *results) markdown(rounds int) string {
 	line("Written by `go run ./cmd/report`. One binary, one loopback server, one set of payloads; the contestants take")
 	line("turns, %d rounds; medians, with how far the confidence interval of the median reaches. Absolute times are this machine's of", rounds)
 	line("that moment: the ratios are what counts. %s, %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	line("The server runs in the same process and takes part in what is allocated. The generated clients decode the recorded form only;")
+	line("The server of the first two tables runs in a process of its own. The generated clients decode the recorded form only;")
 	line("the SDK decodes every form that is known, and keeps what it does not know. On Linux, the server's latency")
 	line("is timed by the kernel: the runtime's own timers end up to 1 ms late where the process is idle, which favours or harms by chance.\n")
 

@@ -6,6 +6,8 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"net"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -50,6 +52,42 @@ func twice(share float64) *results {
 		}
 	}
 	return r
+}
+
+// TestMain runs the server that a test has started in a process of its own.
+func TestMain(m *testing.M) {
+	if slices.Contains(os.Args[1:], "-serve") {
+		if err := serve(os.Stdout, os.Stdin); err != nil {
+			panic(err)
+		}
+		return
+	}
+	m.Run()
+}
+
+func TestTheServerIsAProcessOfItsOwn(t *testing.T) {
+	t.Parallel()
+	url, stop, err := startServer(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = stop() })
+	for _, work := range bench.Works {
+		if work.Calls > 1 || work.Name == "upload" {
+			continue
+		}
+		for _, c := range work.Contestants(url) {
+			require.NoError(t, work.Of(c)(t.Context()), "%s: %s", work.Name, c.Name)
+		}
+	}
+	require.NoError(t, stop())
+	_, err = net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	require.Error(t, err, "it ends with this process")
+}
+
+func TestKnownLengths(t *testing.T) {
+	t.Parallel()
+	known, err := knownLengths(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, map[string]bool{yardstick: true, subject: true, "resty v2": true, "resty v3": false, "oapi-codegen": true, "ogen": false}, known)
 }
 
 func missed(r *results) (names []string) {
@@ -177,7 +215,7 @@ func TestEverybodyTakesTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
-		work := bench.Work{Name: "work", Start: func(_ *bench.Server, c bench.Contestant) func(context.Context) error {
+		work := bench.Work{Name: "work", Of: func(c bench.Contestant) func(context.Context) error {
 			return func(ctx context.Context) error {
 				order = append(order, c.Name)
 				return c.Get(ctx)
@@ -186,14 +224,14 @@ func TestEverybodyTakesTurns(t *testing.T) {
 		takes := func(d time.Duration) func(context.Context) error {
 			return func(context.Context) error { <-time.After(d); return nil }
 		}
-		samples, err := takeTurns(t.Context(), nil, work, []bench.Contestant{{Name: "a", Get: takes(time.Millisecond)}, {Name: "b", Get: takes(4 * time.Millisecond)}}, 1, 6*time.Millisecond)
+		samples, err := takeTurns(t.Context(), work, []bench.Contestant{{Name: "a", Get: takes(time.Millisecond)}, {Name: "b", Get: takes(4 * time.Millisecond)}}, 1, 6*time.Millisecond)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"b", "a", "a", "b", "a", "a", "a", "a"}, order, "who comes first changes, and who has had the time is out")
 		assert.Equal(t, []int{6, 2}, []int{samples[0].Runs, samples[1].Runs})
 		assert.Equal(t, []time.Duration{6 * time.Millisecond, 8 * time.Millisecond}, []time.Duration{samples[0].Took(), samples[1].Took()})
 
 		fails := func(context.Context) error { return io.ErrUnexpectedEOF }
-		_, err = takeTurns(t.Context(), nil, work, []bench.Contestant{{Name: "a", Get: fails}}, 0, time.Millisecond)
+		_, err = takeTurns(t.Context(), work, []bench.Contestant{{Name: "a", Get: fails}}, 0, time.Millisecond)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		assert.ErrorContains(t, err, "work: a: ")
 	})
