@@ -38,7 +38,7 @@ func (w Work) Contestants(url string) []Contestant {
 // Works is everything that is measured in time.
 var Works = []Work{
 	{Name: "get", Title: "Get one ticket", Calls: 1, Weight: 8, Of: get},
-	{Name: "list", Title: "List of 100 tickets", Calls: 1, Of: list},
+	{Name: "list", Title: "List of 100 tickets", Calls: 1, Weight: 4, Of: list},
 	{Name: "list-gzip", Title: "List of 100 tickets, gzip", Path: Zipped, Calls: 1, Of: list},
 	{Name: "reply", Title: "Create a reply", Calls: 1, Weight: 8, Of: reply},
 	{Name: "goroutines", Title: "64 goroutines, one ticket each", Calls: 64, Weight: 8, Of: func(c Contestant) func(context.Context) error {

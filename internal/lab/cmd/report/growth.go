@@ -299,11 +299,11 @@ func (g growth) markdown() string {
 	line("\n## Growth\n\n![How costs grow](growth.svg)")
 	head("tickets on a page", g.perTicket)
 	row("ns a ticket, without the call's own cost", "%.0f", g.perTicket)
-	line("\nThe dearest is %.0f %% above the cheapest.", 100*(highest(g.perTicket)/lowest(g.perTicket)-1))
+	line("\nThe highest is %.0f %% above the lowest.", 100*(highest(g.perTicket)/lowest(g.perTicket)-1))
 	head(fmt.Sprintf("pages of %d tickets walked", perPage), g.walkHeld)
-	row("MiB in use, the most of ten looks", "%.2f", g.walkHeld)
+	row("MiB in use, the highest of ten measurements", "%.2f", g.walkHeld)
 	row("MiB at the highest, what awaits collection included", "%.1f", g.walkMemory)
-	line("\nWhat a walk remembers is which tickets it has yielded, one bit for each where their IDs lie close together.")
+	line("\nA walk remembers which tickets it has yielded: one bit for each where their IDs are close together.")
 	head("goroutines", g.calls)
 	row("calls a second", "%.0f", g.calls)
 	row("net/http alone, responses thrown away", "%.0f", g.bare)
@@ -312,11 +312,11 @@ func (g growth) markdown() string {
 	row("without a network", "%.0f", g.canned)
 	row("connections opened", "%.0f", g.connections)
 	row("by net/http alone", "%.0f", g.dialed)
-	line("\nThe best of four rounds of a quarter of a second. Client and server share the processors here. From the best to %.0f goroutines the", g.calls[len(g.calls)-1].x)
+	line("\nThe best of four rounds of a quarter of a second. Client and server are in one process here. From the best to %.0f goroutines the", g.calls[len(g.calls)-1].x)
 	line("SDK keeps %.0f %% of its calls a second, net/http alone %.0f %%, the SDK with garbage collection off %.0f %%, and the SDK without a", kept(g.calls), kept(g.bare), kept(g.uncollected))
 	line("network %.0f %%. A program that holds its calls back to %d at a time keeps %.0f %% of the best.", kept(g.canned), inFlight, 100*g.capped[len(g.capped)-1].y/highest(g.calls))
-	line("\nThe most connections of any round. They are kept, and not opened anew for each call. Where there are more than goroutines, net/http")
-	line("has dialed while another was just becoming idle, and keeps both; the SDK leaves that to it.")
+	line("\nThe connections are the most of any round. They are kept and used again. There can be more of them than goroutines: net/http may")
+	line("dial while another connection becomes idle, and keeps both.")
 
 	few, many := g.costs[0], g.costs[1]
 	line("\n| processor time of a call, µs | %d goroutines | %d | more |\n|---|---|---|---|", few.goroutines, many.goroutines)
@@ -333,10 +333,10 @@ func (g growth) markdown() string {
 	}
 	line("| together | %.1f | %.1f | %+.1f |", few.total(), many.total(), grown)
 	line("| MiB held by client and server, stacks included | %.1f | %.1f | %+.1f |", few.memory, many.memory, many.memory-few.memory)
-	line("\nThis is why calls a second fall, by the profiler. A call takes %.1f µs more, the largest part of it in %s. For each", grown, parts[most].name)
+	line("\nThe profile shows why calls a second fall: a call takes %.1f µs more, the largest part of it in %s. For each", grown, parts[most].name)
 	line("goroutine and its connection, client and server hold %.0f KiB, which the collector goes through and the processor's caches have to", 1024*many.memory/float64(many.goroutines))
-	line("hold. Of the growth, %.1f µs are in the SDK's own code and resty's. Net/http alone falls as well: that is the limit. To hold calls", own)
-	line("back by default would cost a program whose server responds slowly most of its speed, so that is left to it.")
+	line("hold. Of the growth, %.1f µs are in the code of the SDK and of resty. Calls a second of net/http alone fall as well. The SDK", own)
+	line("does not limit the calls in progress, since that would slow down programs whose server responds slowly.")
 	return b.String()
 }
 

@@ -275,8 +275,8 @@ func (r *results) markdown(rounds int) string {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# The SDK beside its peers\n")
 	line("Written by `go run ./cmd/report`. One binary, one loopback server, one set of payloads; the contestants take")
-	line("turns, %d rounds; medians, with how far the confidence interval of the median reaches. Absolute times are this machine's of", rounds)
-	line("that moment: the ratios are what counts. %s, %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	line("turns, %d rounds; medians, with how far the confidence interval of the median reaches. Absolute times depend on the machine", rounds)
+	line("and the moment: compare the ratios. %s, %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	line("The server of the first two tables runs in a process of its own. The generated clients decode the recorded form only;")
 	line("the SDK decodes every form that is known, and keeps what it does not know. On Linux, the server's latency")
 	line("is timed by the kernel: the runtime's own timers end up to 1 ms late where the process is idle, which favours or harms by chance.\n")
@@ -323,12 +323,12 @@ func (r *results) markdown(rounds int) string {
 	line("| %s |", strings.Join(cells, " | "))
 	b.WriteString(r.jobs.markdown())
 	b.WriteString(r.growth.markdown())
-	line("\n## What a program pays besides\n\n| | modules in the build list | of them linked | binary, added to a hello world | build, the standard library being built |\n|---|---|---|---|---|")
+	line("\n## Other costs to a program\n\n| | modules in the build list | of them linked | binary, added to a hello world | build time, with the standard library built before |\n|---|---|---|---|---|")
 	for _, c := range r.costs {
 		line("| %s | %d | %d | %.1f MiB | %.1f s |", c.name, c.listed, c.linked, c.size, c.build.Seconds())
 	}
-	line("\nThe build list is that of a module which holds nothing but the program, which itself does not count; it names what go commands")
-	line("look at, tests of dependencies included. The generated clients are part of their program; the generators are not counted.")
+	line("\nThe build list is that of a module with the program alone, which is not counted. It includes modules that only tests of")
+	line("dependencies need. The generated clients are part of their programs; the generators are not counted.")
 	return b.String()
 }
 

@@ -151,7 +151,7 @@ func TestTheReportSaysWhatWasFound(t *testing.T) {
 	for _, part := range []string{
 		"| List of 100 tickets, time | ≤ 0.3 | 0.43 | **missed** |", "| One ticket, time, in proportion to ogen | ≤ 1 | 0.72 | met |", "| 64 goroutines, calls a second | ≥ 2.3 | 2.33 | met |",
 		"| supportbee, 8 workers | 21.5 s | 7.0 MiB | 40210 |", "25.1 s; the SDK takes 0.86 of it", "| 32 | 0.40 | 0.30 |", "| logger | 1.25 | 100 | 5 |", "`With` takes 1.72 µs", "| Close | 8 ms |",
-		"| supportbee | 9 | 4 | 8.5 MiB |", "| connections opened | 1 | 512 |", "| by net/http alone | 1 | 513 |", "8 rounds", "| MiB in use, the most of ten looks | 1.00 | 1.00 |", "The dearest is 29 % above the cheapest.",
+		"| supportbee | 9 | 4 | 8.5 MiB |", "| connections opened | 1 | 512 |", "| by net/http alone | 1 | 513 |", "8 rounds", "| MiB in use, the highest of ten measurements | 1.00 | 1.00 |", "The highest is 29 % above the lowest.",
 		"| together | 0.0 | 0.0 | +0.0 |", "| MiB held by client and server, stacks included | 10.0 | 20.0 | +10.0 |",
 	} {
 		assert.Contains(t, text, part)
