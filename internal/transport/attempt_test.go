@@ -174,6 +174,29 @@ func TestTimeoutKeepsTheCallersEnd(t *testing.T) {
 	}
 }
 
+// An attempt can begin when the time of another is over, before that is ended.
+func TestAnAttemptThatBeginsWhenAnotherIsOver(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			rt := bounded(hang)
+			var all sync.WaitGroup
+			for i := range 100 {
+				begin := time.Duration(i%10) * 10 * time.Second
+				req := request(t, http.MethodGet, buffered(), "")
+				all.Go(func() {
+					<-time.After(begin)
+					start := time.Now()
+					_, err := rt.RoundTrip(req) //nolint:bodyclose // there is none
+					assert.EqualError(t, err, "no complete response within 30s")
+					assert.Equal(t, 30*time.Second, time.Since(start), "the one that begins after %v", begin)
+				})
+			}
+			all.Wait()
+		})
+	}
+}
+
 func TestTimeoutDoesNotBound(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

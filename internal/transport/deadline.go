@@ -78,7 +78,8 @@ func (l *deadlines) pass(timeout *TimeoutError) {
 		l.remove(d)
 		d.end(timeout)
 	}
-	if l.first != nil && !now.Before(l.to) {
+	// An attempt that began when this was due, but earlier, has started the timer for itself alone.
+	if l.first != nil && (!now.Before(l.to) || l.first.at.Before(l.to)) {
 		l.arm(now, l.first.at, timeout)
 	}
 }
