@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
 // ForEachOptions configures [ForEach].
@@ -54,7 +56,7 @@ func ForEach[T any](ctx context.Context, seq iter.Seq2[T, error], f func(ctx con
 		case err != nil:
 			return err
 		case ctx.Err() != nil:
-			return &Error{Op: op, Err: context.Cause(ctx)}
+			return &Error{Op: op, Err: transport.ContextError(ctx)}
 		default:
 			values = append(values, value)
 		}
@@ -75,7 +77,7 @@ func ForEach[T any](ctx context.Context, seq iter.Seq2[T, error], f func(ctx con
 		runtime.Goexit() // as f did, such as by testing.T.FailNow
 	}
 	if b.next < len(values) && !b.stopped { // since ctx is done
-		b.fail(len(values), &Error{Op: op, Err: context.Cause(ctx)})
+		b.fail(len(values), &Error{Op: op, Err: transport.ContextError(ctx)})
 	}
 	switch {
 	case o.ContinueOnError:

@@ -3,6 +3,7 @@ package supportbee_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"runtime"
@@ -281,6 +282,7 @@ func TestForEachEndsWithItsContext(t *testing.T) {
 			return nil
 		}, &supportbee.ForEachOptions{Workers: 1, ContinueOnError: continues})
 		assert.ErrorIs(t, err, cause)
+		assert.ErrorIs(t, err, context.Canceled)
 		assert.Equal(t, 3, calls)
 
 		// What was done to the end is no error.
@@ -296,7 +298,7 @@ func TestForEachEndsWithItsContext(t *testing.T) {
 		}
 	}
 	err := supportbee.ForEach(ctx, endless, func(context.Context, int) error { t.Error("called"); return nil }, nil)
-	assert.Equal(t, &supportbee.Error{Op: "ForEach", Err: cause}, err)
+	assert.Equal(t, &supportbee.Error{Op: "ForEach", Err: fmt.Errorf("%w: %w", context.Canceled, cause)}, err)
 }
 
 // A panic reaches the caller when the other calls have returned.

@@ -49,7 +49,7 @@ func (rt *roundTrip) acceptZeroIDs() {
 // plan takes the place of sending a request in a dry run.
 func (c *Client) plan(ctx context.Context, rt *roundTrip, content requestContent) error {
 	if ctx.Err() != nil {
-		return rt.failed(context.Cause(ctx))
+		return rt.failed(transport.ContextError(ctx))
 	}
 	if rt.class() == transport.Read {
 		notFound := rt.newError(nil)

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
 // ExportOptions configures [TicketsService.Export].
@@ -19,7 +22,7 @@ type ExportOptions struct {
 	// Prepare, if it is not nil, is called for each ticket before it is yielded, by up to Workers
 	// goroutines, to fetch or to store what belongs to it. It is called again for tickets that
 	// were not yielded before a restart. If it returns an error, the iterator yields the error in
-	// place of the ticket and ends.
+	// place of the ticket and ends. A panic is passed on to the loop.
 	Prepare func(ctx context.Context, ticket *Ticket) error
 
 	Workers int // calls of Prepare at a time; default 4
@@ -46,7 +49,7 @@ func (o *ExportOptions) validate() error {
 // The iterator resumes at *checkpoint. While the loop body runs, *checkpoint is the position after
 // the ticket: store it when the ticket is processed. If the body breaks or panics, it is the
 // position before the ticket. When the iterator has yielded all tickets, the export is complete:
-// another iterator with the checkpoint yields nothing. If checkpoint is nil, the iterator starts at
+// another iterator with the checkpoint yields no ticket. If checkpoint is nil, the iterator starts at
 // the newest ticket.
 //
 // The iterator fetches one page ahead while the loop body runs, unless [WithPrefetch] is 0, and
@@ -56,9 +59,7 @@ func (s *TicketsService) Export(ctx context.Context, checkpoint *Checkpoint, opt
 	const name = "Tickets.Export"
 	o := valueOf(opts)
 	return func(yield func(*Ticket, error) bool) {
-		if checkpoint == nil {
-			checkpoint = new(Checkpoint)
-		}
+		checkpoint := cmp.Or(checkpoint, new(Checkpoint)) // each iteration without one starts anew
 		options := hashOptions(kindExport, o.Since, o.Until)
 		err := firstError(o.validate(), checkpoint.use(kindExport, options))
 		if ctx == nil {
@@ -118,8 +119,16 @@ type exporter struct {
 type prepared struct {
 	ticket *Ticket
 	state  *checkpointData
-	left   int          // tickets from this one on; 0 if unknown
-	err    <-chan error // nil if there is nothing to prepare
+	left   int              // tickets from this one on; 0 if unknown
+	done   <-chan preparing // nil if there is nothing to prepare
+}
+
+// preparing is how a call of Prepare ended.
+type preparing struct {
+	err        error
+	panicked   bool
+	panicValue any
+	exited     bool // whether it ended its goroutine, as testing.T.FailNow does
 }
 
 // walk sends the batches of a walk.
@@ -151,7 +160,7 @@ func (e *exporter) receive(wait bool) {
 			select {
 			case next = <-e.batches:
 			case <-e.ctx.Done():
-				next.err = context.Cause(e.ctx)
+				next.err = transport.ContextError(e.ctx)
 			}
 		default:
 			select {
@@ -179,11 +188,23 @@ func (e *exporter) fill() {
 			e.queue = append(e.queue, p)
 			return // the others have nothing to wait for
 		}
-		done := make(chan error, 1)
-		p.err = done
-		e.running.Go(func() { done <- e.Prepare(e.ctx, p.ticket) })
+		done := make(chan preparing, 1)
+		p.done = done
+		e.running.Go(func() { e.prepare(p.ticket, done) })
 		e.queue = append(e.queue, p)
 	}
+}
+
+// prepare calls Prepare. A panic must not end the program: it belongs to the loop.
+func (e *exporter) prepare(ticket *Ticket, done chan<- preparing) {
+	end := preparing{exited: true}
+	defer func() {
+		if value := recover(); value != nil {
+			end = preparing{panicked: true, panicValue: value}
+		}
+		done <- end
+	}()
+	end = preparing{err: e.Prepare(e.ctx, ticket)}
 }
 
 // run yields the tickets.
@@ -195,14 +216,21 @@ func (e *exporter) run(ctx context.Context, name string, checkpoint *Checkpoint,
 		}
 		p := e.queue[0]
 		e.queue = slices.Delete(e.queue, 0, 1)
-		err := error(nil)
-		if p.err != nil {
+		var end preparing
+		if p.done != nil {
 			select {
-			case err = <-p.err:
+			case end = <-p.done:
 			case <-ctx.Done():
 			}
 		}
-		if cause := context.Cause(ctx); cause != nil {
+		switch {
+		case end.panicked:
+			panic(end.panicValue)
+		case end.exited:
+			runtime.Goexit()
+		}
+		err := end.err
+		if cause := transport.ContextError(ctx); cause != nil {
 			err = &Error{Op: name, Err: cause}
 		}
 		if err != nil {
@@ -225,7 +253,7 @@ func (e *exporter) run(ctx context.Context, name string, checkpoint *Checkpoint,
 	}
 	last := e.batch
 	if last.err != nil {
-		if cause := context.Cause(ctx); cause != nil {
+		if cause := transport.ContextError(ctx); cause != nil {
 			last.err = &Error{Op: name, Err: cause}
 		}
 		yield(nil, last.err)

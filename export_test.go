@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
@@ -395,6 +396,64 @@ func TestExportPreparesAhead(t *testing.T) {
 		assert.Len(t, preparedTimes, 250)
 		assert.Equal(t, 250, totals[0])
 		assert.Equal(t, 250, totals[len(totals)-1])
+	})
+}
+
+// The program can recover from a panic where it runs the loop, and FailNow ends a test.
+func TestExportPassesPanicsOfPrepareOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // which waits for all goroutines
+		d := newBusyDesk(t, 4)
+		d.AddTickets(9)
+		tickets, err := supportbee.Collect(d.Client().Tickets.Export(t.Context(), nil, nil))
+		require.NoError(t, err)
+		yielded, returned := 0, false
+		walk := func(prepare func()) {
+			yielded, returned = 0, false
+			opts := &supportbee.ExportOptions{Prepare: func(_ context.Context, ticket *supportbee.Ticket) error {
+				if ticket.ID == tickets[2].ID {
+					prepare()
+				}
+				return nil
+			}}
+			for _, err := range d.Client().Tickets.Export(t.Context(), nil, opts) {
+				assert.NoError(t, err)
+				yielded++
+			}
+			returned = true
+		}
+		assert.PanicsWithValue(t, "kettle", func() { walk(func() { panic("kettle") }) })
+		assert.Equal(t, 2, yielded)
+
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			walk(runtime.Goexit)
+		}()
+		<-ended
+		assert.Equal(t, 2, yielded)
+		assert.False(t, returned)
+	})
+}
+
+// Without a checkpoint, every loop over the iterator is a new one.
+func TestExportAndWatchWithoutACheckpointStartAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newBusyDesk(t, 4)
+		d.AddTickets(3)
+		client := d.Client()
+		<-time.After(time.Minute)
+		for name, seq := range map[string]iter.Seq2[*supportbee.Ticket, error]{
+			"Export": client.Tickets.Export(t.Context(), nil, nil),
+			"Watch":  client.Tickets.Watch(t.Context(), nil, &supportbee.WatchOptions{Since: time.Now().AddDate(-10, 0, 0), UntilCurrent: true}),
+		} {
+			for range 2 {
+				tickets, err := supportbee.Collect(seq)
+				require.NoError(t, err, name)
+				assert.Len(t, tickets, 3, name)
+			}
+		}
 	})
 }
 

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
 // OnceOptions configures [RepliesService.CreateOnce], [CommentsService.CreateOnce] and
@@ -400,10 +402,7 @@ func (o *onceCall[T]) fail(cause error) error {
 
 // ended returns the error of a call whose context has ended.
 func (o *onceCall[T]) ended(ctx context.Context) error {
-	cause := ctx.Err()
-	if why := context.Cause(ctx); !errors.Is(why, cause) {
-		cause = fmt.Errorf("%w: %w", cause, why)
-	}
+	cause := transport.ContextError(ctx)
 	if o.mayExist {
 		return o.fail(cause)
 	}

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"slices"
 	"sync"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
 // Collect returns all values of seq. If seq yields an error, Collect returns the values before it
@@ -79,7 +81,7 @@ func allPages(ctx context.Context, name string, c *Client, first, perPage int, f
 					return
 				}
 				if err := ctx.Err(); err != nil {
-					yield(nil, &Error{Op: name, Err: context.Cause(ctx)})
+					yield(nil, &Error{Op: name, Err: transport.ContextError(ctx)})
 					return
 				}
 			}

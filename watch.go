@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
 // WatchOptions configures [TicketsService.Watch].
@@ -54,9 +56,7 @@ func (s *TicketsService) Watch(ctx context.Context, checkpoint *Checkpoint, opts
 	const name = "Tickets.Watch"
 	o := valueOf(opts)
 	return func(yield func(*Ticket, error) bool) {
-		if checkpoint == nil {
-			checkpoint = new(Checkpoint)
-		}
+		checkpoint := cmp.Or(checkpoint, new(Checkpoint)) // each iteration without one starts anew
 		w := &watcher{tickets: s, WatchOptions: o, min: cmp.Or(o.MinInterval, 5*time.Second)}
 		w.max = max(cmp.Or(o.MaxInterval, time.Minute), w.min)
 		options := hashOptions(kindWatch, o.IncludeSpam, o.IncludeTrash)
@@ -87,7 +87,7 @@ func (s *TicketsService) Watch(ctx context.Context, checkpoint *Checkpoint, opts
 			if !goOn {
 				return
 			}
-			cause := context.Cause(ctx)
+			cause := transport.ContextError(ctx)
 			switch {
 			case cause != nil:
 				yield(nil, &Error{Op: name, Err: cause})
@@ -115,7 +115,7 @@ func (s *TicketsService) Watch(ctx context.Context, checkpoint *Checkpoint, opts
 			case <-timer.C:
 			case <-ctx.Done():
 				timer.Stop()
-				yield(nil, &Error{Op: name, Err: context.Cause(ctx)})
+				yield(nil, &Error{Op: name, Err: transport.ContextError(ctx)})
 				return
 			}
 			wait = next

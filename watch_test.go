@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -258,7 +259,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 		for _, err := range desk.Client().Tickets.Watch(ctx, nil, nil) {
 			errs = append(errs, err)
 		}
-		assert.Equal(t, []error{&supportbee.Error{Op: "Tickets.Watch", Err: cause}}, errs)
+		assert.Equal(t, []error{&supportbee.Error{Op: "Tickets.Watch", Err: fmt.Errorf("%w: %w", context.Canceled, cause)}}, errs)
 		desk.AssertRequests(t, "Tickets.List", 63) // at 0, 5, 15 and 35 s, then each minute
 	})
 }

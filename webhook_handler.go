@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
 const (
@@ -160,7 +162,7 @@ func (h *WebhookHandler) Shutdown(ctx context.Context) error {
 	case <-idle:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return transport.ContextError(ctx)
 	}
 }
 
@@ -327,7 +329,7 @@ func (h *WebhookHandler) claim(ctx context.Context, key string) (release func(),
 		select {
 		case <-other:
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, transport.ContextError(ctx)
 		}
 	}
 }

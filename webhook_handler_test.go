@@ -720,7 +720,7 @@ func TestWebhookHandlerShutdown(t *testing.T) {
 				cause := errors.New("out of time")
 				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, cause)
 				defer cancel()
-				assert.Equal(t, cause, h.Shutdown(ctx))
+				assert.Equal(t, fmt.Errorf("%w: %w", context.DeadlineExceeded, cause), h.Shutdown(ctx))
 				assert.Equal(t, 503, sendHook(t.Context(), h, repliedTo))
 				assert.Equal(t, 200, sendHook(t.Context(), h, `{"payload":null}`))
 				assert.Equal(t, `level=WARN msg="webhook rejected" status=503 reason="the receiver is shutting down"`+"\n", log.String())

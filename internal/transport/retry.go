@@ -179,6 +179,14 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
+// ContextError returns the error of ctx, which matches its cause too, or nil if ctx is not done.
+func ContextError(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return withContextError(ctx, nil)
+}
+
 // withContextError returns err, made to match both the error and the cause of ctx, which is
 // done. If err is nil, it returns those alone.
 func withContextError(ctx context.Context, err error) error {
