@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -261,16 +262,29 @@ func (d *download) check() error {
 // continues reports whether a response with status 206 begins where the file ended.
 func (d *download) continues() bool {
 	var first, last int64
-	var total string
-	_, err := fmt.Sscanf(d.header.Get("Content-Range"), "bytes %d-%d/%s", &first, &last, &total)
+	var size string
+	_, err := fmt.Sscanf(d.header.Get("Content-Range"), "bytes %d-%d/%s", &first, &last, &size)
 	if err != nil || first != d.done || last < first || d.header.Get("Content-Encoding") != "" {
 		return false
 	}
-	if d.total >= 0 && (total != "*" && total != fmt.Sprint(d.total) || last >= d.total) {
+	total := d.total
+	if size != "*" {
+		if total, err = strconv.ParseInt(size, 10, 64); err != nil || d.total >= 0 && total != d.total {
+			return false
+		}
+	}
+	if total >= 0 && last >= total {
 		return false
 	}
-	etag := d.header.Get("Etag")
-	return etag == "" || !strings.HasPrefix(d.validator, `"`) || etag == d.validator
+	name := "Last-Modified"
+	if strings.HasPrefix(d.validator, `"`) {
+		name = "Etag"
+	}
+	if now := d.header.Get(name); now != "" && now != d.validator {
+		return false
+	}
+	d.total = total
+	return true
 }
 
 // validatorOf returns the value for If-Range that makes sure that the rest is of the same file. It

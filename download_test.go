@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -205,16 +206,21 @@ func TestDownloadFileContinues(t *testing.T) {
 		ranges  []string
 		want    string
 	}{
-		"entity tag":       {[]reply{whole(strong), part("bytes 4-9/10", text[4:])}, []string{"", `bytes=4- "1"`}, text},
-		"twice":            {[]reply{whole(strong), {206, map[string]string{"Content-Range": "bytes 4-9/10"}, "45", 6}, part("bytes 6-9/*", text[6:])}, []string{"", `bytes=4- "1"`, `bytes=6- "1"`}, text},
-		"date":             {[]reply{whole(dated), part("bytes 4-9/10", text[4:])}, []string{"", "bytes=4- Sun, 01 Mar 2026 10:00:00 GMT"}, text},
-		"recent date":      {[]reply{whole(map[string]string{"Accept-Ranges": "bytes", "Last-Modified": dated["Date"], "Date": dated["Date"]}), full}, []string{"", ""}, text},
-		"weak tag":         {[]reply{whole(map[string]string{"Accept-Ranges": "bytes", "Etag": `W/"1"`}), full}, []string{"", ""}, text},
-		"no ranges":        {[]reply{whole(map[string]string{"Etag": `"1"`}), full}, []string{"", ""}, text},
-		"another file":     {[]reply{whole(strong), {200, nil, "new", 3}}, []string{"", `bytes=4- "1"`}, "new"},
-		"another part":     {[]reply{whole(strong), part("bytes 5-9/10", text[5:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
-		"another length":   {[]reply{whole(strong), part("bytes 4-9/11", text[4:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
-		"another tag":      {[]reply{whole(strong), {206, map[string]string{"Content-Range": "bytes 4-9/10", "Etag": `"2"`}, text[4:], 6}, full}, []string{"", `bytes=4- "1"`, ""}, text},
+		"entity tag":     {[]reply{whole(strong), part("bytes 4-9/10", text[4:])}, []string{"", `bytes=4- "1"`}, text},
+		"twice":          {[]reply{whole(strong), {206, map[string]string{"Content-Range": "bytes 4-9/10"}, "45", 6}, part("bytes 6-9/*", text[6:])}, []string{"", `bytes=4- "1"`, `bytes=6- "1"`}, text},
+		"date":           {[]reply{whole(dated), part("bytes 4-9/10", text[4:])}, []string{"", "bytes=4- Sun, 01 Mar 2026 10:00:00 GMT"}, text},
+		"recent date":    {[]reply{whole(map[string]string{"Accept-Ranges": "bytes", "Last-Modified": dated["Date"], "Date": dated["Date"]}), full}, []string{"", ""}, text},
+		"weak tag":       {[]reply{whole(map[string]string{"Accept-Ranges": "bytes", "Etag": `W/"1"`}), full}, []string{"", ""}, text},
+		"no ranges":      {[]reply{whole(map[string]string{"Etag": `"1"`}), full}, []string{"", ""}, text},
+		"another file":   {[]reply{whole(strong), {200, nil, "new", 3}}, []string{"", `bytes=4- "1"`}, "new"},
+		"another part":   {[]reply{whole(strong), part("bytes 5-9/10", text[5:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
+		"another length": {[]reply{whole(strong), part("bytes 4-9/11", text[4:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
+		"another tag":    {[]reply{whole(strong), {206, map[string]string{"Content-Range": "bytes 4-9/10", "Etag": `"2"`}, text[4:], 6}, full}, []string{"", `bytes=4- "1"`, ""}, text},
+		"another date": {[]reply{whole(dated), {206, map[string]string{"Content-Range": "bytes 4-9/10", "Last-Modified": "Sun, 01 Mar 2026 11:00:00 GMT"}, text[4:], 6}, full},
+			[]string{"", "bytes=4- Sun, 01 Mar 2026 10:00:00 GMT", ""}, text},
+		"unknown length":   {[]reply{{200, strong, text[:4], -1}, part("bytes 4-5/10", "45"), part("bytes 6-9/10", text[6:])}, []string{"", `bytes=4- "1"`, `bytes=6- "1"`}, text},
+		"beyond its end":   {[]reply{{200, strong, text[:4], -1}, part("bytes 4-9/9", text[4:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
+		"odd length":       {[]reply{{200, strong, text[:4], -1}, part("bytes 4-9/ten", text[4:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
 		"not satisfiable":  {[]reply{whole(strong), {416, nil, "", 0}, full}, []string{"", `bytes=4- "1"`, ""}, text},
 		"failed meanwhile": {[]reply{whole(strong), {502, nil, "", 0}, part("bytes 4-9/10", text[4:])}, []string{"", `bytes=4- "1"`, `bytes=4- "1"`}, text},
 	} {
@@ -229,6 +235,9 @@ func TestDownloadFileContinues(t *testing.T) {
 				reply := tt.replies[len(ranges)-1]
 				res := respond(req, reply.status, reply.body)
 				res.ContentLength = reply.length
+				if reply.length < 0 {
+					res.Body = io.NopCloser(io.MultiReader(res.Body, iotest.ErrReader(io.ErrUnexpectedEOF)))
+				}
 				for key, value := range reply.header {
 					res.Header.Set(key, value)
 				}
