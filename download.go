@@ -254,7 +254,7 @@ func (d *download) check() error {
 	case "gzip", "x-gzip":
 		d.total = -1
 	default:
-		return fmt.Errorf("the file has the unknown Content-Encoding %q", printable(encoding, 64))
+		return fmt.Errorf("the file has the unknown Content-Encoding %q", printable(d.redact(encoding), 64))
 	}
 	return nil
 }

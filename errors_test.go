@@ -158,6 +158,36 @@ func TestRedactedErrorsStayRecognisable(t *testing.T) {
 	}
 }
 
+// A text is shortened after the token is removed: a part of it would not be found.
+func TestShortenedTextsHaveNoPartOfTheToken(t *testing.T) {
+	t.Parallel()
+	const token = "s3cr3tTokenABCDEFGHIJ"
+	for _, tt := range []struct{ contentType, body string }{
+		{contentType: "text/html", body: "<title>%sBearer " + token + "</title>"},
+		{contentType: "text/%s" + token, body: "no JSON"},
+		{contentType: "application/json", body: `{"ticket":{"%s` + token + `":[}}`},
+		{contentType: "application/json", body: `{"ticket":{"id":1,"%s` + token + `":1}}`},
+	} {
+		for before := range 140 {
+			var pointers []string
+			client, err := supportbee.New("acme", token, supportbee.WithoutRetry(),
+				supportbee.WithObserver(supportbee.Observer{Drift: func(_ context.Context, d supportbee.Drift) { pointers = append(pointers, d.Pointer) }}),
+				supportbee.WithTransport(transportFunc(func(req *http.Request) (*http.Response, error) {
+					fill := func(text string) string { return strings.ReplaceAll(text, "%s", strings.Repeat("x", before)) }
+					res := respond(req, http.StatusOK, fill(tt.body))
+					res.Header.Set("Content-Type", fill(tt.contentType))
+					return res, nil
+				})))
+			require.NoError(t, err)
+			_, err = client.Tickets.Get(t.Context(), 1)
+			text := fmt.Sprint(err, pointers)
+			require.NotContains(t, text, "s3c", tt)
+			err = client.Do(t.Context(), http.MethodGet, "/x", nil, new(struct{ Ticket []int }))
+			require.NotContains(t, fmt.Sprint(err), "s3c", tt)
+		}
+	}
+}
+
 // Each attempt has the whole timeout, which includes the body of the response.
 func TestTheTimeoutIsPerAttempt(t *testing.T) {
 	t.Parallel()
@@ -610,6 +640,11 @@ func TestDo(t *testing.T) {
 		exchange{method: "PUT", uri: "/tickets/7/requester", status: 200},
 		exchange{method: "GET", uri: "/tickets/7", status: 200, reply: "ticket.json"},
 		exchange{method: "GET", uri: "/x", status: 200, reply: `{"Star":7}`},
+		exchange{method: "PUT", uri: "/x", body: `{"content":{"text":"Hello"}}`, status: 200},
+		exchange{method: "PUT", uri: "/x", body: `{"content":{"text":"Hello"}}`, status: 200},
+		exchange{method: "PUT", uri: "/x", body: `{"content":{"text":"Hello"}}`, status: 200},
+		exchange{method: "PUT", uri: "/x", body: "null", status: 200},
+		exchange{method: "PUT", uri: "/x", body: "null", status: 200},
 		exchange{method: "PATCH", uri: "/x", body: "[7]", status: 200},
 		exchange{method: "DELETE", uri: "/x", body: "[7]", status: 204},
 	)
@@ -623,6 +658,12 @@ func TestDo(t *testing.T) {
 	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/tickets/7", nil, &ticket))
 	assert.Equal(t, &theTicket, ticket.Ticket)
 	require.ErrorIs(t, client.Do(t.Context(), http.MethodGet, "/x", nil, &out), supportbee.ErrMalformedResponse)
+	for _, body := range []any{supportbee.ReplyParams{Content: supportbee.Text("Hello")}, &supportbee.ReplyParams{Content: supportbee.Text("Hello")}, &supportbee.CommentParams{Content: supportbee.Text("Hello")}} {
+		require.NoError(t, client.Do(t.Context(), http.MethodPut, "/x", body, nil))
+	}
+	for _, body := range []any{(*supportbee.ReplyParams)(nil), (*supportbee.CommentParams)(nil)} {
+		require.NoError(t, client.Do(t.Context(), http.MethodPut, "/x", body, nil))
+	}
 	require.NoError(t, client.Do(t.Context(), http.MethodPatch, "/x", []int{7}, nil))
 	require.NoError(t, client.Do(t.Context(), http.MethodDelete, "/x", []int{7}, nil))
 

@@ -13,6 +13,8 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
 // encodeOptions write in requests what the server takes there: a role is a number, and a content
@@ -31,7 +33,7 @@ var encodeOptions = jsonv2.WithMarshalers(jsonv2.JoinMarshalers(
 
 // encodeBody returns {"key": value} as JSON, or the bare value for an empty key.
 func encodeBody(key string, value any) ([]byte, error) {
-	if text, ok := plainText(value); ok {
+	if text, ok := plainText(value); ok && key != "" {
 		// What is sent most is written without the JSON library, which looks for the fields each time: that
 		// takes 3 % of a call over loopback.
 		body := append(make([]byte, 0, len(key)+len(text)+64), `{"`+key+`":{"content":{"text":`...)
@@ -56,9 +58,12 @@ func plainText(params any) (text string, ok bool) {
 	var content ContentParams
 	switch p := params.(type) {
 	case *CommentParams:
+		if p == nil {
+			return "", false
+		}
 		content = p.Content
 	case *ReplyParams:
-		if len(p.CC)+len(p.BCC) > 0 || p.OnBehalfOf != (AgentRef{}) {
+		if p == nil || len(p.CC)+len(p.BCC) > 0 || p.OnBehalfOf != (AgentRef{}) {
 			return "", false
 		}
 		content = p.Content
@@ -149,19 +154,19 @@ func unmarshalObject[T any, P pointerTo[T]](data []byte, v P) error {
 		err = r.end()
 	}
 	if err != nil {
-		return fmt.Errorf("supportbee: %T: %s", *v, r.describe(err))
+		return fmt.Errorf("supportbee: %T: %s", *v, r.describe(err, transport.Token{}))
 	}
 	return nil
 }
 
 // describe returns what is wrong with the JSON: where, what was found, and what was expected. It
-// leaves out values, which may be personal data.
-func (r *reader) describe(err error) string {
+// leaves out values, which may be personal data, and the token, of which a long name could show a part.
+func (r *reader) describe(err error, token transport.Token) string {
 	if err == errMismatch { //nolint:errorlint // never wrapped
-		return fmt.Sprintf("at %s: got %s, want %s", pointerText(r.StackPointer()), article(r.found), article(r.want))
+		return fmt.Sprintf("at %s: got %s, want %s", pointerText(r.StackPointer(), token), article(r.found), article(r.want))
 	}
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Sprintf("at %s: invalid JSON at byte %d: %v", pointerText(syntactic.JSONPointer), syntactic.ByteOffset, syntactic.Err)
+		return fmt.Sprintf("at %s: invalid JSON at byte %d: %v", pointerText(syntactic.JSONPointer, token), syntactic.ByteOffset, syntactic.Err)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return "the JSON ends too early"
@@ -170,12 +175,12 @@ func (r *reader) describe(err error) string {
 }
 
 // describeJSON is the same for errors of the JSON library's own encoding and decoding.
-func describeJSON(err error) string {
+func describeJSON(err error, token transport.Token) string {
 	semantic, ok := errors.AsType[*jsonv2.SemanticError](err)
 	if !ok {
-		return new(reader).describe(err)
+		return new(reader).describe(err, token)
 	}
-	text := "at " + pointerText(semantic.JSONPointer) + ": "
+	text := "at " + pointerText(semantic.JSONPointer, token) + ": "
 	if semantic.JSONKind != 0 {
 		text += "got " + article(kindName(semantic.JSONKind))
 	} else {
@@ -190,16 +195,16 @@ func describeJSON(err error) string {
 // describeEncoding returns what cannot be written as JSON. It leaves out values.
 func describeEncoding(err error) string {
 	if semantic, ok := errors.AsType[*jsonv2.SemanticError](err); ok && semantic.GoType != nil {
-		return "at " + pointerText(semantic.JSONPointer) + ": a Go value of type " + semantic.GoType.String()
+		return "at " + pointerText(semantic.JSONPointer, transport.Token{}) + ": a Go value of type " + semantic.GoType.String()
 	}
-	return new(reader).describe(err)
+	return new(reader).describe(err, transport.Token{})
 }
 
-func pointerText(p jsontext.Pointer) string {
+func pointerText(p jsontext.Pointer, token transport.Token) string {
 	if p == "" {
 		return "the top"
 	}
-	return printable(string(p), 128)
+	return printable(token.Redact(string(p)), 128)
 }
 
 // kindName returns the name of a JSON kind, as in [Drift].

@@ -582,13 +582,17 @@ func (rt *roundTrip) Read(res *http.Response) (broken bool, err error) {
 	case len(body) == 0:
 		return false, errors.New("the body is empty")
 	}
-	if page := describePage(res.Header.Get("Content-Type"), body); page != "" {
+	if page := rt.describePage(res.Header.Get("Content-Type"), body); page != "" {
 		return true, errors.New(page)
 	}
 	if rt.any != nil {
-		err := jsonv2.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), rt.any, readOptions)
-		if err != nil {
-			return !jsontext.Value(body).IsValid(readOptions), errors.New(describeJSON(err))
+		value, out := jsontext.Value(bytes.TrimPrefix(body, byteOrderMark)), rt.any
+		broken := !value.IsValid(readOptions)
+		if broken {
+			out = new(jsontext.Value) // the caller's would have a part of it at the next attempt
+		}
+		if err := jsonv2.Unmarshal(value, out, readOptions); err != nil {
+			return broken, errors.New(describeJSON(err, rt.client.config.token))
 		}
 		return false, nil
 	}
@@ -613,7 +617,7 @@ func (rt *roundTrip) Read(res *http.Response) (broken bool, err error) {
 	}
 	if err := r.readResult(&rt.operation, rt.out); err != nil {
 		syntactic, isSyntactic := errors.AsType[*jsontext.SyntacticError](err)
-		return isSyntactic && syntactic != nil || errors.Is(err, io.ErrUnexpectedEOF), errors.New(r.describe(err))
+		return isSyntactic && syntactic != nil || errors.Is(err, io.ErrUnexpectedEOF), errors.New(r.describe(err, rt.client.config.token))
 	}
 	return false, nil
 }
@@ -623,16 +627,16 @@ func (rt *roundTrip) wantsNothing() bool { return rt.out == (result{}) && rt.any
 var pageTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
 // describePage returns what a response is that is not JSON, and "" for JSON.
-func describePage(contentType string, body []byte) string {
+func (rt *roundTrip) describePage(contentType string, body []byte) string {
 	mediaType := strings.ToLower(strings.TrimSpace(contentType))
 	switch {
 	case strings.HasPrefix(mediaType, "text/html") || body[0] == '<':
 		if title := pageTitle.FindSubmatch(body); title != nil {
-			return fmt.Sprintf("the response is an HTML page, titled %q", printable(html.UnescapeString(string(title[1])), 80))
+			return fmt.Sprintf("the response is an HTML page, titled %q", printable(rt.redact(html.UnescapeString(string(title[1]))), 80))
 		}
 		return "the response is an HTML page"
 	case strings.HasPrefix(mediaType, "text/") && !jsontext.Value(body).IsValid(readOptions):
-		return fmt.Sprintf("the response is not JSON (Content-Type %q)", printable(contentType, 64))
+		return fmt.Sprintf("the response is not JSON (Content-Type %q)", printable(rt.redact(contentType), 64))
 	}
 	return ""
 }

@@ -39,6 +39,24 @@ func TestDoWithoutAResult(t *testing.T) {
 	}
 }
 
+// What was read of a response that breaks off is not in the result of the next attempt.
+func TestDoReadsOneResponse(t *testing.T) {
+	t.Parallel()
+	client := newScript(t,
+		exchange{method: "GET", uri: "/x", status: 200, reply: `{"m":{"a":1},"old":"x",`},
+		exchange{method: "GET", uri: "/x", status: 200, reply: `{"m":{"b":2}}`},
+	).With(quick)
+	out := struct {
+		M    map[string]int `json:"m"`
+		Old  string         `json:"old"`
+		Kept int
+	}{Kept: 7}
+	require.NoError(t, client.Do(t.Context(), http.MethodGet, "/x", nil, &out))
+	assert.Equal(t, map[string]int{"b": 2}, out.M)
+	assert.Empty(t, out.Old)
+	assert.Equal(t, 7, out.Kept, "what is not in the response is left as it was")
+}
+
 // A DELETE whose response was lost gets status 404 when it is retried. That is success if what it
 // deletes is gone, which for a part of a ticket requires that the ticket exists.
 func TestDeletesWhoseResponseWasLost(t *testing.T) {

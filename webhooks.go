@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"html"
 	"io"
+
+	"github.com/supportbee-go/supportbee/internal/transport"
 )
 
 // Webhook is an event that SupportBee posts. Nothing proves who sent it: use a secret URL, and
@@ -162,7 +164,7 @@ func parseWebhook(body []byte) (*Webhook, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, errors.New(r.describe(err))
+		return nil, errors.New(r.describe(err, transport.Token{}))
 	case isCheck:
 		return &Webhook{Raw: body}, nil
 	}

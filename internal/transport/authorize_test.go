@@ -202,6 +202,9 @@ func TestTokenRedact(t *testing.T) {
 	assert.Equal(t, "a [redacted] b [redacted]", transport.NewToken("tok").Redact("a tok b tok"))
 	assert.Equal(t, "a b", transport.NewToken("tok").Redact("a b"))
 	assert.Equal(t, "a b", transport.Token{}.Redact("a b"))
+	for _, escaped := range []string{"a/b~c+d==", `a\/b~c\u002Bd==`, "a~1b~0c+d==", "a%2Fb%7Ec%2Bd%3D%3d"} { // JSON, a JSON pointer, a URL
+		assert.Equal(t, "x [redacted] y", transport.NewToken("a/b~c+d==").Redact("x "+escaped+" y"))
+	}
 }
 
 func TestTokenIsZero(t *testing.T) {

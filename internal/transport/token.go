@@ -14,7 +14,7 @@ type Token struct {
 	// They are closures because printers read unexported fields, even where they ignore the
 	// methods of their types. Of a func they show at most the address.
 	header  func() []string       // returns the values of the Authorization header
-	escaped func() *regexp.Regexp // matches the secret with JSON escapes
+	escaped func() *regexp.Regexp // matches the secret with the escapes of JSON, JSON pointers and URLs
 }
 
 const scheme = "Bearer "
@@ -31,7 +31,14 @@ func NewToken(secret string) Token {
 			var pattern strings.Builder
 			for _, c := range []byte(secret) {
 				quoted := regexp.QuoteMeta(string(rune(c)))
-				fmt.Fprintf(&pattern, `(?:%s|\\%s|\\u00(?i:%02x))`, quoted, quoted, c)
+				fmt.Fprintf(&pattern, `(?:%s|\\%s|\\u00(?i:%02x)|%%(?i:%02x)`, quoted, quoted, c, c)
+				switch c {
+				case '~':
+					pattern.WriteString("|~0")
+				case '/':
+					pattern.WriteString("|~1")
+				}
+				pattern.WriteByte(')')
 			}
 			return regexp.MustCompile(pattern.String())
 		}),
@@ -41,13 +48,14 @@ func NewToken(secret string) Token {
 // IsZero reports whether t is no token.
 func (t Token) IsZero() bool { return t.header == nil }
 
-// Redact returns text with the secret replaced by "[redacted]", also where it has JSON escapes.
+// Redact returns text with the secret replaced by "[redacted]", also where it is escaped as in JSON, in
+// JSON pointers or in URLs.
 func (t Token) Redact(text string) string {
 	if t.IsZero() {
 		return text
 	}
 	text = strings.ReplaceAll(text, t.secret(), redacted)
-	if strings.Contains(text, `\`) {
+	if strings.ContainsAny(text, `\%~`) {
 		text = t.escaped().ReplaceAllString(text, redacted)
 	}
 	return text
