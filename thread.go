@@ -15,7 +15,7 @@ type Thread struct {
 
 // Thread returns a ticket with its replies and comments. It fetches them with at most two requests:
 // there is none for what the ticket has none of, by RepliesCount and CommentsCount. The counts of a
-// ticket that came in a webhook are not relied on.
+// ticket that came in a webhook are not relied on, nor are those that could not be read.
 //
 // If a request fails, the Thread has what was read before. If the error is [ErrNotFound], the ticket
 // was deleted.
@@ -27,11 +27,15 @@ func (s *TicketsService) Thread(ctx context.Context, ticket *Ticket) (*Thread, e
 	var replies []*Reply
 	var comments []*Comment
 	var err error
-	fromWebhook := ticket.URL != ""
-	if ticket.RepliesCount > 0 || fromWebhook {
+	mayHave := func(count int, name string) bool {
+		_, unread := ticket.Extra[name]
+		fromWebhook := ticket.URL != ""
+		return count > 0 || unread || fromWebhook
+	}
+	if mayHave(ticket.RepliesCount, "replies_count") {
 		replies, err = (&RepliesService{s.service}).List(ctx, ticket.ID)
 	}
-	if (ticket.CommentsCount > 0 || fromWebhook) && err == nil {
+	if mayHave(ticket.CommentsCount, "comments_count") && err == nil {
 		comments, err = (&CommentsService{s.service}).List(ctx, ticket.ID)
 	}
 	t.Replies, t.Comments = append(t.Replies, replies...), append(t.Comments, comments...)
@@ -91,14 +95,14 @@ func (t *Thread) FirstResponse() *Reply {
 
 // WaitingSince returns when the customer wrote first after the last reply of an agent: the creation
 // time of the ticket if no agent has replied. If the last reply is an agent's, it is the time of that
-// reply.
+// reply. Replies that are older than the ticket do not count, as in FirstResponse.
 func (t *Thread) WaitingSince() time.Time {
 	if t == nil || t.Ticket == nil {
 		return time.Time{}
 	}
 	since, responded := t.Ticket.CreatedAt, false
 	for _, reply := range t.Replies {
-		if reply.Replier.Agent || responded {
+		if (reply.Replier.Agent || responded) && !reply.CreatedAt.Before(t.Ticket.CreatedAt) {
 			since, responded = reply.CreatedAt, reply.Replier.Agent
 		}
 	}

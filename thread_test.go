@@ -59,6 +59,14 @@ func TestThread(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(text), `"replies":[],"comments":[]}`)
 
+	odd := &supportbee.Ticket{}
+	require.NoError(t, json.Unmarshal(fmt.Appendf(nil, `{"id":%d,"replies_count":{"total":2},"comments_count":[]}`, id), odd))
+	thread, err = client.Tickets.Thread(ctx, odd)
+	require.NoError(t, err)
+	assert.Len(t, thread.Replies, 2, "counts that cannot be read do not say that there is nothing")
+	assert.Len(t, thread.Comments, 1)
+	desk.ClearHistory()
+
 	_, err = client.Tickets.Thread(ctx, &supportbee.Ticket{ID: id, URL: "https://acme.supportbee.com/tickets/7"})
 	require.NoError(t, err)
 	desk.AssertRequests(t, "Replies.List", 1)
@@ -113,6 +121,7 @@ func TestThreadResponses(t *testing.T) {
 		"at once":                     {replies: []*supportbee.Reply{reply(9, true)}, first: 9, waiting: 9},
 		"the customer wrote twice":    {replies: []*supportbee.Reply{reply(10, true), reply(11, false), reply(12, false)}, first: 10, waiting: 11},
 		"two agents after a customer": {replies: []*supportbee.Reply{reply(10, false), reply(11, true), reply(12, true)}, first: 11, waiting: 12},
+		"only merged":                 {replies: []*supportbee.Reply{reply(7, true), reply(8, false)}, waiting: 9},
 		"merged into the ticket":      {replies: []*supportbee.Reply{reply(8, true), reply(12, true), reply(13, false)}, first: 12, waiting: 13},
 	} {
 		t.Run(name, func(t *testing.T) {
