@@ -19,6 +19,27 @@ import (
 	"github.com/supportbee-go/supportbee/supportbeetest"
 )
 
+func TestReportsKnowThatACustomerBecameAnAgent(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.WithoutSeed())
+	desk.Clock.Set(noon)
+	client := desk.Client()
+	id := desk.AddTicket(supportbeetest.TicketSeed{Text: "Hello", Trash: true})
+	desk.AddCustomerReply(id, "Hello?")
+	author := desk.User(supportbeetest.CustomerEmail).ID
+	replies := func() []*supportbee.DataPoint {
+		points, err := client.Reports.RepliesCount(t.Context(), &supportbee.ReportOptions{UserID: author})
+		require.NoError(t, err)
+		return points
+	}
+	assert.Empty(t, replies())
+	_, err := client.Users.Update(t.Context(), author, supportbee.UserUpdateParams{Role: supportbee.RoleAgent})
+	require.NoError(t, err)
+	assert.Equal(t, []*supportbee.DataPoint{{Time: noon.Truncate(24 * time.Hour), Value: 1}}, replies())
+	require.NoError(t, client.Tickets.Delete(t.Context(), id))
+	assert.Empty(t, replies())
+}
+
 func TestUsersRules(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)

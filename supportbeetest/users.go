@@ -190,7 +190,11 @@ func updateUser(s *Desk, c *call) response {
 	if problems := c.userProblems(in, u); len(problems) > 0 {
 		return invalidInput(problems...)
 	}
+	before := u.agent()
 	c.applyUser(u, in)
+	if u.agent() != before {
+		c.desk.recount() // since reports are about the replies of agents
+	}
 	return ok(object{"user": c.encoder.user(u)})
 }
 
