@@ -1,10 +1,10 @@
 package supportbeetest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"sync"
 	"time"
@@ -29,12 +29,12 @@ func (s *Desk) keepState() error {
 		if admin == nil {
 			return fmt.Errorf("%s: there is no admin", path)
 		}
-		kept := s.state.token(admin.ID)
+		kept := cmp.Or(s.state.Token, s.state.token(admin.ID)) // older files do not tell which it is
 		if s.config.token == "" && kept != "" {
 			s.Token = kept
 		}
-		maps.DeleteFunc(s.state.Tokens, func(_ string, id int64) bool { return id == admin.ID }) // or they would add up
-		s.state.Tokens[s.Token] = admin.ID
+		delete(s.state.Tokens, kept) // or they would add up
+		s.state.own(s.Token, admin.ID)
 	}
 	s.keeper = &keeper{desk: s, path: path, stop: make(chan struct{})}
 	if err := s.keeper.write(); err != nil {

@@ -11,8 +11,11 @@ import (
 func (d *desk) seedPeople(token string) {
 	d.NextID = 1000
 	admin := d.addUser(&user{ID: d.id(), Type: "user", Email: AdminEmail, Name: "Ada Adams", Role: "admin", TwoFactor: true, Signature: "Ada Adams, Acme"})
-	d.Tokens[token] = admin.ID
+	d.own(token, admin.ID)
 }
+
+// own makes token the one of the desk, and of the admin.
+func (d *desk) own(token string, admin int64) { d.Token, d.Tokens[token] = token, admin }
 
 // admin returns the first admin, or nil if there is none.
 func (d *desk) admin() *user {

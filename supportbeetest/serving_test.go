@@ -235,6 +235,24 @@ func TestStateFiles(t *testing.T) {
 	assert.Len(t, entries, 1)
 }
 
+func TestStateFilesKeepTheTokensOfASnapshot(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "desk.json")
+	for _, own := range []string{"desk-0", "desk-z"} { // before and after the snapshot's
+		other := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithToken("desk-m"))
+		var snapshot bytes.Buffer
+		require.NoError(t, other.Save(&snapshot))
+		restart(t, path, func(desk *supportbeetest.Desk) { require.NoError(t, desk.Load(&snapshot)) }, supportbeetest.WithToken(own))
+		restart(t, path, func(desk *supportbeetest.Desk) {
+			assert.Equal(t, own, desk.Token)
+			for _, token := range []string{own, other.Token} {
+				_, err := desk.Client(supportbee.WithToken(token)).Labels.List(t.Context())
+				require.NoError(t, err, token)
+			}
+		})
+	}
+}
+
 func TestStateFilesAreWrittenAfterChanges(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")

@@ -35,8 +35,9 @@ func (s *Desk) Load(r io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("supportbeetest: Load: %w", err)
 	}
+	read.Token = s.Token
 	if admin := read.admin(); admin != nil && read.Tokens[s.Token] == 0 {
-		read.Tokens[s.Token] = admin.ID
+		read.own(s.Token, admin.ID)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,6 +22,7 @@ type desk struct {
 	Consequences map[string]consequenceBody `json:"consequences"`
 	Filters      []filter                   `json:"filters"`
 	Tokens       map[string]int64           `json:"tokens"` // the user of each
+	Token        string                     `json:"token"`  // the desk's own, which an admin may have beside others
 
 	byActivity index
 	byCreation index
