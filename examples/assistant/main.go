@@ -73,6 +73,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
 	if *httpAddr != "" && len(os.Getenv("ASSISTANT_TOKEN")) < 16 {
 		return errors.New("-http requires ASSISTANT_TOKEN, with at least 16 characters")
 	}

@@ -691,3 +691,8 @@ func TestDemo(t *testing.T) {
 		assert.Contains(t, out.String(), want)
 	}
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
+}

@@ -461,3 +461,8 @@ func chromium(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
+}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -33,6 +34,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	metrics := flags.String("metrics", "", "`address` for GET /metrics and GET /healthz during the run; none if empty")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	if *perSecond <= 0 {
 		return errors.New("-rate must be positive")

@@ -556,3 +556,8 @@ func TestAnInterruptLosesNothing(t *testing.T) {
 	desk.AssertNoWrites(t)
 	assertBackup(t, desk, dir)
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
+}

@@ -97,3 +97,8 @@ func TestTourStopsAtAnError(t *testing.T) {
 	require.ErrorContains(t, run(t.Context(), nil, &out), `the scheme must be https or http`)
 	require.Error(t, run(t.Context(), []string{"-unknown"}, &out))
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
+}

@@ -52,6 +52,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
 	if j.eml != "" && (j.from == "" || j.to == "") {
 		return errors.New("-eml needs -from and -to")
 	}

@@ -412,3 +412,8 @@ func TestFlags(t *testing.T) {
 	assert.NotContains(t, out.String(), desk.Token)
 	desk.AssertNoWrites(t)
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
+}

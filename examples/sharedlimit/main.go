@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -36,6 +37,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	dryRun := flags.Bool("dry-run", false, "print what would be sent for the messages of the queue, which stay there, and end")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	if w.limit.Requests < 1 || w.limit.Per <= 0 || w.settle <= 0 || w.timeout <= w.settle {
 		return errors.New("-limit, -per and -settle must be positive, and -timeout longer than -settle")

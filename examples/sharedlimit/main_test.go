@@ -302,3 +302,8 @@ func TestDemo(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-dry-run"}, &out))
 	assert.Equal(t, demoMessages, strings.Count(out.String(), "would send POST /tickets "))
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
+}

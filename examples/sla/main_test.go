@@ -654,3 +654,8 @@ func TestDemo(t *testing.T) {
 	assert.Equal(t, 5, strings.Count(out.String(), "\nsent: "))
 	assert.Contains(t, out.String(), "/archive\n")
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"sla.yaml", "-max", "1"}, io.Discard), `unexpected argument "sla.yaml"`)
+}

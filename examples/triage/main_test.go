@@ -314,3 +314,8 @@ func TestTheFirstPosition(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &got))
 	assert.Equal(t, desk.Clock.Now(), got.Since)
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"rules.yaml", "-dry-run"}, io.Discard), `unexpected argument "rules.yaml"`)
+}

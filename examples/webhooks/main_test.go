@@ -719,3 +719,8 @@ func TestHelpHoldsNoSecrets(t *testing.T) {
 	assert.Contains(t, out.String(), "-queue")
 	assert.NotContains(t, out.String(), "hush")
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
+}

@@ -385,3 +385,8 @@ func TestTheEmbeddedDeskShowsItsPlantedDifferences(t *testing.T) {
 	assert.Equal(t, "Comments.List | `/comments/*/author` | unknown member, object | 7 | both", rows[0])
 	assert.Contains(t, report, "\n## Differences: 6\n")
 }
+
+func TestUnexpectedArguments(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
+}
