@@ -1,6 +1,7 @@
 package supportbeetest
 
 import (
+	"bytes"
 	"crypto/subtle"
 	_ "embed"
 	"encoding/json"
@@ -389,16 +390,24 @@ func (s snapshot) send(w http.ResponseWriter) {
 // readJSON decodes the body of a request. Unknown members are errors: they are most likely
 // misspelled.
 func readJSON(r *http.Request, out any) error {
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(out)
+	data, err := io.ReadAll(r.Body)
 	if err == nil {
-		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		err = errors.New("there is more than one value")
+		err = decodeExactly(data, out)
 	}
-	return fmt.Errorf("the body must be JSON as described in /_desk/openapi.yaml: %w", err)
+	if err != nil {
+		return fmt.Errorf("the body must be JSON as described in /_desk/openapi.yaml: %w", err)
+	}
+	return nil
+}
+
+// decodeExactly decodes a single value without unknown members.
+func decodeExactly(data []byte, out any) error {
+	if !json.Valid(data) {
+		return json.Unmarshal(data, new(any)) // which tells why
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(out)
 }
 
 // adder returns a handler that calls a method which adds something and returns its ID.

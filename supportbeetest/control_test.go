@@ -90,7 +90,7 @@ var controlSteps = []struct {
 	{route: "POST /_desk/webhooks", body: `{"url":"HOOK"}`, code: 204},
 	{route: "POST /_desk/tickets", body: `{"subject":"urgent","text":"Please.","labels":["refund"],"attachment_ids":[1009]}`, code: 201, want: `{"id":1010}`},
 	{route: "POST /_desk/tickets", body: `{"labels":["none"]}`, code: 400, want: `{"error":"AddTicket: there is no label \"none\"; AddLabel adds it"}`},
-	{route: "POST /_desk/tickets", body: `{} {}`, code: 400, want: "there is more than one value"},
+	{route: "POST /_desk/tickets", body: `{} {}`, code: 400, want: "invalid character '{' after top-level value"},
 	{route: "POST /_desk/webhooks/flush", code: 204},
 	{route: "GET /_desk/deliveries", code: 200, want: `"action":"ticket.created"`},
 	{route: "POST /_desk/tickets/{id}/customer_replies", path: "/_desk/tickets/1010/customer_replies", body: `{"text":"Hello?","attachment_ids":[1009]}`, code: 201, want: `{"id":1013}`},

@@ -1,7 +1,6 @@
 package supportbeetest
 
 import (
-	"bytes"
 	"context"
 	"maps"
 	"math/rand/v2"
@@ -111,19 +110,4 @@ func TestLoadOfNull(t *testing.T) {
 		require.EqualError(t, s.Load(strings.NewReader(snapshot)), "supportbeetest: Load: null is no state of a desk")
 	}
 	assert.Len(t, s.Tickets(), 10)
-}
-
-func TestASnapshotWithoutAgents(t *testing.T) {
-	t.Parallel()
-	s := New(t, InMemory(), WithoutSeed())
-	var empty bytes.Buffer
-	require.NoError(t, s.Save(&empty))
-	s.state.Users = map[int64]*user{}
-	s.state.Tokens = map[string]int64{}
-	empty.Reset()
-	require.NoError(t, s.Save(&empty))
-	require.NoError(t, s.Load(&empty))
-	assert.Len(t, s.AddTickets(20), 20)
-	_, err := s.Client().Labels.List(context.Background())
-	require.ErrorIs(t, err, supportbee.ErrAccessDenied)
 }

@@ -26,9 +26,6 @@ func (s *Desk) keepState() error {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		admin := s.state.admin()
-		if admin == nil {
-			return fmt.Errorf("%s: there is no admin", path)
-		}
 		kept := cmp.Or(s.state.Token, s.state.token(admin.ID)) // older files do not tell which it is
 		if s.config.token == "" && kept != "" {
 			s.Token = kept

@@ -421,8 +421,15 @@ func TestSnapshotsAreChecked(t *testing.T) {
 		"ticket " + id + " has a message without":     func(s map[string]any) { part(s, "tickets", id)["replies"] = []any{nil} },
 		"ticket " + id + " has an unknown attachment": func(s map[string]any) { s["attachments"] = map[string]any{} },
 		"attachment 9 has another ID":                 func(s map[string]any) { part(s, "attachments")["9"] = nil },
-		"user 9 has another ID":                       func(s map[string]any) { part(s, "users")["9"] = map[string]any{"id": 8} },
-		"customer group 9 has an unknown member 7":    func(s map[string]any) { part(s, "users")["9"] = map[string]any{"id": 9, "members": []int{7}} },
+		`json: unknown field "user"`:                  func(s map[string]any) { s["user"] = s["users"] },
+		"the ID 0 is not positive":                    func(s map[string]any) { part(s, "users")["0"] = map[string]any{"id": 0, "role": "admin"} },
+		"the ID -1 is not positive": func(s map[string]any) {
+			part(s, "tickets", id)["rare"] = map[string]any{"draft": map[string]any{"id": -1}}
+		},
+		"a token is empty":                         func(s map[string]any) { part(s, "tokens")[""] = 1001 },
+		"there is no admin":                        func(s map[string]any) { part(s, "users", "1001")["role"] = "agent" },
+		"user 9 has another ID":                    func(s map[string]any) { part(s, "users")["9"] = map[string]any{"id": 8} },
+		"customer group 9 has an unknown member 7": func(s map[string]any) { part(s, "users")["9"] = map[string]any{"id": 9, "members": []int{7}} },
 	} {
 		var state map[string]any
 		require.NoError(t, json.Unmarshal(kept.Bytes(), &state))

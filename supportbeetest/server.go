@@ -306,7 +306,8 @@ func (s *Desk) authenticate(op operation, c *call) (rejected response, bad bool)
 		c.token = c.query.Get("auth_token") // the older form, which is still accepted
 	}
 	if sent || c.token != "" || !op.anonymous {
-		if c.user = s.state.Users[s.state.Tokens[c.token]]; c.user == nil {
+		owner, known := s.state.Tokens[c.token]
+		if c.user = s.state.Users[owner]; !known || c.user == nil {
 			return response{status: s.config.denied, body: raw(" ")}, true
 		}
 		if !op.permits(c.user.Role) {

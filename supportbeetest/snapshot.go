@@ -36,8 +36,8 @@ func (s *Desk) Load(r io.Reader) error {
 		return fmt.Errorf("supportbeetest: Load: %w", err)
 	}
 	read.Token = s.Token
-	if admin := read.admin(); admin != nil && read.Tokens[s.Token] == 0 {
-		read.own(s.Token, admin.ID)
+	if read.Tokens[s.Token] == 0 {
+		read.own(s.Token, read.admin().ID)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,7 +51,7 @@ func decodeState(data []byte) (*desk, error) {
 		return nil, errors.New("null is no state of a desk")
 	}
 	read := newDesk()
-	if err := json.Unmarshal(data, read); err != nil {
+	if err := decodeExactly(data, read); err != nil {
 		return nil, err
 	}
 	if err := read.check(); err != nil {
@@ -113,13 +113,29 @@ func (d *desk) check() error {
 			}
 		}
 	}
+	lowest := int64(1)
+	d.eachID(func(id int64) { lowest = min(lowest, id) })
+	if lowest < 1 {
+		return fmt.Errorf("the ID %d is not positive", lowest)
+	}
+	if _, exists := d.Tokens[""]; exists {
+		return errors.New("a token is empty")
+	}
+	if d.admin() == nil {
+		return errors.New("there is no admin")
+	}
 	return nil
 }
 
 // highestID returns the highest ID in use, so that new IDs are higher.
 func (d *desk) highestID() int64 {
 	var highest int64
-	use := func(id int64) { highest = max(highest, id) }
+	d.eachID(func(id int64) { highest = max(highest, id) })
+	return highest
+}
+
+// eachID calls use with each ID that [desk.id] has returned.
+func (d *desk) eachID(use func(int64)) {
 	for id := range d.Users {
 		use(id)
 	}
@@ -144,5 +160,4 @@ func (d *desk) highestID() int64 {
 	for _, a := range d.Addresses {
 		use(a.ID)
 	}
-	return highest
 }

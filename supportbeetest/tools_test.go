@@ -146,7 +146,7 @@ func TestSnapshotsRoundTrip(t *testing.T) {
 	assert.JSONEq(t, first.String(), second.String())
 
 	before := other.Tickets()
-	for _, broken := range []string{"", "{", `{"tickets":{"7":{"id":7,"requester":5}}}`, `{"tickets":{"7":null}}`} {
+	for _, broken := range []string{"", "{", "{}", `{"foo":1}`, `{"users":{}}`, `{"tickets":{"7":{"id":7,"requester":5}}}`, `{"tickets":{"7":null}}`} {
 		require.ErrorContains(t, other.Load(strings.NewReader(broken)), "supportbeetest: Load: ")
 	}
 	assert.Equal(t, before, other.Tickets())
