@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -26,7 +27,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	config := flags.String("config", "sla.yaml", "configuration `file`")
 	apply := flags.Bool("apply", false, "write to the help desk and alert, instead of printing what would be done")
 	limit := flags.Int("max", 50, "tickets to change in a run, at most")
-	alertURL := flags.String("alert", os.Getenv("SLA_ALERT_URL"), "`URL` to post alerts to as JSON; also the variable SLA_ALERT_URL")
+	alertURL := flags.String("alert", "", "`URL` to post alerts to as JSON; also the variable SLA_ALERT_URL")
 	settle := flags.Duration("settle", 30*time.Second, "how long a request of a program that was killed can still be carried out")
 	every := flags.Duration("every", 0, "`interval` of runs; 0 runs once")
 	metrics := flags.String("metrics", "", "`address` for GET /metrics and GET /healthz, with -every; none if empty")
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	service := supportbeeservice.New(ctx)
 	s := newSweeper(service.Instrument(client), cfg)
 	service.Register(s.overdue)
-	s.max, s.settle, s.alertURL = *limit, *settle, *alertURL
+	s.max, s.settle, s.alertURL = *limit, *settle, cmp.Or(*alertURL, os.Getenv("SLA_ALERT_URL"))
 	if !*apply {
 		s.onlyPrint(out)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -658,4 +659,13 @@ func TestDemo(t *testing.T) {
 func TestUnexpectedArguments(t *testing.T) {
 	t.Parallel()
 	assert.EqualError(t, run(t.Context(), []string{"sla.yaml", "-max", "1"}, io.Discard), `unexpected argument "sla.yaml"`)
+}
+
+func TestHelpHoldsNoSecrets(t *testing.T) {
+	t.Setenv("SLA_ALERT_URL", "https://example.com/hush")
+	var out bytes.Buffer
+	require.ErrorIs(t, run(t.Context(), []string{"-h"}, &out), flag.ErrHelp)
+	require.ErrorContains(t, run(t.Context(), []string{"-unknown"}, &out), "not defined")
+	assert.Contains(t, out.String(), "SLA_ALERT_URL")
+	assert.NotContains(t, out.String(), "hush")
 }
