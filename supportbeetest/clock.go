@@ -1,6 +1,7 @@
 package supportbeetest
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -26,20 +27,30 @@ func (c *Clock) Now() time.Time {
 	return time.Now().Add(c.ahead)
 }
 
-// Advance moves the clock forward by d. A clock that was set stays stopped.
+// Advance moves the clock forward by d. A clock that was set stays stopped. Advance panics if the
+// time would not be one that [Clock.Set] takes.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.stopped.IsZero() {
+		mustTime("Clock.Advance", c.stopped.Add(d))
 		c.stopped = c.stopped.Add(d)
 		return
 	}
 	c.ahead += d
 }
 
+// mustTime panics if the desk cannot have the time: JSON has no form of later ones.
+func mustTime(caller string, t time.Time) {
+	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
+		panic(fmt.Sprintf("supportbeetest: %s: the year of %s is not from 1 to 9999", caller, t.Format(time.RFC3339)))
+	}
+}
+
 // Set sets the clock to t and stops it. Setting the zero time makes the clock run with the real
-// time again.
+// time again. Set panics if the year of t is not from 1 to 9999 in UTC.
 func (c *Clock) Set(t time.Time) {
+	mustTime("Clock.Set", t)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopped, c.ahead = t.Round(0), 0

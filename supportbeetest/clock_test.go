@@ -1,6 +1,7 @@
 package supportbeetest_test
 
 import (
+	"io"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -32,6 +33,18 @@ func TestTheClockRunsUnlessItWasSet(t *testing.T) {
 		desk.Clock.Set(time.Time{})
 		assert.Equal(t, time.Now(), desk.Clock.Now())
 	})
+}
+
+func TestTheClockHasTimesThatJSONHas(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
+	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	desk.Clock.Set(last)
+	assert.PanicsWithValue(t, "supportbeetest: Clock.Advance: the year of 10000-01-01T00:00:00Z is not from 1 to 9999", func() { desk.Clock.Advance(time.Second) })
+	assert.PanicsWithValue(t, "supportbeetest: Clock.Set: the year of 10000-01-01T00:00:00Z is not from 1 to 9999", func() { desk.Clock.Set(last.Add(time.Second)) })
+	assert.Equal(t, last, desk.Clock.Now())
+	desk.AddTickets(200)
+	require.NoError(t, desk.Save(io.Discard))
 }
 
 func TestTheClockIsTheTimeOfResponses(t *testing.T) {

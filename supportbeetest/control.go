@@ -359,7 +359,10 @@ func missing(what string, r *http.Request) error {
 }
 
 func sendJSON(w http.ResponseWriter, status int, body any) {
-	encoded, _ := json.Marshal(body) // of plain values, which cannot fail
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		status, encoded = http.StatusInternalServerError, []byte(`{"error":"the response cannot be encoded"}`)
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
@@ -382,9 +385,14 @@ func (d document) send(w http.ResponseWriter) {
 type snapshot struct{ desk *Desk }
 
 func (s snapshot) send(w http.ResponseWriter) {
+	var saved bytes.Buffer
+	if err := s.desk.Save(&saved); err != nil {
+		sendJSON(w, http.StatusInternalServerError, object{"error": err.Error()})
+		return
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = s.desk.Save(w) // fails only if the client is gone
+	_, _ = w.Write(saved.Bytes())
 }
 
 // readJSON decodes the body of a request. Unknown members are errors: they are most likely
@@ -493,7 +501,7 @@ func (c *Clock) json() any {
 	now := c.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return object{"time": now, "stopped": !c.stopped.IsZero()}
+	return object{"time": now.UTC(), "stopped": !c.stopped.IsZero()}
 }
 
 func (r Request) json() any {

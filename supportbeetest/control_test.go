@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -63,6 +64,7 @@ var controlSteps = []struct {
 	{route: "PUT /_desk/clock", body: `{"advance":90.5}`, code: 200, want: `{"time":"2026-03-01T12:01:30.5Z","stopped":true}`},
 	{route: "PUT /_desk/clock", body: `{"advance":-1}`, code: 400, want: `{"error":"a duration must be a number of seconds that is not negative"}`},
 	{route: "PUT /_desk/clock", body: `{"time":"2026-03-01T12:00:00Z","advance":1}`, code: 400, want: `{"error":"either time or advance must be given"}`},
+	{route: "PUT /_desk/clock", body: `{"time":"9999-12-31T23:59:59-12:00"}`, code: 400, want: `{"error":"Clock.Set: the year of 10000-01-01T11:59:59Z is not from 1 to 9999"}`},
 	{route: "GET /_desk/clock", code: 200, want: `{"time":"2026-03-01T12:01:30.5Z","stopped":true}`},
 	{route: "POST /_desk/reset", code: 204},
 	{route: "POST /_desk/users", body: `{"email":"kim@acme.example","name":"Kim King","role":"agent"}`, code: 201, want: `{"id":1002}`},
@@ -90,6 +92,7 @@ var controlSteps = []struct {
 	{route: "POST /_desk/webhooks", body: `{"url":"HOOK"}`, code: 204},
 	{route: "POST /_desk/tickets", body: `{"subject":"urgent","text":"Please.","labels":["refund"],"attachment_ids":[1009]}`, code: 201, want: `{"id":1010}`},
 	{route: "POST /_desk/tickets", body: `{"labels":["none"]}`, code: 400, want: `{"error":"AddTicket: there is no label \"none\"; AddLabel adds it"}`},
+	{route: "POST /_desk/tickets", body: `{"created_at":"9999-12-31T23:59:59-12:00"}`, code: 400, want: `{"error":"AddTicket: the year of 10000-01-01T11:59:59Z is not from 1 to 9999"}`},
 	{route: "POST /_desk/tickets", body: `{} {}`, code: 400, want: "invalid character '{' after top-level value"},
 	{route: "POST /_desk/webhooks/flush", code: 204},
 	{route: "GET /_desk/deliveries", code: 200, want: `"action":"ticket.created"`},
@@ -166,6 +169,15 @@ func TestTheControlAPI(t *testing.T) {
 	assert.Empty(t, desk.Requests(), "the history is of the API")
 	ticket := desk.Ticket(1010)
 	assert.Equal(t, []any{2, 1, 1, "Kim King"}, []any{ticket.RepliesCount, ticket.CommentsCount, ticket.AttachmentsCount, ticket.AssignedUser.Name})
+}
+
+func TestTheControlAPITellsWhatItCannotEncode(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithControl(""))
+	desk.Inject(supportbeetest.Match{Probability: math.NaN()})
+	code, got := control(t, desk, http.MethodGet, "/_desk/faults", "")
+	assert.Equal(t, http.StatusInternalServerError, code)
+	assert.JSONEq(t, `{"error":"the response cannot be encoded"}`, got)
 }
 
 // controlDescription is the part of control.yaml that is tested.

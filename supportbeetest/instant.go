@@ -22,5 +22,6 @@ func (i *instant) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*i = instantOf(t)
-	return nil
+	_, err := i.MarshalJSON() // or a time that is beyond the year 9999 in UTC could not be written again
+	return err
 }

@@ -268,6 +268,12 @@ func TestSeedsAreTheDesksOwn(t *testing.T) {
 		"AddFilter: user 1007 cannot be assigned": func() {
 			desk.AddFilter(supportbee.RuleParams{Subject: "x"}, supportbee.ConsequenceParams{AssignUserID: 1007})
 		},
+		"AddTicket: the year of 10000-01-01T11:59:59Z is not from 1 to 9999": func() {
+			desk.AddTicket(supportbeetest.TicketSeed{CreatedAt: time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -12*60*60))})
+		},
+		"AddTicket: the year of -0001-01-01T00:00:00Z is not from 1 to 9999": func() {
+			desk.AddTicket(supportbeetest.TicketSeed{SnoozedUntil: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)})
+		},
 		"AddUser: there is no team 1":                           func() { desk.AddUser(supportbeetest.UserSeed{TeamIDs: []supportbee.TeamID{1}}) },
 		"AddTeam: there is no user 1":                           func() { desk.AddTeam("x", 1) },
 		"AddComment: there is no user 1":                        func() { desk.AddComment(a, 1, "x") },
@@ -422,6 +428,7 @@ func TestSnapshotsAreChecked(t *testing.T) {
 		"ticket " + id + " has an unknown attachment": func(s map[string]any) { s["attachments"] = map[string]any{} },
 		"attachment 9 has another ID":                 func(s map[string]any) { part(s, "attachments")["9"] = nil },
 		`json: unknown field "user"`:                  func(s map[string]any) { s["user"] = s["users"] },
+		"year outside of range":                       func(s map[string]any) { part(s, "tickets", id)["created_at"] = "9999-12-31T23:59:59-12:00" },
 		"the ID 0 is not positive":                    func(s map[string]any) { part(s, "users")["0"] = map[string]any{"id": 0, "role": "admin"} },
 		"the ID -1 is not positive": func(s map[string]any) {
 			part(s, "tickets", id)["rare"] = map[string]any{"draft": map[string]any{"id": -1}}

@@ -211,7 +211,10 @@ func (s *Desk) handle(op operation, w http.ResponseWriter, r *http.Request) {
 	case raw:
 		body = []byte(b)
 	default:
-		body, _ = json.Marshal(b) // of plain values, which cannot fail
+		var err error
+		if body, err = json.Marshal(b); err != nil {
+			result.status, body = http.StatusInternalServerError, []byte(`{"error":"The response cannot be encoded"}`)
+		}
 	}
 	if result.status == http.StatusOK || result.status == http.StatusCreated {
 		sum := sha256.Sum256(body)

@@ -44,7 +44,8 @@ type UserSeed struct {
 }
 
 // AddTicket adds a ticket as if it was received by mail, and returns its ID. Filters apply, and
-// webhooks are sent. AddTicket panics if the seed has an ID or a label that the desk does not have.
+// webhooks are sent. AddTicket panics if the seed has an ID or a label that the desk does not have,
+// or a time whose year is not from 1 to 9999 in UTC.
 func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,6 +62,9 @@ func (s *Desk) AddTicket(seed TicketSeed) supportbee.TicketID {
 	}
 	for _, name := range seed.Labels {
 		s.mustLabel("AddTicket", name)
+	}
+	for _, at := range []time.Time{seed.CreatedAt, seed.LastActivityAt, seed.SnoozedUntil} {
+		mustTime("AddTicket", at)
 	}
 	mustEmail("AddTicket", "RequesterEmail", seed.RequesterEmail)
 	cc, _, problems := c.copies(seed.CC, nil)
@@ -139,8 +143,13 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 			Content:   shared("Hello,\nI am writing about %s. It is about %s, and I would be glad of a reply.\nKind regards", thing, topic),
 			CreatedAt: instantOf(at), Unanswered: true, Archived: i%8 == 7, Source: mail,
 		}
+		later := func(d time.Duration) {
+			if at = at.Add(d); at.After(now) {
+				at = now
+			}
+		}
 		for range random.IntN(3) {
-			at = at.Add(time.Duration(random.IntN(3600)+1) * time.Second)
+			later(time.Duration(random.IntN(3600)+1) * time.Second)
 			author := t.Requester
 			if t.Unanswered && len(agents) > 0 {
 				author = agents[random.IntN(len(agents))]
@@ -149,7 +158,7 @@ func (s *Desk) AddTickets(n int) []supportbee.TicketID {
 			t.Replies = append(t.Replies, &post{ID: d.id(), CreatedAt: instantOf(at), Author: author, Content: shared("This is about %s.", thing)})
 		}
 		if random.IntN(4) == 0 && len(agents) > 0 {
-			at = at.Add(time.Minute)
+			later(time.Minute)
 			t.Comments = append(t.Comments, &post{ID: d.id(), CreatedAt: instantOf(at), Author: agents[random.IntN(len(agents))], Content: contentBody{Text: "I have seen this before."}.content()})
 		}
 		if len(d.Labels) > 0 && random.IntN(3) == 0 {
