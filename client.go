@@ -150,6 +150,9 @@ func FromEnv(opts ...Option) (*Client, error) {
 //
 // An invalid option is reported by the first call of the copy, as an [*ArgumentError].
 func (c *Client) With(opts ...Option) *Client {
+	if c == nil || c.chain == nil {
+		c = &Client{err: rejected("With", invalid("client", "must be made by New"))}
+	}
 	cfg, err := c.config, c.err
 	if applyErr := cfg.apply("With", opts); applyErr != nil && err == nil {
 		err = applyErr
@@ -161,7 +164,11 @@ func (c *Client) With(opts ...Option) *Client {
 }
 
 // CloseIdleConnections closes the idle connections of c and of the clients that share them.
-func (c *Client) CloseIdleConnections() { c.config.httpClient.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() {
+	if c != nil && c.chain != nil {
+		c.config.httpClient.CloseIdleConnections()
+	}
+}
 
 // String returns the base URL. It never contains the token.
 func (c *Client) String() string {

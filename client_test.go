@@ -406,3 +406,36 @@ func TestWithTokenReplacesTheToken(t *testing.T) {
 	require.ErrorContains(t, err, "token must not have white space")
 	assert.Len(t, desk.Requests(), 1)
 }
+
+// What is not made by New, or is nil, is an error of the calls and not a panic.
+func TestNilAndZeroValues(t *testing.T) {
+	t.Parallel()
+	rejected := func(op string) error {
+		return &supportbee.ArgumentError{Op: op, Field: "client", Reason: "must be made by New"}
+	}
+	for _, client := range []*supportbee.Client{nil, {}} {
+		client.CloseIdleConnections()
+		derived := client.With(supportbee.WithBaseURL("http://127.0.0.1:1"), supportbee.WithToken("x"))
+		derived.CloseIdleConnections()
+		_, err := derived.Tickets.Get(t.Context(), 7)
+		assert.Equal(t, rejected("With"), err)
+		_, err = derived.Replies.CreateOnce(t.Context(), 7, supportbee.ReplyParams{Content: supportbee.Text("Hello")}, nil)
+		assert.Equal(t, rejected("With"), err)
+		assert.Equal(t, rejected("Do"), client.Do(t.Context(), http.MethodGet, "/x", nil, nil))
+	}
+	_, err := supportbee.Collect(new(supportbee.TicketsService).All(t.Context(), nil))
+	assert.Equal(t, rejected("Tickets.List"), err)
+	_, err = supportbee.Collect(new(supportbee.TicketsService).SearchAll(t.Context(), "kettle", nil))
+	assert.Equal(t, rejected("Tickets.Search"), err)
+
+	var event *supportbee.Webhook
+	assert.Empty(t, event.Key())
+	assert.Nil(t, event.Unescaped())
+	var with struct{ Event supportbee.Webhook }
+	require.NoError(t, json.Unmarshal([]byte(`{"Event":null}`), &with))
+	assert.Empty(t, with)
+	var handler *supportbee.WebhookHandler
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}")))
+	assert.Equal(t, http.StatusInternalServerError, w.Code)
+}

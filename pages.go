@@ -60,7 +60,11 @@ func allPages(ctx context.Context, name string, c *Client, first, perPage int, f
 		if first < 0 {
 			w.first = first // rejected by fetch
 		}
-		pages := fetcher{fetch: fetch, prefetch: c.config.prefetch, next: w.first, perPage: w.perPage}
+		prefetch := 0
+		if c != nil { // otherwise fetch rejects it
+			prefetch = c.config.prefetch
+		}
+		pages := fetcher{fetch: fetch, prefetch: prefetch, next: w.first, perPage: w.perPage}
 		var cancel context.CancelFunc
 		pages.ctx, cancel = context.WithCancel(withoutResponse(ctx))
 		defer pages.running.Wait()

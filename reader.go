@@ -146,6 +146,7 @@ func (r *reader) readMembers(v object) error {
 			return err
 		}
 	}
+	r.stored = false // extra has stored members of v, which v itself is not
 	_, err := r.ReadToken()
 	return err
 }
@@ -340,8 +341,8 @@ func readEnveloped[T any, P resourceOf[T]](r *reader, p **T, key string) error {
 	case '[':
 		return readOnlyEnveloped[T, P](r, p, key)
 	default: // flat, in a form that readValue knows
-		present, err := readPresent[T](r, P(v))
-		if present && err == nil {
+		_, err := readPresent[T](r, P(v))
+		if err == nil && P(v).usable() {
 			*p = v
 		}
 		return err
@@ -374,6 +375,7 @@ func readEnveloped[T any, P resourceOf[T]](r *reader, p **T, key string) error {
 	if _, err := r.ReadToken(); err != nil {
 		return err
 	}
+	r.stored = false
 	switch {
 	case failed != nil:
 		return failed

@@ -280,6 +280,8 @@ func TestTolerance(t *testing.T) {
 		`"current_user_assignee":{"id":99,"user":` + benJSON + `,"name":"Other"}`: {AssignedUser: ben},
 		`"current_user_assignee":null`:                                            {},
 		`"current_user_assignee":""`:                                              {},
+		`"current_user_assignee":" "`:                                             {},
+		`"content":"x","content":{"text":"ok","new":1}`:                           {Content: supportbee.Content{Text: "ok", Extra: map[string]json.RawMessage{"new": json.RawMessage("1")}}},
 		`"current_user_assignee":{"user":null}`:                                   {},
 		`"current_user_assignee":{"user":{}}`:                                     {},
 		`"current_user_assignee":{}`:                                              {},

@@ -189,6 +189,8 @@ func (h *WebhookHandler) end() {
 // missingField returns what is wrong with the fields.
 func (h *WebhookHandler) missingField() string {
 	switch {
+	case h == nil:
+		return "the handler is nil"
 	case h.Handle == nil:
 		return "Handle is nil"
 	case h.Secret == "" && !h.AllowAnyone:
@@ -344,7 +346,7 @@ func (w *Webhook) namesNew() bool {
 }
 
 func (h *WebhookHandler) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
-	if h.Logger != nil {
+	if h != nil && h.Logger != nil {
 		h.Logger.LogAttrs(ctx, level, message, attrs...)
 	}
 }

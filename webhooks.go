@@ -68,6 +68,9 @@ func (w Webhook) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements [json.Unmarshaler]. It is [ParseWebhook] for a body that was read.
 func (w *Webhook) UnmarshalJSON(data []byte) error {
+	if string(bytes.TrimSpace(data)) == "null" {
+		return nil
+	}
 	event, err := ParseWebhook(bytes.NewReader(data))
 	if err == nil {
 		*w = *event
@@ -212,7 +215,10 @@ func (w *Webhook) missingPart() string {
 // events have neither an ID nor a time: archiving a ticket, restoring it and archiving it again can
 // give two events with equal keys.
 func (w *Webhook) Key() string {
-	if w.Ticket == nil {
+	switch {
+	case w == nil:
+		return ""
+	case w.Ticket == nil:
 		return string(w.Action)
 	}
 	key := fmt.Sprintf("%s %s ticket %d", w.Company.Subdomain, w.Action, w.Ticket.ID)
@@ -234,6 +240,9 @@ func (w *Webhook) Key() string {
 // Unescaped returns a copy of w with HTML entities in subjects, summaries and texts replaced. The
 // server sometimes escapes them; nothing says whether it did. Content.HTML and Raw are not changed.
 func (w *Webhook) Unescaped() *Webhook {
+	if w == nil {
+		return nil
+	}
 	event := *w
 	if w.Ticket != nil {
 		ticket := *w.Ticket
