@@ -160,18 +160,19 @@ var controlRoutes = []struct {
 	{http.MethodPut, "/_desk/clock", func(s *Desk, r *http.Request) (any, error) {
 		var in struct {
 			Time    *time.Time `json:"time"`
-			Advance float64    `json:"advance"`
+			Advance *float64   `json:"advance"`
 		}
 		if err := readJSON(r, &in); err != nil {
 			return nil, err
 		}
-		ahead, err := seconds(in.Advance)
 		switch {
-		case err != nil:
-			return nil, err
-		case in.Time != nil && ahead != 0:
+		case in.Time != nil && in.Advance != nil:
 			return nil, bad("either time or advance must be given")
-		case ahead != 0:
+		case in.Advance != nil:
+			ahead, err := seconds(*in.Advance)
+			if err != nil {
+				return nil, err
+			}
 			s.Clock.Advance(ahead)
 		case in.Time != nil:
 			s.Clock.Set(*in.Time)

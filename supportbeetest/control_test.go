@@ -62,6 +62,7 @@ var controlSteps = []struct {
 	{route: "GET /_desk/openapi.yaml", code: 200, want: "openapi: 3.1.0"},
 	{route: "PUT /_desk/clock", body: `{"time":"2026-03-01T12:00:00Z"}`, code: 200, want: `{"time":"2026-03-01T12:00:00Z","stopped":true}`},
 	{route: "PUT /_desk/clock", body: `{"advance":90.5}`, code: 200, want: `{"time":"2026-03-01T12:01:30.5Z","stopped":true}`},
+	{route: "PUT /_desk/clock", body: `{"advance":0}`, code: 200, want: `{"time":"2026-03-01T12:01:30.5Z","stopped":true}`},
 	{route: "PUT /_desk/clock", body: `{"advance":-1}`, code: 400, want: `{"error":"a duration must be a number of seconds that is not negative"}`},
 	{route: "PUT /_desk/clock", body: `{"time":"2026-03-01T12:00:00Z","advance":1}`, code: 400, want: `{"error":"either time or advance must be given"}`},
 	{route: "PUT /_desk/clock", body: `{"time":"9999-12-31T23:59:59-12:00"}`, code: 400, want: `{"error":"Clock.Set: the year of 10000-01-01T11:59:59Z is not from 1 to 9999"}`},
