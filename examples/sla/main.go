@@ -8,6 +8,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -60,7 +61,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		s.onlyPrint(out)
 	}
 	if *every <= 0 {
-		return s.run(ctx)
+		err := s.run(ctx)
+		if e, ok := errors.AsType[*supportbee.Error](err); ok {
+			return fmt.Errorf("the run failed: %v", e.LogValue()) // without the message, which can have addresses
+		}
+		return err
 	}
 	service.Monitor(*metrics, nil)
 	service.Every(*every, s.run)

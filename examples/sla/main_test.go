@@ -642,6 +642,16 @@ func TestProgram(t *testing.T) {
 	}
 	l.requireAlerts(t, key(late, l.monday))
 
+	l.desk.Inject(supportbeetest.Match{Op: "Tickets.List"}, supportbeetest.Respond(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = io.WriteString(w, `{"error":"no such user eve@example.com"}`)
+	})))
+	cmd, out = l.process(t)
+	require.Error(t, cmd.Run())
+	assert.Contains(t, out.String(), "sla: the run failed: [op=Tickets.List method=GET attempts=1 status=422 page=1]\n")
+	assert.NotContains(t, out.String(), "eve@example.com")
+
 	cmd, out = l.process(t, "-config", "missing.yaml")
 	require.Error(t, cmd.Run())
 	assert.Equal(t, "sla: open missing.yaml: no such file or directory\n", out.String())
