@@ -28,7 +28,8 @@ func (c *Clock) Now() time.Time {
 }
 
 // Advance moves the clock forward by d. A clock that was set stays stopped. Advance panics if the
-// time would not be one that [Clock.Set] takes.
+// time would not be one that [Clock.Set] takes, or if a clock that runs would be further ahead than a
+// duration can be, which is about 292 years.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,7 +38,11 @@ func (c *Clock) Advance(d time.Duration) {
 		c.stopped = c.stopped.Add(d)
 		return
 	}
-	c.ahead += d
+	ahead := c.ahead + d
+	if d > 0 && ahead < c.ahead || d < 0 && ahead > c.ahead {
+		panic(fmt.Sprintf("supportbeetest: Clock.Advance: the clock is %v ahead, and cannot be %v more", c.ahead, d))
+	}
+	c.ahead = ahead
 }
 
 // mustTime panics if the desk cannot have the time: JSON has no form of later ones.

@@ -47,6 +47,21 @@ func TestTheClockHasTimesThatJSONHas(t *testing.T) {
 	require.NoError(t, desk.Save(io.Discard))
 }
 
+func TestARunningClockIsAheadByADuration(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory(), supportbeetest.WithControl(""))
+		const years = 250 * 365 * 24 * time.Hour
+		desk.Clock.Advance(years)
+		const message = "Clock.Advance: the clock is 2190000h0m0s ahead, and cannot be 1277777h46m40s more"
+		assert.PanicsWithValue(t, "supportbeetest: "+message, func() { desk.Clock.Advance(4_600_000_000 * time.Second) })
+		code, body := control(t, desk, http.MethodPut, "/_desk/clock", `{"advance":4600000000}`)
+		assert.Equal(t, http.StatusBadRequest, code)
+		assert.JSONEq(t, `{"error":"`+message+`"}`, body)
+		assert.Equal(t, time.Now().Add(years), desk.Clock.Now())
+	})
+}
+
 func TestTheClockIsTheTimeOfResponses(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]supportbeetest.Option{"http": nil, "memory": {supportbeetest.InMemory()}} {
