@@ -92,3 +92,17 @@ func TestRateLimitsFollowTheClock(t *testing.T) {
 	desk.Clock.Advance(time.Minute)
 	open(t, desk.Client(supportbee.WithoutRetry()), "x")
 }
+
+func TestRateLimitsForgetWhatIsInTheFuture(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.WithRateLimits())
+	client := desk.Client(supportbee.WithoutRetry())
+	for _, day := range []time.Time{noon, noon.AddDate(0, 0, -1)} {
+		desk.Clock.Set(day)
+		for range 8 {
+			open(t, client, "x")
+		}
+		_, err := client.Tickets.Create(t.Context(), supportbee.TicketParams{RequesterEmail: "ann@example.com", Content: supportbee.Text("x")})
+		require.ErrorIs(t, err, supportbee.ErrRateLimited, day)
+	}
+}

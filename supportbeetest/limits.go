@@ -14,7 +14,8 @@ type rateLimiter struct {
 	times map[string][]time.Time
 }
 
-// take counts a ticket, or returns how long to wait before it may be created.
+// take counts a ticket, or returns how long to wait before it may be created. It is called with the
+// state locked, so that the times are in order.
 func (l *rateLimiter) take(c *call, cfg *config, now time.Time) time.Duration {
 	if !cfg.limits {
 		return 0
@@ -30,6 +31,9 @@ func (l *rateLimiter) take(c *call, cfg *config, now time.Time) time.Duration {
 		l.times = map[string][]time.Time{}
 	}
 	recent := l.times[key]
+	for len(recent) > 0 && recent[len(recent)-1].After(now) { // the clock has gone back
+		recent = recent[:len(recent)-1]
+	}
 	for len(recent) > 0 && now.Sub(recent[0]) >= window {
 		recent = recent[1:]
 	}
