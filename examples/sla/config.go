@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -29,8 +31,9 @@ func parseConfig(data []byte) (*config, error) {
 	if err := decoder.Decode(cfg); err != nil {
 		return nil, err
 	}
-	if cfg.Label == "" || cfg.Target < time.Minute || cfg.ArchiveAfterDays < 0 {
-		return nil, errors.New("label and a target of at least 1m are required, and archive_after_days must not be negative")
+	shortest := slices.Min(slices.AppendSeq([]time.Duration{cfg.Target}, maps.Values(cfg.Targets)))
+	if cfg.Label == "" || shortest < time.Minute || cfg.ArchiveAfterDays < 0 {
+		return nil, errors.New("label and target are required, all targets must be at least 1m, and archive_after_days must not be negative")
 	}
 	var err error
 	cfg.open, err = supportbeeservice.ParseBusinessHours(cfg.TimeZone, cfg.Hours, cfg.Holidays)

@@ -48,6 +48,9 @@ func TestParseConfigRejects(t *testing.T) {
 		{name: "a target without a unit", old: "target: 8h", changed: "target: 8", want: "time.Duration"},
 		{name: "a short target", old: "target: 8h", changed: "target: 8s", want: "1m"},
 		{name: "no target", old: "target: 8h", changed: "", want: "1m"},
+		{name: "a short target of a label", old: "urgent: 1h", changed: "urgent: 59s", want: "all targets must be at least 1m"},
+		{name: "no target of a label", old: "urgent: 1h", changed: "urgent: 0s", want: "all targets must be at least 1m"},
+		{name: "a negative target of a label", old: "urgent: 1h", changed: "urgent: -1h", want: "all targets must be at least 1m"},
 		{name: "no label", old: "label: overdue", changed: "", want: "label"},
 		{name: "negative days", old: "days: 14", changed: "days: -1", want: "archive_after_days"},
 	} {

@@ -38,6 +38,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if *limit < 0 || *settle < 0 || *every < 0 {
+		return errors.New("-max, -settle and -every must not be negative")
+	}
 	if !supportbeeservice.HasAccount() {
 		return demo(ctx, out)
 	}
@@ -60,7 +63,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if !*apply {
 		s.onlyPrint(out)
 	}
-	if *every <= 0 {
+	if *every == 0 {
 		err := s.run(ctx)
 		if e, ok := errors.AsType[*supportbee.Error](err); ok {
 			return fmt.Errorf("the run failed: %v", e.LogValue()) // without the message, which can have addresses

@@ -679,3 +679,10 @@ func TestHelpHoldsNoSecrets(t *testing.T) {
 	assert.Contains(t, out.String(), "SLA_ALERT_URL")
 	assert.NotContains(t, out.String(), "hush")
 }
+
+func TestNegativeFlags(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{"-max=-1", "-settle=-1s", "-every=-1m"} {
+		assert.EqualError(t, run(t.Context(), []string{arg}, io.Discard), "-max, -settle and -every must not be negative", arg)
+	}
+}

@@ -116,7 +116,7 @@ func (s *sweeper) watch(ctx context.Context, t *supportbee.Ticket) error {
 func (s *sweeper) due(t *supportbee.Ticket, since time.Time) time.Time {
 	var shortest time.Duration
 	for _, label := range t.Labels {
-		if target := s.cfg.Targets[label.Name]; target > 0 && (shortest == 0 || target < shortest) {
+		if target, ok := s.cfg.Targets[label.Name]; ok && (shortest == 0 || target < shortest) {
 			shortest = target
 		}
 	}
