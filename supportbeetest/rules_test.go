@@ -429,7 +429,10 @@ func TestSnapshotsAreChecked(t *testing.T) {
 		"attachment 9 has another ID":                 func(s map[string]any) { part(s, "attachments")["9"] = nil },
 		`json: unknown field "user"`:                  func(s map[string]any) { s["user"] = s["users"] },
 		"year outside of range":                       func(s map[string]any) { part(s, "tickets", id)["created_at"] = "9999-12-31T23:59:59-12:00" },
-		"the ID 0 is not positive":                    func(s map[string]any) { part(s, "users")["0"] = map[string]any{"id": 0, "role": "admin"} },
+		"snippet 9 has an unknown attachment 7": func(s map[string]any) {
+			s["snippets"] = []any{map[string]any{"id": 9, "content": map[string]any{"more": map[string]any{"attachments": []int{7}}}}}
+		},
+		"the ID 0 is not positive": func(s map[string]any) { part(s, "users")["0"] = map[string]any{"id": 0, "role": "admin"} },
 		"the ID -1 is not positive": func(s map[string]any) {
 			part(s, "tickets", id)["rare"] = map[string]any{"draft": map[string]any{"id": -1}}
 		},

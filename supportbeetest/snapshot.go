@@ -85,6 +85,11 @@ func (d *desk) check() error {
 			}
 		}
 	}
+	for _, s := range d.Snippets {
+		if file, unknown := d.unknownFile(s.Content); unknown {
+			return fmt.Errorf("snippet %d has an unknown attachment %d", s.ID, file)
+		}
+	}
 	for id, t := range d.Tickets {
 		if t == nil || t.ID != id {
 			return fmt.Errorf("ticket %d has another ID", id)
@@ -106,10 +111,8 @@ func (d *desk) check() error {
 			contents = append(contents, t.rare().Draft.Content)
 		}
 		for _, c := range contents {
-			for _, file := range c.attachments() {
-				if d.Attachments[file] == nil {
-					return fmt.Errorf("ticket %d has an unknown attachment %d", id, file)
-				}
+			if file, unknown := d.unknownFile(c); unknown {
+				return fmt.Errorf("ticket %d has an unknown attachment %d", id, file)
 			}
 		}
 	}
@@ -125,6 +128,16 @@ func (d *desk) check() error {
 		return errors.New("there is no admin")
 	}
 	return nil
+}
+
+// unknownFile returns the first attachment of a content that the state does not have.
+func (d *desk) unknownFile(c content) (id int64, unknown bool) {
+	for _, id := range c.attachments() {
+		if d.Attachments[id] == nil {
+			return id, true
+		}
+	}
+	return 0, false
 }
 
 // highestID returns the highest ID in use, so that new IDs are higher.
