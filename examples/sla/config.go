@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -28,7 +29,9 @@ type config struct {
 func parseConfig(data []byte) (*config, error) {
 	cfg, decoder := new(config), yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(cfg); err != nil {
+	if err := decoder.Decode(cfg); errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty")
+	} else if err != nil {
 		return nil, err
 	}
 	shortest := slices.Min(slices.AppendSeq([]time.Duration{cfg.Target}, maps.Values(cfg.Targets)))

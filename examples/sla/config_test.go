@@ -64,6 +64,8 @@ func TestParseConfigRejects(t *testing.T) {
 	}
 	_, err := parseConfig([]byte("time_zone: UTC\ntarget: 8h\nlabel: overdue\n"))
 	assert.EqualError(t, err, "hours: no day has hours")
-	_, err = parseConfig(nil)
-	assert.Error(t, err)
+	for _, text := range []string{"", "# only a comment\n"} {
+		_, err = parseConfig([]byte(text))
+		assert.EqualError(t, err, "the file is empty")
+	}
 }

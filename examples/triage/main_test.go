@@ -164,6 +164,7 @@ func TestMistakesInRules(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, rules, want string }{
 		{name: "an unknown field", rules: "done: x\nrules: [{lable: y}]", want: "field lable not found"},
+		{name: "an empty file", want: "the file is empty"},
 		{name: "no label for what is done", rules: "rules: []", want: "done is not set"},
 		{name: "a pattern", rules: "done: x\nrules: [{match: '('}]", want: "missing closing )"},
 	} {

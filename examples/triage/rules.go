@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,7 +38,9 @@ type rule struct {
 func parseRules(data []byte) (*rules, error) {
 	r, decoder := new(rules), yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(r); err != nil {
+	if err := decoder.Decode(r); errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty")
+	} else if err != nil {
 		return nil, err
 	}
 	if r.Done == "" {
