@@ -9,7 +9,9 @@ import (
 	"github.com/supportbee-go/supportbee"
 )
 
-// The assertions below report a failure with [testing.TB.Errorf], and return whether they hold.
+// The assertions below report a failure with [testing.TB.Errorf], and return whether they hold. Those
+// about the history, which are AssertMailed, AssertRequests and AssertNoWrites, fail if the history has
+// dropped entries; see [WithHistoryLimit].
 
 // AssertReplies checks that a ticket has one reply of an agent for each text, which contains it, in
 // this order, and no others. Without texts, it checks that no agent has replied.
@@ -70,6 +72,9 @@ func (s *Desk) AssertLabels(tb testing.TB, ticket supportbee.TicketID, names ...
 // sent several mails must be given as often. See [Desk.Outbox].
 func (s *Desk) AssertMailed(tb testing.TB, addresses ...string) bool {
 	tb.Helper()
+	if !s.assertWholeHistory(tb) {
+		return false
+	}
 	var got []string
 	for _, m := range s.Outbox() {
 		got = append(got, m.To)
@@ -93,6 +98,9 @@ func (s *Desk) AssertRequests(tb testing.TB, op string, want int) bool {
 		tb.Errorf("there is no operation %q; did you mean %q?", op, nearestOperation(op))
 		return false
 	}
+	if !s.assertWholeHistory(tb) {
+		return false
+	}
 	if got := len(s.Requests(op)); got != want {
 		tb.Errorf("%d requests %s were received, want %d", got, op, want)
 		return false
@@ -100,15 +108,24 @@ func (s *Desk) AssertRequests(tb testing.TB, op string, want int) bool {
 	return true
 }
 
-// AssertNoWrites checks that all requests were reads.
+// AssertNoWrites checks that all requests were reads, whose methods are GET, HEAD and OPTIONS.
 func (s *Desk) AssertNoWrites(tb testing.TB) bool {
 	tb.Helper()
-	holds := true
+	holds := s.assertWholeHistory(tb)
 	for _, r := range s.Requests() {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions {
 			tb.Errorf("%s %s was received and had status %d, want no writes", r.Method, r.Path, r.Status)
 			holds = false
 		}
 	}
 	return holds
+}
+
+func (s *Desk) assertWholeHistory(tb testing.TB) bool {
+	tb.Helper()
+	n := s.history.lost()
+	if n > 0 {
+		tb.Errorf("the history is not whole: %d of its entries were dropped; raise its limit with WithHistoryLimit", n)
+	}
+	return n == 0
 }

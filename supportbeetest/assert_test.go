@@ -80,3 +80,36 @@ func TestAssertionsAreExact(t *testing.T) {
 	assert.True(t, desk.AssertNoWrites(t))
 	assert.True(t, desk.AssertMailed(t))
 }
+
+func TestOnlyWritesAreWrites(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t)
+	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+		send(t, desk, method, "/labels", "")
+	}
+	assert.True(t, desk.AssertNoWrites(t))
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+		desk.ClearHistory()
+		send(t, desk, method, "/labels", "")
+		tb := &fakeTB{}
+		assert.False(t, desk.AssertNoWrites(tb))
+		assert.Equal(t, []string{method + " /labels was received and had status 405, want no writes"}, tb.reports)
+	}
+}
+
+func TestAssertionsNeedTheWholeHistory(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.WithHistoryLimit(0))
+	send(t, desk, "GET", "/labels", "")
+	for name, holds := range map[string]func(testing.TB) bool{
+		"mailed":    func(tb testing.TB) bool { return desk.AssertMailed(tb) },
+		"requests":  func(tb testing.TB) bool { return desk.AssertRequests(tb, "Labels.List", 0) },
+		"no writes": func(tb testing.TB) bool { return desk.AssertNoWrites(tb) },
+	} {
+		tb := &fakeTB{}
+		assert.False(t, holds(tb), name)
+		assert.Equal(t, []string{"the history is not whole: 1 of its entries were dropped; raise its limit with WithHistoryLimit"}, tb.reports, name)
+	}
+	desk.ClearHistory()
+	assert.True(t, desk.AssertNoWrites(t))
+}

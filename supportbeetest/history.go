@@ -128,6 +128,7 @@ type history struct {
 	size    int64
 	entries []*entry
 	added   int64 // also what has been removed
+	dropped int64 // what did not fit
 }
 
 // entry is an entry of the history: a *Request, a Delivery or a Mail.
@@ -170,6 +171,7 @@ func (h *history) grow(n int64) {
 		oldest := h.entries[0]
 		h.size -= oldest.size
 		oldest.removed, oldest.value = true, nil
+		h.dropped++
 		h.entries[0] = nil
 		h.entries = h.entries[1:]
 	}
@@ -182,7 +184,14 @@ func (h *history) reset() {
 	for _, e := range h.entries {
 		e.removed = true
 	}
-	h.size, h.entries = 0, nil
+	h.size, h.entries, h.dropped = 0, nil, 0
+}
+
+// lost returns how many entries since the last reset did not fit.
+func (h *history) lost() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.dropped
 }
 
 // recorded returns what convert makes of the values of a type for which it returns true.
