@@ -466,7 +466,7 @@ func TestRandomResponsesSurvive(t *testing.T) {
 				var envelope map[string]json.RawMessage
 				require.NoError(t, json.Unmarshal(mutated, &envelope))
 				for _, value := range envelope {
-					if json.Unmarshal(value, first) != nil {
+					if string(value) == "null" || json.Unmarshal(value, first) != nil {
 						continue // not an object
 					}
 					written, err := json.Marshal(first)
