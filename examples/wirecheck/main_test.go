@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -326,6 +327,51 @@ func TestAnInterruptEndsTheWalkAndDeletesTheTicket(t *testing.T) {
 	assert.Len(t, desk.Tickets(), before)
 	desk.AssertRequests(t, "Tickets.Create", 1)
 	desk.AssertRequests(t, "Replies.Create", 0)
+}
+
+func TestATicketThatWasJustCreatedIsDeleted(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		fault func(interrupt func()) supportbeetest.Fault
+		want  error
+	}{
+		{name: "interrupt", want: context.Canceled, fault: func(interrupt func()) supportbeetest.Fault {
+			return supportbeetest.Fault{Name: "interrupt", Wrap: func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					interrupt()
+					next.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
+				})
+			}}
+		}},
+		{name: "lost response", want: supportbee.ErrOutcomeUnknown, fault: func(func()) supportbeetest.Fault {
+			return supportbeetest.AfterHandling(supportbeetest.Drop())
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			desk := newDesk(t)
+			before := len(desk.Tickets())
+			ctx, cancel := context.WithCancel(t.Context())
+			desk.Inject(supportbeetest.Match{Op: "Tickets.Create"}, tt.fault(cancel))
+			var out bytes.Buffer
+			require.ErrorIs(t, run(ctx, write, &out), tt.want)
+			assert.Contains(t, out.String(), "- Walk: with a ticket of its own, incomplete\n")
+			desk.AssertRequests(t, "Tickets.Create", 1)
+			desk.AssertRequests(t, "Tickets.Delete", 1)
+			assert.Len(t, desk.Tickets(), before)
+		})
+	}
+}
+
+func TestATicketThatMayRemainIsReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		desk := supportbeetest.New(t, supportbeetest.InMemory())
+		desk.Inject(supportbeetest.Match{Op: "Tickets.Create"}, supportbeetest.AfterHandling(supportbeetest.Drop()))
+		desk.Inject(supportbeetest.Match{Op: "Tickets.List"}, supportbeetest.Status(http.StatusBadGateway))
+		err := (&walk{Client: desk.Client()}).write(t.Context(), "me@example.com")
+		require.ErrorIs(t, err, supportbee.ErrOutcomeUnknown)
+		assert.ErrorContains(t, err, `a ticket "Test by wirecheck" of me@example.com may remain: `)
+	})
 }
 
 func TestATicketThatRemainsIsReported(t *testing.T) {

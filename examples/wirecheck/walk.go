@@ -183,9 +183,17 @@ func (w *walk) write(ctx context.Context, requester string) (err error) {
 	if fileErr == nil {
 		params.Content = content.Attach(file.ID)
 	}
-	ticket, err := w.Tickets.Create(ctx, params)
-	if err != nil {
-		return cmp.Or(context.Cause(ctx), err)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	// Neither an interrupt nor a lost response is to leave a ticket whose ID is not known.
+	createCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	ticket, err := w.Tickets.CreateOnce(createCtx, params, nil)
+	if errors.Is(err, supportbee.ErrOutcomeUnknown) {
+		return fmt.Errorf("a ticket %q of %s may remain: %w", params.Subject, requester, err)
+	} else if err != nil {
+		return err
 	}
 	id := ticket.ID
 	defer func() {
