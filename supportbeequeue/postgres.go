@@ -88,6 +88,16 @@ func (q *postgres) put(ctx context.Context, key string, data []byte) (bool, erro
 	if err != nil {
 		return false, err
 	}
+	// River deletes what has expired only now and then, and only while a queue runs.
+	if old := result.Job; result.UniqueSkippedAsDuplicate && q.opts.Keep > 0 &&
+		old.State == rivertype.JobStateCompleted && time.Since(*old.FinalizedAt) > q.opts.Keep {
+		if _, err = q.client.JobDelete(ctx, old.ID); err != nil && !errors.Is(err, river.ErrNotFound) {
+			return false, err
+		}
+		if result, err = q.client.Insert(ctx, job{Key: key, Data: data}, nil); err != nil {
+			return false, err
+		}
+	}
 	return !result.UniqueSkippedAsDuplicate, nil
 }
 

@@ -39,8 +39,14 @@ func openSQLite(ctx context.Context, file string, opts Options, handle func(cont
 }
 
 func (q *sqlite) put(ctx context.Context, key string, data []byte) (bool, error) {
-	now := time.Now().UnixMilli()
-	result, err := q.db.ExecContext(ctx, `INSERT INTO items (key, added, due, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, key, now, now, data)
+	now := time.Now()
+	var expired int64 // what was handled before is as if it were deleted
+	if q.opts.Keep > 0 {
+		expired = now.Add(-q.opts.Keep).UnixMilli()
+	}
+	result, err := q.db.ExecContext(ctx, `INSERT INTO items (key, added, due, data) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET added = excluded.added, attempt = 0, due = excluded.due, done = NULL, data = excluded.data WHERE done < ?`,
+		key, now.UnixMilli(), now.UnixMilli(), data, expired)
 	if err != nil {
 		return false, err
 	}

@@ -283,7 +283,11 @@ func TestTimes(t *testing.T) {
 		put(t, q, "b", "") // old keys are deleted when an item is handled
 		<-time.After(time.Minute)
 		assert.True(t, put(t, q, "a", ""), "after Keep")
+		<-time.After(21 * time.Minute)
+		assert.True(t, put(t, q, "a", ""), "after Keep, when nothing was handled since")
+		assert.False(t, put(t, q, "a", ""))
 		<-time.After(time.Minute)
+		assert.Len(t, attempts, 9)
 		stop()
 
 		// What is waiting for long is due soon after a restart.
@@ -301,6 +305,24 @@ func TestTimes(t *testing.T) {
 		<-time.After(time.Minute)
 		stop()
 		assert.Equal(t, []time.Duration{10 * time.Second}, attempts[5:])
+	})
+}
+
+// A key can be used again after Keep, also if the database still has it.
+func TestPutAfterKeep(t *testing.T) {
+	t.Parallel()
+	sources(t, func(t *testing.T, source string) {
+		handled := make(chan item, 2)
+		q, _ := start(t, source, func(_ context.Context, i *item) error {
+			handled <- item{Key: i.Key, Value: i.Value, Attempt: i.Attempt}
+			return nil
+		}, supportbeequeue.Options{Keep: time.Millisecond})
+		for _, text := range []string{"one", "two"} {
+			require.True(t, put(t, q, "a", text), text)
+			assert.Equal(t, item{Key: "a", Value: note{Text: text}, Attempt: 1}, <-handled)
+			requireCount(t, q, 0, 0)
+			<-time.After(10 * time.Millisecond)
+		}
 	})
 }
 
