@@ -148,6 +148,14 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
 }
 
+// segment escapes a name for a path, in which dots alone would be a step.
+func segment(name string) string {
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "%2E")
+	}
+	return url.PathEscape(name)
+}
+
 // download redirects to the storage origin. If there is none, it sends the file itself.
 func download(s *Desk, c *call) response {
 	id := c.number("id")
@@ -160,7 +168,7 @@ func download(s *Desk, c *call) response {
 		return response{status: http.StatusOK, header: fileHeader(file), body: raw(file.Data)}
 	}
 	return response{status: http.StatusFound, header: map[string]string{
-		"Location":     base + storagePath + s.links.add(id) + "/" + url.PathEscape(file.Filename),
+		"Location":     base + storagePath + s.links.add(id) + "/" + segment(file.Filename),
 		"Content-Type": "text/html; charset=utf-8",
 	}, body: raw("<html><body>You are being redirected.</body></html>")}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -387,7 +386,7 @@ func (e encoder) labels() []labelJSON {
 func (e encoder) attachment(id int64) attachmentJSON {
 	a := e.desk.Attachments[id]
 	path := fmt.Sprintf("%s/attachments/%d/", e.base, a.ID)
-	name := url.PathEscape(a.Filename)
+	name := segment(a.Filename)
 	return attachmentJSON{
 		ID: a.ID, CreatedAt: stamp(a.CreatedAt), Filename: a.Filename, ContentType: a.ContentType,
 		URL: object{"original": path + "original/" + name, "thumb": path + "thumb/" + name},

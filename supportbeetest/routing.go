@@ -11,10 +11,12 @@ import (
 	"strings"
 )
 
-// exactPaths lets other handle paths that an [http.ServeMux] would redirect, such as "//tickets".
+// exactPaths lets other handle paths that an [http.ServeMux] would redirect, such as "//tickets". Like
+// it, exactPaths looks at the escaped path: names of files and labels may have slashes and be dots.
 func exactPaths(mux *http.ServeMux, other http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if clean := path.Clean(r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
+		escaped := r.URL.EscapedPath()
+		if clean := path.Clean(escaped); clean != escaped && clean+"/" != escaped {
 			other(w, r)
 			return
 		}
@@ -24,7 +26,7 @@ func exactPaths(mux *http.ServeMux, other http.HandlerFunc) http.Handler {
 
 // allowedMethods returns the methods of a path that no operation matches with another method.
 func allowedMethods(mux *http.ServeMux, r *http.Request) (allowed []string) {
-	if r.URL.Path != "/" && path.Clean(r.URL.Path) != r.URL.Path {
+	if escaped := r.URL.EscapedPath(); escaped != "/" && path.Clean(escaped) != escaped {
 		return nil
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -184,6 +185,36 @@ func TestWebhooksHaveThePublicURL(t *testing.T) {
 	require.NoError(t, desk.FlushWebhooks(t.Context()))
 	require.Len(t, desk.Deliveries(), 1)
 	assert.Contains(t, string(desk.Deliveries()[0].Body), `"url":"https://desk.example/tickets/`)
+}
+
+func TestNamesThatLookLikePaths(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]supportbeetest.Option{"http": nil, "memory": {supportbeetest.InMemory()}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			desk := supportbeetest.New(t, opts...)
+			client, ctx := desk.Client(), t.Context()
+			for _, name := range []string{"a.txt", "a b/c.txt", "a//b.txt", "x/../y.txt", ".", "..", "..."} {
+				file, err := client.Attachments.Upload(ctx, name, strings.NewReader("abc"), nil)
+				require.NoError(t, err, name)
+				var back bytes.Buffer
+				require.NoError(t, client.Attachments.Download(ctx, *file, &back, nil), name)
+				assert.Equal(t, "abc", back.String(), name)
+			}
+			ticket := desk.AddTicket(supportbeetest.TicketSeed{})
+			path := fmt.Sprintf("/tickets/%d/labels/", ticket)
+			for _, escaped := range []string{"a%2F%2Fb", "x%2F..%2Fy", "%2E", "%2E%2E"} {
+				label, err := url.PathUnescape(escaped)
+				require.NoError(t, err)
+				desk.AddLabel(label, "#000000")
+				assert.Equal(t, http.StatusCreated, send(t, desk, "POST", path+escaped, "").StatusCode, label)
+			}
+			desk.AssertLabels(t, ticket, "a//b", "x/../y", ".", "..")
+			for _, unclean := range []string{path + "../labels/bug", "/" + path + "bug"} {
+				assert.Equal(t, http.StatusNotFound, send(t, desk, "POST", unclean, "").StatusCode, unclean)
+			}
+		})
+	}
 }
 
 // restart starts a desk with a state file and closes it when f returns.
