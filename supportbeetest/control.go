@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -402,6 +403,11 @@ func readJSON(r *http.Request, out any) error {
 	data, err := io.ReadAll(r.Body)
 	if err == nil {
 		err = decodeExactly(data, out)
+	}
+	if err == nil { // package json has ignored the case of names
+		if _, problems := knownKeys(data, reflect.TypeOf(out), ""); problems != nil {
+			err = errors.New(strings.Join(problems, "; "))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("the body must be JSON as described in /_desk/openapi.yaml: %w", err)

@@ -94,6 +94,7 @@ var controlSteps = []struct {
 	{route: "POST /_desk/tickets", body: `{"subject":"urgent","text":"Please.","labels":["refund"],"attachment_ids":[1009]}`, code: 201, want: `{"id":1010}`},
 	{route: "POST /_desk/tickets", body: `{"labels":["none"]}`, code: 400, want: `{"error":"AddTicket: there is no label \"none\"; AddLabel adds it"}`},
 	{route: "POST /_desk/tickets", body: `{"created_at":"9999-12-31T23:59:59-12:00"}`, code: 400, want: `{"error":"AddTicket: the year of 10000-01-01T11:59:59Z is not from 1 to 9999"}`},
+	{route: "POST /_desk/tickets", body: `{"Subject":"x"}`, code: 400, want: `{"error":"the body must be JSON as described in /_desk/openapi.yaml: unknown key \"Subject\"; did you mean \"subject\"?"}`},
 	{route: "POST /_desk/tickets", body: `{} {}`, code: 400, want: "invalid character '{' after top-level value"},
 	{route: "POST /_desk/webhooks/flush", code: 204},
 	{route: "GET /_desk/deliveries", code: 200, want: `"action":"ticket.created"`},

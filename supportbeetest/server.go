@@ -335,7 +335,6 @@ func (c *call) decode(key string, out any) (response, bool) {
 	case err != nil:
 		return fail(http.StatusBadRequest, "The body is not a JSON object"), false
 	}
-	into := reflect.TypeOf(out)
 	if key != "" {
 		var unknown []string
 		for _, name := range slices.Sorted(maps.Keys(envelope)) {
@@ -351,13 +350,12 @@ func (c *call) decode(key string, out any) (response, bool) {
 		}
 		data = envelope[key]
 	}
+	data, problems := knownKeys(data, reflect.TypeOf(out), key)
 	if err := json.Unmarshal(data, out); err != nil {
 		return fail(http.StatusBadRequest, "The JSON does not fit: %v", err), false
 	}
-	if c.strict {
-		if problems := unknownKeys(data, into, key); len(problems) > 0 {
-			return notStrict(problems), false
-		}
+	if c.strict && len(problems) > 0 {
+		return notStrict(problems), false
 	}
 	return response{}, true
 }

@@ -152,25 +152,32 @@ func suggestion(name string, known []string) string {
 	return ""
 }
 
-// unknownKeys returns a sentence for each key of the JSON that has no place in the type, by exact
-// name. Package json ignores the case of keys, which the service does not.
-func unknownKeys(data json.RawMessage, into reflect.Type, path string) (problems []string) {
+// knownKeys returns JSON without the keys that have no place in the type, and a sentence for each of
+// them. Package json ignores the case of keys, which the service does not.
+func knownKeys(data json.RawMessage, into reflect.Type, path string) (known json.RawMessage, problems []string) {
 	for into.Kind() == reflect.Pointer {
 		into = into.Elem()
 	}
+	keep := func(element json.RawMessage, into reflect.Type, path string) json.RawMessage {
+		element, more := knownKeys(element, into, path)
+		problems = append(problems, more...)
+		return element
+	}
+	var kept any
 	switch into.Kind() {
 	case reflect.Slice:
 		var elements []json.RawMessage
 		if json.Unmarshal(data, &elements) != nil {
-			return nil
+			return data, nil
 		}
-		for _, element := range elements {
-			problems = append(problems, unknownKeys(element, into.Elem(), path)...)
+		for i, element := range elements {
+			elements[i] = keep(element, into.Elem(), path)
 		}
+		kept = elements
 	case reflect.Struct:
 		var members map[string]json.RawMessage
 		if json.Unmarshal(data, &members) != nil {
-			return nil
+			return data, nil
 		}
 		fields := map[string]reflect.Type{}
 		for field := range into.Fields() {
@@ -179,14 +186,20 @@ func unknownKeys(data json.RawMessage, into reflect.Type, path string) (problems
 		}
 		for _, key := range slices.Sorted(maps.Keys(members)) {
 			if field, known := fields[key]; known {
-				problems = append(problems, unknownKeys(members[key], field, joined(path, key))...)
+				members[key] = keep(members[key], field, joined(path, key))
 			} else {
 				problems = append(problems, fmt.Sprintf("unknown key %q%s", joined(path, key), suggestion(key, slices.Sorted(maps.Keys(fields)))))
+				delete(members, key)
 			}
 		}
+		kept = members
 	default:
 	}
-	return problems
+	if problems == nil {
+		return data, nil
+	}
+	known, _ = json.Marshal(kept) // of what was valid JSON
+	return known, problems
 }
 
 func joined(path, key string) string { return strings.TrimPrefix(path+"."+key, ".") }

@@ -60,6 +60,15 @@ func TestStrictDesksRejectWhatTheServiceIgnores(t *testing.T) {
 	assert.Len(t, strict.Tickets(), 10)
 }
 
+func TestLenientDesksIgnoreKeysOfAnotherCase(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.WithLenient())
+	got := send(t, desk, "POST", "/tickets", `{"ticket":{"SUBJECT":"a","subject":"b","CC":["x"],"requester_email":"a@example.com","content":{"text":"<c>","TEXT":"d","Html":7}}}`)
+	assert.Equal(t, []any{"b", []any{}, "<c>", "<c>"}, []any{
+		got.at(t, "ticket.subject"), got.at(t, "ticket.cc"), got.at(t, "ticket.content.text"), got.at(t, "ticket.content.html"),
+	})
+}
+
 func TestBodiesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)
