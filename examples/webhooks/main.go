@@ -72,20 +72,23 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if cfg.addr == "" || cfg.rate <= 0 {
+		return errors.New("-addr must not be empty, and -rate must be positive")
+	}
 	if !supportbeeservice.HasAccount() {
 		return demo(ctx, cfg, out)
 	}
-	token := os.Getenv("SLACK_TOKEN")
+	needed := []string{"WEBHOOK_SECRET", "SLACK_TOKEN", "SLACK_CHANNEL"}
 	if *dryRun {
-		cfg.print = func(text string) { fmt.Fprintln(out, text) }
+		cfg.print, needed = func(text string) { fmt.Fprintln(out, text) }, needed[:1]
 	}
-	if cfg.secret == "" || cfg.print == nil && (cfg.channel == "" || token == "") {
-		return errors.New("WEBHOOK_SECRET, SLACK_TOKEN and SLACK_CHANNEL must be set")
+	if missing := slices.DeleteFunc(needed, func(name string) bool { return os.Getenv(name) != "" }); len(missing) > 0 {
+		return fmt.Errorf("the environment needs %s", strings.Join(missing, ", "))
 	}
 	if cfg.desk, err = supportbee.FromEnv(); err != nil {
 		return err
 	}
-	cfg.slack = slack.New(token, slack.OptionAPIURL(cmp.Or(os.Getenv("SLACK_API_URL"), slack.APIURL)))
+	cfg.slack = slack.New(os.Getenv("SLACK_TOKEN"), slack.OptionAPIURL(cmp.Or(os.Getenv("SLACK_API_URL"), slack.APIURL)))
 	return serve(ctx, cfg, func(_ context.Context, url string) error {
 		cfg.log.Info("receiving events", "url", url, "desk", cfg.desk)
 		return nil

@@ -635,7 +635,11 @@ func TestStartsThatFail(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "webhooks.db")
 	args := []string{"-addr", "127.0.0.1:0", "-queue", file}
-	require.EqualError(t, run(t.Context(), args, io.Discard), "WEBHOOK_SECRET, SLACK_TOKEN and SLACK_CHANNEL must be set")
+	require.EqualError(t, run(t.Context(), args, io.Discard), "the environment needs SLACK_TOKEN")
+	t.Setenv("WEBHOOK_SECRET", "")
+	require.EqualError(t, run(t.Context(), args, io.Discard), "the environment needs WEBHOOK_SECRET, SLACK_TOKEN")
+	require.EqualError(t, run(t.Context(), append(args, "-dry-run"), io.Discard), "the environment needs WEBHOOK_SECRET")
+	t.Setenv("WEBHOOK_SECRET", secret)
 
 	t.Setenv("SLACK_TOKEN", "xoxb-test")
 	require.Error(t, run(t.Context(), append(args, "-unknown"), io.Discard))
@@ -723,4 +727,11 @@ func TestHelpHoldsNoSecrets(t *testing.T) {
 func TestUnexpectedArguments(t *testing.T) {
 	t.Parallel()
 	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
+}
+
+func TestFlagsThatAreRejected(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{"-addr=", "-rate=0", "-rate=-1"} {
+		assert.EqualError(t, run(t.Context(), []string{arg}, io.Discard), "-addr must not be empty, and -rate must be positive", arg)
+	}
 }
