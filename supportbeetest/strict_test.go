@@ -60,6 +60,19 @@ func TestStrictDesksRejectWhatTheServiceIgnores(t *testing.T) {
 	assert.Len(t, strict.Tickets(), 10)
 }
 
+func TestLenientDesksIgnoreUnknownValues(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.WithLenient())
+	all := send(t, desk, "GET", "/tickets", "").at(t, "total")
+	assert.Positive(t, all)
+	for _, query := range []string{
+		"replies=yes", "max_replies=-1", "max_replies=x", "assigned_user=ben", "assigned_user=0", "assigned_team=any", "assigned_team=-1",
+		"archived=yes", "spam=yes", "trash=yes", "label=", "sort_by=age", "page=x", "per_page=x",
+	} {
+		assert.Equal(t, all, send(t, desk, "GET", "/tickets?"+query, "").at(t, "total"), query)
+	}
+}
+
 func TestLenientDesksIgnoreKeysOfAnotherCase(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.WithLenient())

@@ -128,15 +128,14 @@ func (c *call) selection() (selection, response) {
 	case c.quirks.OnlySpamTrash:
 		test(func(t *ticket) bool { return t.Trash })
 	}
-	if replies := q.Get("replies"); replies != "" {
+	if replies := q.Get("replies"); boolean(replies) == "" {
 		with := replies == "true"
 		test(func(t *ticket) bool { return len(t.Replies) > 0 == with })
 	}
-	if most, err := strconv.Atoi(q.Get("max_replies")); err == nil {
+	if most, err := strconv.Atoi(q.Get("max_replies")); err == nil && most >= 0 {
 		test(func(t *ticket) bool { return len(t.Replies) <= most })
 	}
 	switch assigned := q.Get("assigned_user"); assigned {
-	case "":
 	case "me":
 		test(func(t *ticket) bool { return t.User == c.user.ID })
 	case "any":
@@ -144,11 +143,11 @@ func (c *call) selection() (selection, response) {
 	case "none":
 		test(func(t *ticket) bool { return t.User == 0 })
 	default:
-		id, _ := strconv.ParseInt(assigned, 10, 64)
-		test(func(t *ticket) bool { return t.User == id && id != 0 })
+		if id, err := strconv.ParseInt(assigned, 10, 64); err == nil && id > 0 {
+			test(func(t *ticket) bool { return t.User == id })
+		}
 	}
 	switch assigned := q.Get("assigned_team"); assigned {
-	case "":
 	case "mine":
 		test(func(t *ticket) bool {
 			team := c.desk.team(t.Team)
@@ -157,8 +156,9 @@ func (c *call) selection() (selection, response) {
 	case "none":
 		test(func(t *ticket) bool { return t.Team == 0 })
 	default:
-		id, _ := strconv.ParseInt(assigned, 10, 64)
-		test(func(t *ticket) bool { return t.Team == id && id != 0 })
+		if id, err := strconv.ParseInt(assigned, 10, 64); err == nil && id > 0 {
+			test(func(t *ticket) bool { return t.Team == id })
+		}
 	}
 	if name := q.Get("label"); name != "" {
 		test(func(t *ticket) bool { return slices.Contains(t.Labels, name) })
