@@ -249,7 +249,8 @@ var gzipWriters = sync.Pool{New: func() any {
 
 // respond authenticates the request and calls its operation with the state locked.
 func (s *Desk) respond(op operation, w http.ResponseWriter, r *http.Request) response {
-	c := &call{Request: r, now: s.now(), query: r.URL.Query()}
+	query, malformed := url.ParseQuery(r.URL.RawQuery)
+	c := &call{Request: r, now: s.now(), query: query}
 	if !strings.Contains(r.Header.Get("Accept"), "application/json") && op.op != "" && op.op != "Attachments.Download" {
 		return fail(http.StatusNotAcceptable, "Accept: application/json is required")
 	}
@@ -291,7 +292,11 @@ func (s *Desk) respond(op operation, w http.ResponseWriter, r *http.Request) res
 		http.SetCookie(w, &http.Cookie{Name: "secure_code_session", Value: fmt.Sprintf("s%x", s.serial.Load()), Path: "/", HttpOnly: true})
 	}
 	if c.strict && op.op != "" {
-		if problems := checkQuery(op.op, c.query); len(problems) > 0 {
+		problems := checkQuery(op.op, c.query)
+		if malformed != nil {
+			problems = append(problems, "malformed query: "+malformed.Error())
+		}
+		if len(problems) > 0 {
 			return notStrict(problems)
 		}
 	}

@@ -23,6 +23,8 @@ func TestStrictDesksRejectWhatTheServiceIgnores(t *testing.T) {
 	}
 	for _, test := range []struct{ method, path, body, want string }{
 		{method: "GET", path: "/tickets?lable=bug", want: `unknown parameter "lable"; did you mean "label"?`},
+		{method: "GET", path: "/tickets?page=1;label=bug", want: "malformed query: invalid semicolon separator in query"},
+		{method: "GET", path: "/tickets?color=%zz", want: `malformed query: invalid URL escape "%zz"`},
 		{method: "GET", path: "/tickets?color=red", want: `unknown parameter "color"`},
 		{method: "GET", path: "/tickets?replies=1", want: "parameter replies=1 must be true or false"},
 		{method: "GET", path: "/tickets?archived=all", want: "parameter archived=all must be true or false or any"},
