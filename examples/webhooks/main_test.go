@@ -650,12 +650,20 @@ func TestStartsThatFail(t *testing.T) {
 	l.start(t, cfg)
 	require.ErrorContains(t, run(t.Context(), append(args, "-queue", cfg.queue), io.Discard), "locked", "one process has the file")
 
+	var rejection string
 	slackServer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"ok":false,"error":"missing_scope"}`)
+		_, _ = fmt.Fprintf(w, `{"ok":false,"error":%q}`, rejection)
 	}))
 	defer slackServer.Close()
 	t.Setenv("SLACK_API_URL", slackServer.URL+"/")
-	require.ErrorContains(t, run(t.Context(), args, io.Discard), "missing_scope")
+	for _, rejection = range []string{
+		"account_inactive", "channel_not_found", "invalid_auth", "missing_scope", "not_authed", "not_in_channel", "org_login_required",
+		"token_expired", "token_revoked",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), waitAtMost) // or it would serve
+		require.EqualError(t, run(ctx, args, io.Discard), "reading the Slack channel: "+rejection)
+		cancel()
+	}
 }
 
 // tokenOf returns the token of a request to Slack.
