@@ -216,8 +216,11 @@ func TestDownloadFileContinues(t *testing.T) {
 		"another part":   {[]reply{whole(strong), part("bytes 5-9/10", text[5:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
 		"another length": {[]reply{whole(strong), part("bytes 4-9/11", text[4:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
 		"another tag":    {[]reply{whole(strong), {206, map[string]string{"Content-Range": "bytes 4-9/10", "Etag": `"2"`}, text[4:], 6}, full}, []string{"", `bytes=4- "1"`, ""}, text},
-		"another date": {[]reply{whole(dated), {206, map[string]string{"Content-Range": "bytes 4-9/10", "Last-Modified": "Sun, 01 Mar 2026 11:00:00 GMT"}, text[4:], 6}, full},
-			[]string{"", "bytes=4- Sun, 01 Mar 2026 10:00:00 GMT", ""}, text},
+		"another date": {
+			[]reply{whole(dated), {206, map[string]string{"Content-Range": "bytes 4-9/10", "Last-Modified": "Sun, 01 Mar 2026 11:00:00 GMT"}, text[4:], 6}, full},
+			[]string{"", "bytes=4- Sun, 01 Mar 2026 10:00:00 GMT", ""},
+			text,
+		},
 		"unknown length":   {[]reply{{200, strong, text[:4], -1}, part("bytes 4-5/10", "45"), part("bytes 6-9/10", text[6:])}, []string{"", `bytes=4- "1"`, `bytes=6- "1"`}, text},
 		"beyond its end":   {[]reply{{200, strong, text[:4], -1}, part("bytes 4-9/9", text[4:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
 		"odd length":       {[]reply{{200, strong, text[:4], -1}, part("bytes 4-9/ten", text[4:]), full}, []string{"", `bytes=4- "1"`, ""}, text},
