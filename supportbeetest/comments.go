@@ -38,7 +38,7 @@ func (s *Desk) addComment(c *call, t *ticket, p *post) {
 }
 
 func (s *Desk) emitComment(c *call, t *ticket, p *post) {
-	comment := c.webhook().comment(t, p)
+	comment := c.webhook(s.URL).comment(t, p)
 	comment.Ticket = nil
 	s.emit(c, "comment.created", t, object{"comment": comment})
 }

@@ -222,9 +222,10 @@ func (e encoder) documented() bool { return e.dialect == DialectDocumented }
 
 func (e encoder) current() bool { return e.dialect == DialectCurrent }
 
-// webhook returns the encoder for payloads of webhooks.
-func (e encoder) webhook() encoder {
-	e.dialect = DialectCurrent
+// webhook returns the encoder for payloads of webhooks. They have the desk's URL, whatever the name
+// that a request was sent to.
+func (e encoder) webhook(deskURL string) encoder {
+	e.dialect, e.base = DialectCurrent, deskURL
 	return e
 }
 

@@ -97,7 +97,7 @@ func (s *Desk) emitReply(c *call, t *ticket, p *post) {
 	if !c.desk.Users[p.Author].agent() {
 		event = "customer.reply.created"
 	}
-	reply := c.webhook().reply(t, p)
+	reply := c.webhook(s.URL).reply(t, p)
 	reply.Ticket = nil
 	s.emit(c, event, t, object{"reply": reply})
 }

@@ -503,7 +503,7 @@ func (s *Desk) giveToUser(c *call, t *ticket, u *user) int64 {
 	c.desk.change(t, func() { t.User = u.ID })
 	c.note(t, "Assigned to "+u.Name)
 	id := c.desk.id()
-	s.emit(c, "ticket.assigned.to.user", t, object{"user_assignment": object{"id": id, "assignee": object{"user": c.webhook().person(u.ID)}}})
+	s.emit(c, "ticket.assigned.to.user", t, object{"user_assignment": object{"id": id, "assignee": object{"user": c.webhook(s.URL).person(u.ID)}}})
 	return id
 }
 
@@ -521,7 +521,7 @@ func (s *Desk) dropUser(c *call, t *ticket) {
 	if t.User == 0 {
 		return
 	}
-	before := c.webhook().person(t.User)
+	before := c.webhook(s.URL).person(t.User)
 	c.desk.change(t, func() { t.User = 0 })
 	c.note(t, "Unassigned the user")
 	s.emit(c, "ticket.unassigned.from.user", t, object{"user_assignment": object{"id": c.desk.id(), "assignee": object{"user": before}}})
@@ -555,7 +555,7 @@ func (s *Desk) moveToTeam(c *call, t *ticket, team *team) int64 {
 	c.desk.change(t, func() { t.Team = team.ID })
 	c.note(t, "Assigned to team "+team.Name)
 	id := c.desk.id()
-	s.emit(c, "ticket.assigned.to.team", t, object{"team_assignment": object{"id": id, "assignee": object{"team": c.webhook().team(team)}}})
+	s.emit(c, "ticket.assigned.to.team", t, object{"team_assignment": object{"id": id, "assignee": object{"team": c.webhook(s.URL).team(team)}}})
 	return id
 }
 
@@ -576,7 +576,7 @@ func unassignTeam(s *Desk, c *call) response {
 	if team := c.desk.team(t.Team); team != nil {
 		c.desk.change(t, func() { t.Team = 0 })
 		c.note(t, "Unassigned the team")
-		s.emit(c, "ticket.unassigned.from.team", t, object{"team_assignment": object{"id": c.desk.id(), "assignee": object{"team": c.webhook().team(team)}}})
+		s.emit(c, "ticket.unassigned.from.team", t, object{"team_assignment": object{"id": c.desk.id(), "assignee": object{"team": c.webhook(s.URL).team(team)}}})
 	}
 	return done()
 }

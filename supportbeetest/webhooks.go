@@ -68,8 +68,7 @@ func (s *Desk) emit(c *call, event supportbee.WebhookAction, t *ticket, parts ob
 	if !s.webhooks.enabled() {
 		return
 	}
-	e := c.encoder.webhook()
-	e.base = s.URL // whatever the name that this request was sent to
+	e := c.encoder.webhook(s.URL)
 	body := e.ticket(t)
 	body.URL = s.URL + "/tickets/" + itoa(t.ID)
 	payload := object{

@@ -96,6 +96,28 @@ func TestTextsOfWebhooksCanBeEscaped(t *testing.T) {
 	}
 }
 
+func TestWebhooksHaveOneURL(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t, supportbeetest.InMemory())
+	desk.AddWebhook(supportbeetest.Webhook{Handler: http.NotFoundHandler()})
+	client, ctx := desk.Client(supportbee.WithBaseURL("http://localhost")), t.Context()
+	agent := desk.User(supportbeetest.AgentEmail)
+	id := desk.AddTicket(supportbeetest.TicketSeed{})
+	_, err := client.Tickets.AssignUser(ctx, id, agent.ID)
+	require.NoError(t, err)
+	require.NoError(t, client.Tickets.UnassignUser(ctx, id))
+	_, err = client.Comments.Create(ctx, id, supportbee.CommentParams{Content: supportbee.Text("x")})
+	require.NoError(t, err)
+	_, err = client.Replies.Create(ctx, id, supportbee.ReplyParams{Content: supportbee.Text("x")})
+	require.NoError(t, err)
+	require.NoError(t, desk.FlushWebhooks(ctx))
+	require.Len(t, desk.Deliveries(), 5)
+	for _, d := range desk.Deliveries() {
+		assert.Contains(t, string(d.Body), desk.URL+"/pictures/users/", d.Action)
+		assert.NotContains(t, string(d.Body), "http://localhost", d.Action)
+	}
+}
+
 func TestWebhooksNeedOneReceiver(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t, supportbeetest.InMemory())
