@@ -12,7 +12,8 @@ import (
 // does not know, or a value of another type than expected. It never holds a value.
 //
 // Members that are not known, and values that cannot be read as their type, are kept in the Extra
-// map of the value that they belong to.
+// map of the value that they belong to. What stands beside the user in an envelope such as
+// current_user_assignee is not kept.
 type Drift struct {
 	Op       string // such as "Tickets.List"
 	Pointer  string // JSON pointer with "*" for array indexes, such as "/tickets/*/snoozed"
