@@ -31,6 +31,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/supportbee-go/supportbee"
 )
@@ -80,8 +81,11 @@ func (c *Checker) Options() []supportbee.Option {
 			}
 			c.add(Difference{Op: d.Op, Pointer: d.Pointer, What: what, BySDK: true})
 		},
-		End: func(_ context.Context, op supportbee.Operation, _ supportbee.Response, err error) {
-			if errors.Is(err, supportbee.ErrMalformedResponse) {
+		Start: func(ctx context.Context, _ supportbee.Operation) context.Context {
+			return context.WithValue(ctx, brokeOff{}, new(atomic.Bool))
+		},
+		End: func(ctx context.Context, op supportbee.Operation, _ supportbee.Response, err error) {
+			if errors.Is(err, supportbee.ErrMalformedResponse) && !bodyBrokeOff(ctx).Load() {
 				c.add(Difference{Op: op.Name, What: malformed, BySDK: true})
 			}
 		},
@@ -90,20 +94,34 @@ func (c *Checker) Options() []supportbee.Option {
 
 const malformed = "malformed response"
 
+// brokeOff is the key of whether the body of the last response broke off: then the network, not the
+// service, has made it malformed.
+type brokeOff struct{}
+
+func bodyBrokeOff(ctx context.Context) *atomic.Bool {
+	if broke, ok := ctx.Value(brokeOff{}).(*atomic.Bool); ok {
+		return broke
+	}
+	return new(atomic.Bool) // of a client without the options
+}
+
 func (c *Checker) add(d Difference) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.found[d]++
 }
 
-// RoundTrip sends a request and compares the response, whose body it reads.
+const maxBody = 64 << 20 // of a response that is compared; more than the SDK reads by default
+
+// RoundTrip sends a request and compares the response, whose body it reads. Its result is that of the
+// transport. A body that breaks off is not compared, nor is one of more than 64 MiB, which is only counted.
 func (c *Checker) RoundTrip(req *http.Request) (*http.Response, error) {
 	if c == nil || c.next == nil {
 		return nil, errZero
 	}
 	res, err := c.next.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return res, err
 	}
 	op, _ := supportbee.OperationFrom(req.Context())
 	r := Responses{Op: cmp.Or(op.Name, "Do"), Status: res.StatusCode, Body: "file"}
@@ -111,12 +129,25 @@ func (c *Checker) RoundTrip(req *http.Request) (*http.Response, error) {
 		c.record(req, res, r, nil)
 		return res, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<20)) // more than the SDK reads by default
-	_ = res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	bodyBrokeOff(req.Context()).Store(err != nil)
+	rest := io.Reader(res.Body)
 	if err != nil {
-		return nil, err
+		rest = failed{err}
 	}
-	res.Body = io.NopCloser(bytes.NewReader(body))
+	// The client must find the body as it would without the checker, or it might take a status for no response.
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), rest), res.Body}
+	if err != nil {
+		return res, nil
+	}
+	if len(body) > maxBody {
+		r.Body = "more than 64 MiB"
+		c.record(req, res, r, nil)
+		return res, nil
+	}
 	value, form := decode(body)
 	r.Body = form
 	if object, ok := value.(map[string]any); ok {
@@ -131,6 +162,11 @@ func (c *Checker) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return res, nil
 }
+
+// failed is what follows the part of a body that could be read.
+type failed struct{ err error }
+
+func (f failed) Read([]byte) (int, error) { return 0, f.err }
 
 // record counts a response, and learns what must be hidden.
 func (c *Checker) record(req *http.Request, res *http.Response, r Responses, value any) {

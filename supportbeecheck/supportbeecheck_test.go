@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -315,6 +316,54 @@ func TestAFailureWithoutAResponseIsReturned(t *testing.T) {
 		assert.Empty(t, checker.Responses())
 		assert.Empty(t, checker.Differences())
 	}
+}
+
+// The client gets the same of a response that breaks off, or is long, as without the checker.
+func TestResponsesAreHandedOn(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat(" ", 64<<20) + `{"labels":[]}`
+	for name, tt := range map[string]struct {
+		transport sent
+		want      error
+		counted   []supportbeecheck.Responses
+	}{
+		"cut, with an error": {transport: sent{status: http.StatusUnprocessableEntity, body: `{"error":`, err: io.ErrUnexpectedEOF}, want: supportbee.ErrValidation},
+		"cut":                {transport: sent{status: http.StatusOK, body: `{"labels":`, err: io.ErrUnexpectedEOF}, want: io.ErrUnexpectedEOF},
+		"long": {
+			transport: sent{status: http.StatusOK, body: long, err: io.EOF},
+			counted:   []supportbeecheck.Responses{{Op: "Labels.List", Status: 200, Body: "more than 64 MiB", Count: 1}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			call := func(transport http.RoundTripper, opts ...supportbee.Option) ([]*supportbee.Label, error) {
+				opts = append([]supportbee.Option{supportbee.WithTransport(transport), supportbee.WithoutRetry(), supportbee.WithMaxResponseSize(128 << 20)}, opts...)
+				client, err := supportbee.New("acme", "token", opts...)
+				require.NoError(t, err)
+				return client.Labels.List(t.Context())
+			}
+			labels, wantErr := call(tt.transport)
+			require.ErrorIs(t, wantErr, tt.want)
+			checker := supportbeecheck.New(tt.transport)
+			got, err := call(tt.transport, checker.Options()...)
+			assert.Equal(t, labels, got)
+			assert.Equal(t, wantErr, err)
+			assert.Equal(t, tt.counted, checker.Responses())
+			assert.Empty(t, checker.Differences())
+		})
+	}
+}
+
+// sent responds with a body that ends with an error.
+type sent struct {
+	status int
+	body   string
+	err    error
+}
+
+func (s sent) RoundTrip(req *http.Request) (*http.Response, error) {
+	body := io.MultiReader(strings.NewReader(s.body), iotest.ErrReader(s.err))
+	return &http.Response{StatusCode: s.status, Header: http.Header{}, Body: io.NopCloser(body), Request: req}, nil
 }
 
 type failing struct{}
