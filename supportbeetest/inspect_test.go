@@ -169,6 +169,32 @@ func TestSnippetsFiltersAndUsersAreAdded(t *testing.T) {
 	})
 }
 
+func TestAKnownUserIsChanged(t *testing.T) {
+	t.Parallel()
+	desk := supportbeetest.New(t)
+	support, billing := *desk.Team("Support"), *desk.Team("Billing")
+	kept := desk.User(supportbeetest.AgentEmail)
+	for _, test := range []struct {
+		name  string
+		ids   []supportbee.TeamID
+		want  string
+		teams []supportbee.Team
+	}{
+		{want: "Ben Bauer", teams: []supportbee.Team{support}},
+		{name: "Ben Berg", ids: []supportbee.TeamID{billing.ID}, want: "Ben Berg", teams: []supportbee.Team{billing}},
+		{ids: []supportbee.TeamID{billing.ID, support.ID, support.ID}, want: "Ben Berg", teams: []supportbee.Team{support, billing}},
+		{ids: []supportbee.TeamID{}, want: "Ben Berg"},
+	} {
+		assert.Equal(t, kept.ID, desk.AddUser(supportbeetest.UserSeed{Email: supportbeetest.AgentEmail, Name: test.name, Role: supportbee.RoleAgent, TeamIDs: test.ids}))
+		got := desk.User(supportbeetest.AgentEmail)
+		assert.Equal(t, test.want, got.Name)
+		assert.Equal(t, test.teams, got.Teams)
+	}
+	customer := desk.User(supportbeetest.CustomerEmail)
+	group := desk.AddUser(supportbeetest.UserSeed{Type: supportbee.UserTypeCustomerGroup, Name: "Group", MemberIDs: []supportbee.UserID{customer.ID, customer.ID}})
+	assert.Len(t, desk.Members(group), 1)
+}
+
 func TestTheStateIsReadWithoutRequests(t *testing.T) {
 	t.Parallel()
 	desk := supportbeetest.New(t)

@@ -248,7 +248,8 @@ func (s *Desk) AddComment(ticket supportbee.TicketID, author supportbee.UserID, 
 }
 
 // AddUser adds a user, a customer or a customer group, and returns its ID. If there is a user with
-// the e-mail address, such as the requester of a ticket, that user is changed instead.
+// the e-mail address, such as the requester of a ticket, that user is changed instead: the name and
+// the teams if the seed has them, and all else.
 func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -264,9 +265,12 @@ func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
 	}
 	var members []int64
 	for _, id := range seed.MemberIDs {
-		members = append(members, s.mustUser("AddUser", id).ID)
+		if u := s.mustUser("AddUser", id); !slices.Contains(members, u.ID) {
+			members = append(members, u.ID)
+		}
 	}
 	added := s.state.person(seed.Email, seed.Name)
+	added.Name = cmp.Or(seed.Name, added.Name)
 	before := added.agent()
 	added.Type, added.Role = cmp.Or(string(seed.Type), "user"), cmp.Or(string(seed.Role), "customer")
 	added.Members, added.Invited = members, seed.Invited
@@ -274,8 +278,12 @@ func (s *Desk) AddUser(seed UserSeed) supportbee.UserID {
 		s.state.recount() // since reports are about the replies of agents
 	}
 	for _, t := range s.state.Teams {
-		if slices.Contains(seed.TeamIDs, supportbee.TeamID(t.ID)) && !slices.Contains(t.Members, added.ID) {
+		is, was := slices.Contains(seed.TeamIDs, supportbee.TeamID(t.ID)), slices.Index(t.Members, added.ID)
+		switch {
+		case is && was < 0:
 			t.Members = append(t.Members, added.ID)
+		case !is && was >= 0 && seed.TeamIDs != nil:
+			t.Members = slices.Delete(t.Members, was, was+1)
 		}
 	}
 	return supportbee.UserID(added.ID)
