@@ -144,7 +144,7 @@ func read(r *http.Request) (m message, problems map[string]string, err error) {
 		}
 		switch name {
 		case "file":
-			m.FileName, m.FileType, m.File = part.FileName(), http.DetectContentType(data), data
+			m.FileName, m.FileType, m.File = cmp.Or(strings.TrimSpace(part.FileName()), "file"), http.DetectContentType(data), data
 		case "id":
 			m.ID = string(data)
 		case "name", "email", "subject", "text", "website":

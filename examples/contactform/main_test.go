@@ -129,6 +129,13 @@ func TestForm(t *testing.T) {
 		assert.Equal(t, http.StatusSeeOther, post(t, site, fields, "", nil).Code)
 		assert.Equal(t, map[string]string{"name": "Ann Archer", "email": "ann@example.com", "subject": "Kettle", "text": "It leaks."}, stored.Values)
 	})
+	t.Run("a file with a blank name", func(t *testing.T) {
+		t.Parallel()
+		var stored message
+		site := newSite(func(_ context.Context, m message) error { stored = m; return nil })
+		assert.Equal(t, http.StatusSeeOther, post(t, site, good, "   ", png).Code)
+		assert.Equal(t, message{ID: "7", Values: map[string]string{"name": "Ann Archer", "email": "ann@example.com", "subject": "Kettle", "text": "It leaks."}, FileName: "file", FileType: "image/png", File: png}, stored)
+	})
 	t.Run("more parts than a form has", func(t *testing.T) {
 		t.Parallel()
 		fields := map[string]string{}
