@@ -14,6 +14,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"time"
 	_ "time/tzdata" // also where the system has no time zones, such as in a small container
 
@@ -57,6 +58,13 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	if j.eml != "" && (j.from == "" || j.to == "") {
 		return errors.New("-eml needs -from and -to")
+	}
+	taken := map[string]bool{}
+	for _, name := range []string{j.html, j.xlsx, j.eml} {
+		if name = filepath.Clean(name); taken[name] {
+			return fmt.Errorf("%q is named for two files", name)
+		}
+		taken[name] = name != "." // which is none
 	}
 	if !supportbeeservice.HasAccount() {
 		return demo(ctx, j)

@@ -417,3 +417,12 @@ func TestUnexpectedArguments(t *testing.T) {
 	t.Parallel()
 	assert.EqualError(t, run(t.Context(), []string{"extra", "-h"}, io.Discard), `unexpected argument "extra"`)
 }
+
+func TestTwoFilesWithOneName(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "same")
+	for _, args := range [][]string{{"-html", name, "-xlsx", name}, {"-xlsx", name, "-eml", name + "/.", "-from", "a@b.c", "-to", "a@b.c"}} {
+		assert.EqualError(t, run(t.Context(), args, io.Discard), fmt.Sprintf("%q is named for two files", name))
+		assert.NoFileExists(t, name)
+	}
+}
