@@ -275,6 +275,7 @@ func TestSeedsAreTheDesksOwn(t *testing.T) {
 			desk.AddTicket(supportbeetest.TicketSeed{SnoozedUntil: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)})
 		},
 		"AddUser: there is no team 1":                           func() { desk.AddUser(supportbeetest.UserSeed{TeamIDs: []supportbee.TeamID{1}}) },
+		"AddTickets: -1 tickets cannot be added":                func() { desk.AddTickets(-1) },
 		"AddTeam: there is no user 1":                           func() { desk.AddTeam("x", 1) },
 		"AddComment: there is no user 1":                        func() { desk.AddComment(a, 1, "x") },
 		"AddReply: there is no ticket 1":                        func() { desk.AddReply(1, agent.ID, "x") },
@@ -283,6 +284,9 @@ func TestSeedsAreTheDesksOwn(t *testing.T) {
 		assert.PanicsWithValue(t, "supportbeetest: "+message, act)
 	}
 	desk.AddTicket(supportbeetest.TicketSeed{Subject: "and the desk is not locked"})
+	users := desk.Users()
+	assert.Empty(t, desk.AddTickets(0))
+	assert.Equal(t, users, desk.Users())
 }
 
 func TestUsersAreReadWhileTheyChange(t *testing.T) {

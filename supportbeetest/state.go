@@ -103,8 +103,14 @@ func stampOr(t, otherwise time.Time) time.Time {
 // AddTickets adds n tickets with replies, comments, labels and assignments, and returns their IDs.
 // They are the same for every desk with the same users, teams and labels, but for their times,
 // which are within the year before now. Every eighth ticket is archived. Filters do not apply.
-// Webhooks are sent for the tickets, the replies and the comments.
+// Webhooks are sent for the tickets, the replies and the comments. AddTickets panics if n is negative.
 func (s *Desk) AddTickets(n int) []supportbee.TicketID {
+	if n < 0 {
+		panic(fmt.Sprintf("supportbeetest: AddTickets: %d tickets cannot be added", n))
+	}
+	if n == 0 {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, now := s.state, s.now()
