@@ -276,6 +276,8 @@ func TestSeedsAreTheDesksOwn(t *testing.T) {
 		},
 		"AddUser: there is no team 1":                           func() { desk.AddUser(supportbeetest.UserSeed{TeamIDs: []supportbee.TeamID{1}}) },
 		"AddTickets: -1 tickets cannot be added":                func() { desk.AddTickets(-1) },
+		"AddReply: user 1007 is no agent":                       func() { desk.AddReply(a, 1007, "x") },
+		"AddComment: user 1007 is no agent":                     func() { desk.AddComment(a, 1007, "x") },
 		"AddTeam: there is no user 1":                           func() { desk.AddTeam("x", 1) },
 		"AddComment: there is no user 1":                        func() { desk.AddComment(a, 1, "x") },
 		"AddReply: there is no ticket 1":                        func() { desk.AddReply(1, agent.ID, "x") },

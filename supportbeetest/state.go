@@ -228,11 +228,12 @@ func (s *Desk) AddCustomerReply(ticket supportbee.TicketID, text string, files .
 	return s.seedReply(&call{encoder: s.encoder(), now: s.now()}, t, t.Requester, text, s.mustFiles("AddCustomerReply", files))
 }
 
-// AddReply adds a reply of an agent, and returns its ID.
+// AddReply adds a reply of an agent, and returns its ID. See [Desk.AddCustomerReply] for one of the
+// requester.
 func (s *Desk) AddReply(ticket supportbee.TicketID, author supportbee.UserID, text string) supportbee.ReplyID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, u := s.mustTicket("AddReply", ticket), s.mustUser("AddReply", author)
+	t, u := s.mustTicket("AddReply", ticket), s.mustAgent("AddReply", author)
 	return s.seedReply(&call{encoder: s.encoder(), now: s.now(), user: u}, t, u.ID, text, nil)
 }
 
@@ -246,7 +247,7 @@ func (s *Desk) seedReply(c *call, t *ticket, author int64, text string, files []
 func (s *Desk) AddComment(ticket supportbee.TicketID, author supportbee.UserID, text string) supportbee.CommentID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, u := s.mustTicket("AddComment", ticket), s.mustUser("AddComment", author)
+	t, u := s.mustTicket("AddComment", ticket), s.mustAgent("AddComment", author)
 	c := &call{encoder: s.encoder(), now: s.now(), user: u}
 	p := &post{ID: s.state.id(), CreatedAt: instantOf(c.now), Author: u.ID, Content: contentBody{Text: text}.content()}
 	s.addComment(c, t, p)
@@ -401,6 +402,14 @@ func (s *Desk) mustUser(caller string, id supportbee.UserID) *user {
 	u := s.state.Users[int64(id)]
 	if u == nil {
 		panic(fmt.Sprintf("supportbeetest: %s: there is no user %d", caller, id))
+	}
+	return u
+}
+
+func (s *Desk) mustAgent(caller string, id supportbee.UserID) *user {
+	u := s.mustUser(caller, id)
+	if !u.agent() {
+		panic(fmt.Sprintf("supportbeetest: %s: user %d is no agent", caller, id))
 	}
 	return u
 }
