@@ -404,6 +404,9 @@ func readJSON(r *http.Request, out any) error {
 	if err == nil {
 		err = decodeExactly(data, out)
 	}
+	if err == nil && string(bytes.TrimSpace(data)) == "null" {
+		err = errors.New("null is no object")
+	}
 	if err == nil { // package json has ignored the case of names
 		if _, problems := knownKeys(data, reflect.TypeOf(out), ""); problems != nil {
 			err = errors.New(strings.Join(problems, "; "))

@@ -313,8 +313,9 @@ func (s *Desk) AddToken(user supportbee.UserID) string {
 	return token
 }
 
-// AddTeam adds a team, and returns its ID.
+// AddTeam adds a team, and returns its ID. AddTeam panics if the name is blank.
 func (s *Desk) AddTeam(name string, members ...supportbee.UserID) supportbee.TeamID {
+	mustName("AddTeam", name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &team{ID: s.state.id(), Name: name, Members: []int64{}}
@@ -326,8 +327,9 @@ func (s *Desk) AddTeam(name string, members ...supportbee.UserID) supportbee.Tea
 }
 
 // AddLabel adds a label that tickets can have, or changes its color, such as "#FF0000". It returns
-// the label's ID.
+// the label's ID. AddLabel panics if the name is blank.
 func (s *Desk) AddLabel(name, color string) supportbee.LabelID {
+	mustName("AddLabel", name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, l := range s.state.Labels {
@@ -352,11 +354,14 @@ func (s *Desk) AddSnippet(params supportbee.SnippetParams) supportbee.SnippetID 
 }
 
 // AddFilter adds a filter, which applies to tickets that are added or created from now on, and
-// returns its ID. AddFilter panics if the consequence has a label, a user or a team that the desk
-// does not have.
+// returns its ID. AddFilter panics if the rule or the consequence is empty, or if the consequence has
+// a label, a user or a team that the desk does not have.
 func (s *Desk) AddFilter(rule supportbee.RuleParams, consequence supportbee.ConsequenceParams) supportbee.FilterID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if rule == (supportbee.RuleParams{}) || consequence == (supportbee.ConsequenceParams{}) {
+		panic("supportbeetest: AddFilter: a rule needs a condition, and a consequence an action")
+	}
 	if consequence.Label != "" {
 		s.mustLabel("AddFilter", consequence.Label)
 	}
@@ -424,6 +429,12 @@ func (s *Desk) mustTeam(caller string, id supportbee.TeamID) {
 func mustEmail(caller, field, email string) {
 	if email != "" && !isEmail(email) {
 		panic(fmt.Sprintf("supportbeetest: %s: %s %q is not an e-mail address", caller, field, email))
+	}
+}
+
+func mustName(caller, name string) {
+	if strings.TrimSpace(name) == "" {
+		panic(fmt.Sprintf("supportbeetest: %s: the name is blank", caller))
 	}
 }
 
