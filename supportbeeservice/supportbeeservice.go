@@ -127,7 +127,8 @@ func (s *Service) Instrument(client *supportbee.Client) *supportbee.Client {
 func (s *Service) Go(part func(ctx context.Context) error) {
 	s.parts.Go(func() {
 		err := part(s.ctx)
-		if ended := s.ctx.Err(); err == nil || ended != nil && errors.Is(err, ended) {
+		ended := s.ctx.Err()
+		if err == nil || ended != nil && (errors.Is(err, ended) || errors.Is(err, context.Cause(s.ctx))) {
 			return
 		}
 		s.failing.Do(func() { s.failure = err })

@@ -234,6 +234,7 @@ func TestServiceEnds(t *testing.T) {
 		want  error
 	}{
 		"with its context":               {parts: []func(context.Context) error{waits}, stop: true},
+		"with the cause of its context":  {parts: []func(context.Context) error{func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }}, stop: true},
 		"with a part that fails":         {parts: []func(context.Context) error{waits, func(context.Context) error { return wrong }}, want: wrong},
 		"with a part that fails at last": {parts: []func(context.Context) error{waits, func(ctx context.Context) error { <-ctx.Done(); return wrong }}, stop: true, want: wrong},
 		"not with a part that returns":   {parts: []func(context.Context) error{waits, func(context.Context) error { return nil }}, stop: true},
@@ -241,8 +242,8 @@ func TestServiceEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				ctx, stop := context.WithCancel(t.Context())
-				defer stop()
+				ctx, stop := context.WithCancelCause(t.Context())
+				defer stop(nil)
 				service := supportbeeservice.New(ctx)
 				for _, part := range tt.parts {
 					service.Go(part)
@@ -252,7 +253,7 @@ func TestServiceEnds(t *testing.T) {
 				synctest.Wait()
 				if tt.stop {
 					require.Empty(t, ended, "nothing has ended it")
-					stop()
+					stop(errors.New("the program was stopped"))
 				}
 				require.Equal(t, tt.want, <-ended)
 			})

@@ -103,7 +103,7 @@ func HandleTickets(
 }
 
 // untilHandled calls handle until it succeeds or the ticket is to be skipped. It returns an error if
-// ctx is done or access is denied.
+// ctx is done, that of ctx, or if access is denied.
 func untilHandled(
 	ctx context.Context, client *supportbee.Client, ticket *supportbee.Ticket,
 	handle func(ctx context.Context, ticket *supportbee.Ticket) (changed bool, err error),
@@ -111,11 +111,16 @@ func untilHandled(
 	wait, alone := time.Second, 0 // failures of the ticket while the help desk responds to another request
 	for {
 		changed, err := handle(ctx, ticket)
-		if err == nil || ctx.Err() != nil {
-			return changed, err
+		if err == nil {
+			return changed, nil
 		}
-		slog.Warn("ticket failed", "ticket", ticket.ID, "err", withoutMessage(err))
+		ended := ctx.Err() != nil
+		if !ended || !errors.Is(err, ctx.Err()) && !errors.Is(err, context.Cause(ctx)) { // the end is no failure
+			slog.Warn("ticket failed", "ticket", ticket.ID, "err", withoutMessage(err))
+		}
 		switch {
+		case ended:
+			return false, context.Cause(ctx)
 		case errors.Is(err, supportbee.ErrAccessDenied):
 			return false, err
 		case errors.Is(err, supportbee.ErrNotFound), errors.Is(err, supportbee.ErrConflict),

@@ -1,9 +1,11 @@
 package supportbeeservice_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -155,6 +157,47 @@ func TestHandleFails(t *testing.T) {
 		require.NoError(t, b.run(t.Context()))
 		b.requireHandled(t, b.ids...)
 	})
+}
+
+// A ticket that fails as the service is stopped is logged, and no failure of the service.
+func TestStopWhileATicketFails(t *testing.T) { //nolint:paralleltest // it sets the default logger
+	for name, tt := range map[string]struct {
+		err    func(ctx context.Context) error
+		logged string
+	}{
+		"by itself":     {err: func(context.Context) error { return errors.New("it went wrong") }, logged: "level=WARN msg=\"ticket failed\" ticket=1002 err=\"it went wrong\"\n"},
+		"denied":        {err: func(context.Context) error { return supportbee.ErrAccessDenied }, logged: "level=WARN msg=\"ticket failed\" ticket=1002 err=\"access denied\"\n"},
+		"with the stop": {err: func(ctx context.Context) error { return fmt.Errorf("handling: %w", ctx.Err()) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			defer slog.SetDefault(slog.Default())
+			slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			}})))
+			synctest.Test(t, func(t *testing.T) {
+				b := newBot(t)
+				b.opts.Watch.Since = b.desk.Clock.Now()
+				b.add(1)
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				service := supportbeeservice.New(ctx)
+				service.Go(func(ctx context.Context) error {
+					return supportbeeservice.HandleTickets(ctx, b.client, b.opts, func(ctx context.Context, _ *supportbee.Ticket) (bool, error) {
+						stop()
+						return false, tt.err(ctx)
+					})
+				})
+				require.NoError(t, service.Wait())
+				require.NoError(t, b.run(t.Context()))
+				b.requireHandled(t, b.ids...)
+			})
+			assert.Equal(t, tt.logged, log.String())
+		})
+	}
 }
 
 // A ticket that alone keeps failing, or that the help desk does not know, is skipped; a help desk that is
