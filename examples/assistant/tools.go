@@ -152,6 +152,10 @@ func (a *assistant) sendReply(ctx context.Context, in arguments) (any, error) {
 	if err != nil || len(equal) > 0 {
 		return repeated, err
 	}
+	// A dry run checks the recipients at once. CreateOnce can wait for settle before it does.
+	if _, err := a.client.With(supportbee.WithDryRun(nil)).Replies.Create(ctx, in.TicketID, params); err != nil {
+		return nil, err
+	}
 	_, err = a.client.Replies.CreateOnce(ctx, in.TicketID, params, &supportbee.OnceOptions{Since: time.Unix(1, 0), Settle: a.settle})
 	return a.note + "The reply was mailed to the requester and the CC of the ticket.", err
 }
