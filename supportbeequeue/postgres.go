@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -104,6 +105,11 @@ func (q *postgres) put(ctx context.Context, key string, data []byte) (bool, erro
 // Work implements [river.Worker]. Its errors are stored and logged, so they say nothing private, and
 // do not wrap that of a context: River would not count an attempt that was ended by a stop.
 func (q *postgres) Work(ctx context.Context, j *river.Job[job]) error {
+	defer func() {
+		if value := recover(); value != nil {
+			panic(storable(fmt.Sprint(value))) // River stores it, with the stack of the first panic
+		}
+	}()
 	save := func(ctx context.Context, data []byte) error {
 		_, err := q.pool.Exec(ctx, `UPDATE river_job SET args = jsonb_set(args, '{data}', $1) WHERE id = $2`, string(data), j.ID)
 		return err
@@ -122,7 +128,7 @@ func (q *postgres) Work(ctx context.Context, j *river.Job[job]) error {
 		})
 	}
 	if _, rejected := errors.AsType[*rejection](err); rejected {
-		_, storeErr := q.pool.Exec(stored, `UPDATE river_job SET metadata = metadata || jsonb_build_object('rejected', $1::text) WHERE id = $2`, err.Error(), j.ID)
+		_, storeErr := q.pool.Exec(stored, `UPDATE river_job SET metadata = metadata || jsonb_build_object('rejected', $1::text) WHERE id = $2`, storable(err.Error()), j.ID)
 		if storeErr == nil {
 			return river.JobCancel(public(err))
 		}

@@ -198,3 +198,22 @@ func TestPostgreSQLStoresNoNUL(t *testing.T) {
 	require.ErrorContains(t, err, "Unicode")
 	assert.Equal(t, [2]int{}, count(t, q))
 }
+
+// River recovers from panics, and stores their values.
+func TestPanicWithNUL(t *testing.T) {
+	t.Parallel()
+	source := startPostgreSQL(t)
+	stored := make(chan string, 1)
+	q, _ := start(t, source, func(_ context.Context, i *item) error {
+		if i.Attempt == 1 {
+			panic("it went \x00")
+		}
+		stored <- dumpPostgreSQL(t, source)
+		return nil
+	}, supportbeequeue.Options{MinPause: time.Millisecond})
+	put(t, q, "key", "")
+	requireCount(t, q, 0, 0)
+	text := <-stored
+	assert.Contains(t, text, "it went \uFFFD")
+	assert.Contains(t, text, "TestPanicWithNUL.func1", "the stack")
+}

@@ -116,7 +116,7 @@ func (q *sqlite) next(attempts context.Context) error {
 		}
 		return err
 	case rejected != nil:
-		_, err = q.db.ExecContext(ctx, `UPDATE items SET due = NULL, rejected = ? WHERE key = ?`, err.Error(), e.key)
+		_, err = q.db.ExecContext(ctx, `UPDATE items SET due = NULL, rejected = ? WHERE key = ?`, storable(err.Error()), e.key)
 		return err
 	case attempts.Err() != nil:
 		return nil // the next run begins with it, as if the process had been killed

@@ -104,7 +104,8 @@ func (i *Item[T]) Save(ctx context.Context) error {
 
 // Reject returns an error that makes a queue try an item no more. The queue keeps the item, for a
 // person to see, and the text of err: in the columns data and rejected of the table items of a file;
-// in args and metadata of the table river_job of a PostgreSQL database. Reject returns nil if err is nil.
+// in args and metadata of the table river_job of a PostgreSQL database. In the text, U+FFFD is in place of
+// NUL and invalid UTF-8. Reject returns nil if err is nil.
 func Reject(err error) error {
 	if err == nil {
 		return nil
@@ -214,9 +215,15 @@ func public(err error) error {
 		slog.LogValuer
 	}
 	if l, ok := errors.AsType[logged](err); ok {
-		return errors.New(l.LogValue().Resolve().String())
+		return errors.New(storable(l.LogValue().Resolve().String()))
 	}
-	return errors.New(err.Error())
+	return errors.New(storable(err.Error()))
+}
+
+// storable returns the text of an error as each database can store it. PostgreSQL has no NUL, and River
+// stores results in batches: one that cannot be stored would hold up those of other items.
+func storable(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
 }
 
 // Put stores an item before it returns, unless there is one with its key, or there was one that was

@@ -163,6 +163,28 @@ func TestItems(t *testing.T) {
 	})
 }
 
+// An error whose text a database cannot store holds up neither its item nor others.
+func TestErrorsThatAreNoText(t *testing.T) {
+	t.Parallel()
+	sources(t, func(t *testing.T, source string) {
+		q, stop := start(t, source, func(_ context.Context, i *item) error {
+			switch err := errors.New(i.Key + " \x00, \xff"); {
+			case i.Key == "rejected":
+				return supportbeequeue.Reject(err)
+			case i.Attempt == 1:
+				return err
+			}
+			return nil
+		}, supportbeequeue.Options{MinPause: time.Millisecond})
+		for _, key := range []string{"failed", "rejected"} {
+			assert.True(t, put(t, q, key, ""))
+		}
+		requireCount(t, q, 0, 1)
+		stop()
+		assert.Contains(t, dump(t, source), "rejected \uFFFD, \uFFFD")
+	})
+}
+
 func TestPutWithoutAKey(t *testing.T) {
 	t.Parallel()
 	sources(t, func(t *testing.T, source string) {
