@@ -144,7 +144,7 @@ func (a *assistant) server() *mcp.Server {
 func (a *assistant) add(server *mcp.Server, name string, f func(context.Context, arguments) (any, error)) {
 	tool := texts.Tools[name]
 	tool.Name = name
-	mcp.AddTool(server, &tool, func(ctx context.Context, _ *mcp.CallToolRequest, in arguments) (*mcp.CallToolResult, any, error) {
+	mcp.AddTool(server, &tool, func(ctx context.Context, _ *mcp.CallToolRequest, given map[string]json.RawMessage) (*mcp.CallToolResult, any, error) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
@@ -158,7 +158,11 @@ func (a *assistant) add(server *mcp.Server, name string, f func(context.Context,
 				defer cancel()
 			}
 		}
-		result, err := f(ctx, in)
+		var result any
+		in, err := parse(given)
+		if err == nil {
+			result, err = f(ctx, in)
+		}
 		outcome := "ok"
 		if err != nil {
 			outcome, result = explain(err)

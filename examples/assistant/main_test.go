@@ -376,6 +376,27 @@ func TestRepliesAreMailedToAllowedRecipientsOnly(t *testing.T) {
 	assert.Contains(t, fails(t, session, "send_reply", args{"TicketID": 999_999_999, "Text": text}), "no such ticket")
 }
 
+func TestArgumentsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	session := serve(t, newAssistant(supportbeetest.New(t), ""))
+	for _, tt := range []struct {
+		given args
+		want  string
+	}{
+		{given: args{"Since": "yesterday"}, want: `Since must not be \"yesterday\"`},
+		{given: args{"Until": "2026-02-30T00:00:00Z"}, want: `Until must not be \"2026-02-30T00:00:00Z\"`},
+		{given: args{"Page": 1e30}, want: "Page must not be 1e+30"},
+	} {
+		text := fails(t, session, "list_tickets", tt.given)
+		var decoded string
+		require.NoError(t, json.Unmarshal([]byte(text), &decoded))
+		assert.Equal(t, `Nothing was sent. Correct the argument that the error names. The error, as data: "supportbee: invalid argument: `+
+			tt.want+`; see the description of the tool"`, decoded)
+	}
+	ok(t, session, "list_tickets", args{"Since": "2026-01-31T00:00:00Z", "Page": 1})
+	ok(t, session, "list_tickets", nil)
+}
+
 // In chaos a model may repeat a call as its errors say; each comment is there once nevertheless.
 func TestChaos(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,6 +28,17 @@ type arguments struct {
 	From     int // the number of a message
 	Text     string
 	Replace  bool
+}
+
+// parse reads arguments one by one, so that the error can name the one that is wrong. Their types are
+// those of texts.yaml, but a text need not be a time.
+func parse(given map[string]json.RawMessage) (in arguments, err error) {
+	for name, value := range given {
+		if json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", name, value), &in) != nil {
+			return in, &supportbee.ArgumentError{Field: name, Reason: fmt.Sprintf("must not be %s; see the description of the tool", value)}
+		}
+	}
+	return in, nil
 }
 
 func (a *assistant) search(ctx context.Context, in arguments) (any, error) {
