@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -26,6 +27,12 @@ type sqlite struct {
 }
 
 func openSQLite(ctx context.Context, file string, opts Options, handle func(context.Context, entry) error) (engine, error) {
+	if file != ":memory:" {
+		// SQLite would create a file that others can read. It gives the files beside it the same mode.
+		if f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+			_ = f.Close()
+		}
+	}
 	pragmas := url.Values{"_pragma": {"locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)"}}
 	db, err := sql.Open("sqlite", "file:"+url.PathEscape(file)+"?"+pragmas.Encode())
 	if err != nil {

@@ -146,7 +146,7 @@ type entry struct {
 // until it returns nil or the error of [Reject].
 //
 // The source is the name of an SQLite file, on a local disk, which one process at a time can use and
-// others find locked; ":memory:" for a queue that is lost with the program; or the postgres:// URL of
+// others find locked, and which only its owner can read if Open creates it; ":memory:" for a queue that is lost with the program; or the postgres:// URL of
 // a database that any number of processes share. There the tables are those of River
 // (https://riverqueue.com), which are created in the schema of the connection. Each queue needs a
 // database of its own, or an existing schema named by the parameter search_path of the URL.

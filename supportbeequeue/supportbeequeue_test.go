@@ -451,6 +451,32 @@ func (b *syncBuffer) String() string {
 	return b.buffer.String()
 }
 
+// The values are private: only the owner can read new files. An existing one keeps its mode.
+func TestFileModes(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]os.FileMode{"new": 0o600, "existing": 0o640} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "a queue?.db")
+			if name == "existing" {
+				require.NoError(t, os.WriteFile(file, nil, want))
+				require.NoError(t, os.Chmod(file, want), "whatever the umask")
+			}
+			q, _ := start(t, file, func(context.Context, *item) error { return nil }, supportbeequeue.Options{})
+			put(t, q, "a", "")
+			modes := map[string]os.FileMode{}
+			entries, err := os.ReadDir(filepath.Dir(file))
+			require.NoError(t, err)
+			for _, entry := range entries {
+				info, err := entry.Info()
+				require.NoError(t, err)
+				modes[entry.Name()] = info.Mode()
+			}
+			assert.Equal(t, map[string]os.FileMode{"a queue?.db": want, "a queue?.db-wal": want}, modes)
+		})
+	}
+}
+
 func TestZeroQueue(t *testing.T) {
 	t.Parallel()
 	const want = "the queue must be made by supportbeequeue.Open"
