@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	config := flags.String("config", "sla.yaml", "configuration `file`")
 	apply := flags.Bool("apply", false, "write to the help desk and alert, instead of printing what would be done")
-	limit := flags.Int("max", 50, "tickets to change in a run, at most")
+	limit := flags.Uint("max", 50, "tickets to change in a run, at most")
 	alertURL := flags.String("alert", "", "`URL` to post alerts to as JSON; also the variable SLA_ALERT_URL")
 	settle := flags.Duration("settle", 30*time.Second, "how long a request of a program that was killed can still be carried out")
 	every := flags.Duration("every", 0, "`interval` of runs; 0 runs once")
@@ -37,9 +37,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	if *limit < 0 || *settle < 0 || *every < 0 {
-		return errors.New("-max, -settle and -every must not be negative")
 	}
 	if !supportbeeservice.HasAccount() {
 		return demo(ctx, out)

@@ -21,7 +21,7 @@ import (
 type sweeper struct {
 	client   *supportbee.Client
 	cfg      *config
-	max      int           // tickets to change in a run
+	max      uint          // tickets to change in a run
 	settle   time.Duration // see [supportbee.OnceOptions]
 	alertURL string        // can hold a secret
 	dryRun   bool
@@ -29,7 +29,7 @@ type sweeper struct {
 
 	// Of the current run.
 	now            time.Time // by the clock of the help desk
-	late, selected int       // tickets
+	late, selected uint      // tickets
 }
 
 func newSweeper(client *supportbee.Client, cfg *config) *sweeper {
