@@ -30,8 +30,7 @@ type arguments struct {
 	Replace  bool
 }
 
-// parse reads arguments one by one, so that the error can name the one that is wrong. Their types are
-// those of texts.yaml, but a text need not be a time.
+// parse reads arguments one by one, so that an error names the one that is wrong, such as a time.
 func parse(given map[string]json.RawMessage) (in arguments, err error) {
 	for name, value := range given {
 		if json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", name, value), &in) != nil {
