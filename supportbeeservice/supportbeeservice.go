@@ -28,6 +28,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -51,7 +52,9 @@ const (
 // SIGINT and SIGTERM; a second signal ends the program at once.
 //
 // If run returns an error other than [flag.ErrHelp], Main writes it to standard error, after name, and
-// exits with status 1.
+// exits with status 1. If it wraps a [*supportbee.Error], Main writes what comes before that, and that
+// without the message of the help desk, which can have personal data: standard error is the log of many
+// programs.
 func Main(name string, run func(ctx context.Context, args []string, out io.Writer) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -62,9 +65,28 @@ func Main(name string, run func(ctx context.Context, args []string, out io.Write
 		cancel()
 	}()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		fmt.Fprintf(os.Stderr, "%s: %s\n", name, textWithoutMessage(err))
 		os.Exit(1)
 	}
+}
+
+// textWithoutMessage returns the text of err until the end of the first error of the help desk in it, if
+// there is one, without messages of the help desk. What follows could have another one.
+func textWithoutMessage(err error) string {
+	e, ok := errors.AsType[*supportbee.Error](err)
+	if !ok || e == nil {
+		return err.Error()
+	}
+	short := *e
+	short.Message = ""
+	if e.Err != nil {
+		short.Err = errors.New(textWithoutMessage(e.Err))
+	}
+	before, _, found := strings.Cut(err.Error(), e.Error())
+	if !found { // its text is not that of what it wraps
+		before = ""
+	}
+	return before + short.Error()
 }
 
 // HasAccount reports whether the environment has a variable that names a help desk for

@@ -38,6 +38,13 @@ func TestMain(m *testing.M) {
 		switch args[0] {
 		case "fail":
 			return errors.New("it went wrong")
+		case "denied":
+			return fmt.Errorf("listing: %w", denied)
+		case "doubted":
+			doubted := &supportbee.Error{Op: "Replies.CreateOnce", Err: fmt.Errorf("%w: %w", supportbee.ErrOutcomeUnknown, denied)}
+			return errors.Join(doubted, denied)
+		case "hidden":
+			return hidden{denied}
 		case "help":
 			return fmt.Errorf("%w", flag.ErrHelp)
 		case "wait", "hang":
@@ -52,6 +59,16 @@ func TestMain(m *testing.M) {
 	})
 }
 
+var denied = &supportbee.Error{
+	Op: "Labels.List", Method: http.MethodGet, Path: "/labels", StatusCode: http.StatusForbidden, Message: "ann@example.com may not", RequestID: "r1",
+}
+
+// hidden is an error whose text is not that of the error it wraps.
+type hidden struct{ error }
+
+func (hidden) Error() string   { return "ann@example.com may not" }
+func (h hidden) Unwrap() error { return h.error }
+
 func TestMainFunction(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -63,6 +80,9 @@ func TestMainFunction(t *testing.T) {
 	}{
 		{arg: "succeed"},
 		{arg: "fail", stderr: "program: it went wrong\n", code: 1},
+		{arg: "denied", stderr: "program: listing: supportbee: Labels.List: GET /labels: 403 Forbidden (request r1)\n", code: 1},
+		{arg: "doubted", stderr: "program: supportbee: Replies.CreateOnce: outcome unknown: supportbee: Labels.List: GET /labels: 403 Forbidden (request r1)\n", code: 1},
+		{arg: "hidden", stderr: "program: supportbee: Labels.List: GET /labels: 403 Forbidden (request r1)\n", code: 1},
 		{arg: "help"},
 		{arg: "wait", signals: 1, stdout: "ready\nstopping\n"},
 		{arg: "hang", signals: 2, stdout: "ready\nstopping\n", code: -1},
