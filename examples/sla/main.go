@@ -8,7 +8,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -61,11 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		s.onlyPrint(out)
 	}
 	if *every == 0 {
-		err := s.run(ctx)
-		if e, ok := errors.AsType[*supportbee.Error](err); ok {
-			return fmt.Errorf("the run failed: %v", e.LogValue()) // without the message, which can have addresses
-		}
-		return err
+		return s.run(ctx)
 	}
 	service.Monitor(*metrics, nil)
 	service.Every(*every, s.run)

@@ -649,7 +649,7 @@ func TestProgram(t *testing.T) {
 	})))
 	cmd, out = l.process(t)
 	require.Error(t, cmd.Run())
-	assert.Contains(t, out.String(), "sla: the run failed: [op=Tickets.List method=GET attempts=1 status=422 page=1]\n")
+	assert.Contains(t, out.String(), "sla: supportbee: Tickets.List: GET /tickets (page 1): 422 Unprocessable Entity\n")
 	assert.NotContains(t, out.String(), "eve@example.com")
 
 	cmd, out = l.process(t, "-config", "missing.yaml")
