@@ -161,7 +161,7 @@ func TestHandleFails(t *testing.T) {
 
 // A ticket that fails as the service is stopped is logged, and no failure of the service.
 func TestStopWhileATicketFails(t *testing.T) { //nolint:paralleltest // it sets the default logger
-	for name, tt := range map[string]struct {
+	for name, tt := range map[string]struct { //nolint:paralleltest // see above
 		err    func(ctx context.Context) error
 		logged string
 	}{
