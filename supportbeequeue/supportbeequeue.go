@@ -146,10 +146,11 @@ type entry struct {
 // until it returns nil or the error of [Reject].
 //
 // The source is the name of an SQLite file, on a local disk, which one process at a time can use and
-// others find locked, and which only its owner can read if Open creates it; ":memory:" for a queue that is lost with the program; or the postgres:// URL of
-// a database that any number of processes share. There the tables are those of River
-// (https://riverqueue.com), which are created in the schema of the connection. Each queue needs a
-// database of its own, or an existing schema named by the parameter search_path of the URL.
+// others find locked; ":memory:" for a queue that is lost with the program; or the postgres:// URL of
+// a database that any number of processes share. A file that Open creates can be read by its owner
+// only. In a database, the tables are those of River (https://riverqueue.com), which are created in the
+// schema of the connection. Each queue needs a database of its own, or an existing schema named by the
+// parameter search_path of the URL.
 //
 // The values of handled items are erased: in a file at once, apart from its write-ahead log, which is
 // overwritten; in PostgreSQL when it vacuums the table.

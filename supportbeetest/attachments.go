@@ -148,7 +148,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
 }
 
-// segment escapes a name for a path, in which dots alone would be a step.
+// segment escapes a name as a segment of a path. Clients would remove "." and ".." from the path.
 func segment(name string) string {
 	if name == "." || name == ".." {
 		return strings.ReplaceAll(name, ".", "%2E")

@@ -39,8 +39,8 @@ const (
 	mark         = "supportbee_event" // the type of the metadata by which messages are found
 )
 
-// forAPerson are the errors of Slack that no attempt corrects.
-var forAPerson = []string{
+// permanentErrors are the errors of Slack that remain until somebody changes the app or its token.
+var permanentErrors = []string{
 	"account_inactive", "channel_not_found", "invalid_auth", "missing_scope", "not_authed", "not_in_channel", "org_login_required",
 	"token_expired", "token_revoked",
 }
@@ -148,7 +148,7 @@ func newReceiver(ctx context.Context, cfg config) (*receiver, error) {
 		defer cancel()
 		_, err := cfg.slack.GetConversationHistoryContext(checkCtx, &slack.GetConversationHistoryParameters{ChannelID: cfg.channel, Limit: 1})
 		rejected, _ := errors.AsType[slack.SlackErrorResponse](err)
-		if slices.Contains(forAPerson, rejected.Err) {
+		if slices.Contains(permanentErrors, rejected.Err) {
 			return nil, fmt.Errorf("reading the Slack channel: %w", err)
 		}
 	}
